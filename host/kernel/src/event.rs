@@ -1,0 +1,174 @@
+//! What a process receives and what it answers: the kernel's side of the contract with a guest (`wit/types.wit`).
+
+use std::sync::Arc;
+
+use crate::{Body, ExitReason, Mark, Name, Pid};
+
+/// Whom to address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Address {
+    /// A process.
+    Pid(Pid),
+    /// Whoever holds the name at the moment of sending.
+    Name(Name),
+}
+
+/// Who waits for a reply.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Caller {
+    /// The process that called.
+    pub pid: Pid,
+    /// Which of its requests.
+    pub mark: Mark,
+}
+
+/// Why a call brought no reply.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CallError {
+    /// The time was up; the request may still be performed (GS-03).
+    Timeout,
+    /// The callee ended first (GS-06).
+    Ended(ExitReason),
+    /// It was not delivered: the text says why.
+    Refused(Arc<str>),
+}
+
+/// Why the host did not do what was asked.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// Not granted; names the grant.
+    Denied(String),
+    /// No such name, module or process.
+    Unknown(String),
+    /// Somebody holds the name.
+    Taken(Pid),
+    /// A limit was reached; says which.
+    Limit(String),
+    /// The argument makes no sense; says why.
+    Invalid(String),
+}
+
+/// Why a spawn brought no process.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SpawnError {
+    /// Nothing was started.
+    Refused(Refusal),
+    /// `init` answered `ignore`.
+    Ignored,
+    /// `init` failed, stopped or took too long.
+    Failed(ExitReason),
+}
+
+/// What a process finds in its mailbox.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// A request that waits for a reply.
+    Call {
+        /// To whom the reply goes.
+        caller: Caller,
+        /// The request.
+        body: Body,
+    },
+    /// A request that does not.
+    Cast(Body),
+    /// Any other message.
+    Info(Body),
+    /// What became of a request that did not block.
+    Answer {
+        /// Which request, or which spawn of a task with a monitor.
+        mark: Mark,
+        /// The reply, or why there is none.
+        outcome: Result<Body, CallError>,
+    },
+    /// An exit signal, trapped.
+    Exit {
+        /// Who ended, or who sent it.
+        pid: Pid,
+        /// Why.
+        reason: ExitReason,
+    },
+    /// A monitored process ended.
+    Down {
+        /// Which monitor.
+        mark: Mark,
+        /// What was given to `monitor` (MON-04).
+        target: Address,
+        /// Why.
+        reason: ExitReason,
+    },
+    /// An own timer went off.
+    Timer {
+        /// Which timer.
+        mark: Mark,
+        /// What was given to `start`.
+        body: Body,
+    },
+    /// Nothing came for as long as the process said.
+    Idle,
+    /// The body of a `continue`.
+    Continue(Body),
+    /// What became of a spawn that did not block. For native processes: a guest's spawn blocks.
+    Started {
+        /// Which spawn.
+        mark: Mark,
+        /// The child, or why there is none.
+        outcome: Result<Pid, SpawnError>,
+    },
+}
+
+impl Event {
+    /// The size of what it carries, in bytes, as limits count it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Event::Call { body, .. }
+            | Event::Cast(body)
+            | Event::Info(body)
+            | Event::Timer { body, .. }
+            | Event::Continue(body)
+            | Event::Answer { outcome: Ok(body), .. } => body.len(),
+            Event::Answer { .. } | Event::Exit { .. } | Event::Down { .. } | Event::Idle | Event::Started { .. } => 0,
+        }
+    }
+
+    /// Whether it carries nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What a process does after an event.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Next {
+    /// Wait for the next one.
+    Wait,
+    /// Wait, and be told [`Event::Idle`] when nothing came for so many milliseconds.
+    WaitFor(u64),
+    /// Give the instance back now.
+    Hibernate,
+    /// Handle this first.
+    Continue(Body),
+    /// Run `terminate`, then end.
+    Stop(ExitReason),
+}
+
+/// What a handler answers.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Outcome {
+    /// The reply to the call just handled.
+    pub reply: Option<Body>,
+    /// What comes next.
+    pub next: Next,
+}
+
+/// What `init` answers.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Start {
+    /// Up and running.
+    Ready(Next),
+    /// End without a fault; the starter is told `ignored`.
+    Ignore,
+    /// End with this reason.
+    Stop(ExitReason),
+}

@@ -1,0 +1,31 @@
+//! The rules of Skep's processes: plain state machines, told what happened and answering what to do.
+//!
+//! Nothing here has a clock, a thread, I/O or Wasm: time is an argument, randomness a seed, and every effect a value
+//! that the caller performs. Messages and exit signals, links, monitors, calls, timers, names and supervision are
+//! decided here and nowhere else, so that each rule of OTP can be tested as a table.
+
+pub mod body;
+pub mod event;
+pub mod limits;
+pub mod mailbox;
+pub mod pid;
+pub mod process;
+pub mod reason;
+pub mod registry;
+pub mod signal;
+pub mod supervisor;
+pub mod timer_queue;
+
+pub use body::{Body, Cause, Shape, State};
+pub use event::{Address, CallError, Caller, Event, Next, Outcome, Refusal, SpawnError, Start};
+pub use limits::Limits;
+pub use pid::{Mark, Pid};
+pub use process::Process;
+pub use reason::{ExitReason, Fault};
+pub use signal::{Action, Delivery, Signal};
+
+/// A moment on the node's monotonic clock: how long after the node's start.
+pub type Time = std::time::Duration;
+
+/// A name within an app, or of a module. Cheap to clone.
+pub type Name = std::sync::Arc<str>;

@@ -1,0 +1,46 @@
+//! What one process may use, with defaults.
+
+use std::time::Duration;
+
+/// Bounds of one process. Each ends or refuses in its own way, as said; none can be switched off.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Messages waiting in the mailbox. Beyond, a send is refused and a cast dropped.
+    pub mailbox_messages: usize,
+    /// Bytes of bodies waiting in the mailbox. Beyond, as above.
+    pub mailbox_bytes: usize,
+    /// Bytes of one body, argument or state. Beyond, the send is refused or the process ends.
+    pub body_bytes: usize,
+    /// Timers running at once. Beyond, the process ends.
+    pub timers: usize,
+    /// Links at once. Beyond, a link is refused.
+    pub links: usize,
+    /// Monitors set at once. Beyond, the process ends.
+    pub monitors: usize,
+    /// Requests unanswered at once. Beyond, a request is refused.
+    pub requests: usize,
+    /// Bytes of linear memory.
+    pub memory_bytes: usize,
+    /// Fuel for one message; about one for each Wasm instruction.
+    pub fuel_per_message: u64,
+    /// How long `init` may take before the process is killed and its starter told so.
+    pub init_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            mailbox_messages: 10_000,
+            mailbox_bytes: 16 << 20,
+            body_bytes: 1 << 20,
+            timers: 1_000,
+            links: 10_000,
+            monitors: 10_000,
+            requests: 1_000,
+            memory_bytes: 4 << 20,
+            // Several seconds of computing.
+            fuel_per_message: 10_000_000_000,
+            init_timeout: Duration::from_secs(30),
+        }
+    }
+}

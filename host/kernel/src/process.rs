@@ -1,0 +1,2 @@
+//! (being written)
+#[derive(Debug)] pub struct Process;

@@ -1,0 +1,99 @@
+//! The host functions: what a guest may ask for, one file for each interface of `wit/`.
+//!
+//! Each function checks its arguments, makes one call on [`Syscalls`], and maps the refusal. What the calls mean is
+//! decided behind that trait, by the shell and the kernel.
+
+use std::task::{Context, Poll};
+
+use skep_kernel::{
+    Address, Body, CallError, Caller, Event, ExitReason, Mark, Name, Pid, Refusal, SpawnError,
+};
+
+use crate::observe::Level;
+
+/// The process must end now, with this reason: the host function that learns it traps.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the process ends: {0}")]
+pub struct Ended(pub ExitReason);
+
+/// What may be asked of the host in the name of one process.
+///
+/// Every call answers [`Ended`] once the process has been doomed by an exit signal, so that nothing it does afterwards
+/// has an effect (PROC-10). Nothing here blocks; what takes time is begun by one call and polled by another.
+pub trait Syscalls: Send + Sync + 'static {
+    /// The process itself.
+    fn pid(&self) -> Pid;
+    /// Sends a message, which arrives as `info`.
+    fn send(&self, to: Address, body: Body) -> Result<Result<(), Refusal>, Ended>;
+    /// Sends a request without a reply; dropped and counted if it cannot be delivered.
+    fn cast(&self, to: Address, body: Body) -> Result<(), Ended>;
+    /// Begins a call that this process blocks on. [`Syscalls::poll_call`] brings the answer.
+    fn begin_call(&self, to: Address, body: Body, timeout_ms: Option<u64>) -> Result<Result<Mark, CallError>, Ended>;
+    /// The answer of a call begun, if it is there; else the process is scheduled when it is.
+    fn poll_call(&self, mark: Mark, cx: &mut Context<'_>) -> Poll<Result<Result<Body, CallError>, Ended>>;
+    /// Sends a request whose answer arrives as an event.
+    fn request(&self, to: Address, body: Body, timeout_ms: Option<u64>) -> Result<Mark, Ended>;
+    /// Answers a call.
+    fn reply(&self, to: Caller, body: Body) -> Result<(), Ended>;
+    /// Ends the event being handled, with this reply, and takes the next one if there is one and it may be handled now.
+    fn more(&self, reply: Option<Body>) -> Result<Option<(Event, u32)>, Ended>;
+    /// Begins a wait for an event: any, or one with one of these marks. [`Syscalls::poll_receive`] brings it.
+    fn begin_receive(&self, only: Option<Vec<Mark>>, timeout_ms: Option<u64>) -> Result<(), Ended>;
+    /// The event waited for; none when the time is up.
+    fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Ended>>;
+    /// Links.
+    fn link(&self, to: Pid) -> Result<Result<(), Refusal>, Ended>;
+    /// Unlinks.
+    fn unlink(&self, to: Pid) -> Result<(), Ended>;
+    /// Monitors.
+    fn monitor(&self, target: Address) -> Result<Mark, Ended>;
+    /// Takes a monitor back.
+    fn demonitor(&self, mark: Mark, flush: bool) -> Result<bool, Ended>;
+    /// Sets whether exit signals arrive as events; says what it was.
+    fn trap_exit(&self, on: bool) -> Result<bool, Ended>;
+    /// Sends an exit signal.
+    fn exit(&self, to: Pid, reason: ExitReason) -> Result<(), Ended>;
+    /// Kills.
+    fn kill(&self, to: Pid) -> Result<(), Ended>;
+    /// Begins a spawn that this process blocks on. [`Syscalls::poll_spawn`] brings the child.
+    fn begin_spawn(&self, module: &str, args: Body, options: SpawnOptions)
+    -> Result<Result<PendingSpawn, SpawnError>, Ended>;
+    /// The child, when its `init` has returned.
+    fn poll_spawn(&self, pending: PendingSpawn, cx: &mut Context<'_>) -> Poll<Result<Result<Pid, SpawnError>, Ended>>;
+    /// Registers a name.
+    fn register(&self, name: &str, pid: Pid) -> Result<Result<(), Refusal>, Ended>;
+    /// Frees a name that this process holds.
+    fn unregister(&self, name: &str) -> Result<bool, Ended>;
+    /// Who holds a name.
+    fn whereis(&self, name: &str) -> Result<Option<Pid>, Ended>;
+    /// Starts a timer that sends `info` elsewhere.
+    fn send_after(&self, after_ms: u64, to: Address, body: Body) -> Result<Mark, Ended>;
+    /// Starts a timer that arrives here.
+    fn start_timer(&self, after_ms: u64, body: Body) -> Result<Mark, Ended>;
+    /// Stops a timer: milliseconds left.
+    fn cancel_timer(&self, mark: Mark) -> Result<Option<u64>, Ended>;
+    /// Milliseconds left.
+    fn timer_left(&self, mark: Mark) -> Result<Option<u64>, Ended>;
+    /// Writes a line of the log. Never fails, so that a process can still say why it ends.
+    fn log(&self, level: Level, message: &str);
+}
+
+/// How a child is tied to its parent, both from before it runs.
+#[derive(Clone, Debug, Default)]
+pub struct SpawnOptions {
+    /// Link the two.
+    pub link: bool,
+    /// Monitor the child.
+    pub monitor: bool,
+    /// Name the child.
+    pub name: Option<Name>,
+}
+
+/// A spawn under way.
+#[derive(Clone, Copy, Debug)]
+pub struct PendingSpawn {
+    /// Which.
+    pub mark: Mark,
+    /// The mark of the monitor, if one was asked for.
+    pub monitor: Option<Mark>,
+}

@@ -1,0 +1,12 @@
+//! Supervised, sandboxed WebAssembly processes for a Rust program.
+//!
+//! `engine` is everything that touches wasmtime, `api` the host functions, `shell` the processes: table, run queue,
+//! clock. The rules themselves are in `skep-kernel`.
+
+pub mod api;
+pub mod engine;
+pub mod observe;
+pub mod spec;
+
+pub use engine::{Engine, EngineConfig, Module};
+pub use skep_kernel as kernel;

@@ -1,0 +1,103 @@
+//! What an app consists of, as plain data: the tree of supervisors and processes, their limits and their grants.
+//!
+//! Written by whoever embeds the runtime (the node makes it from a manifest), read when children are started.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use skep_kernel::supervisor::SupervisorSpec;
+use skep_kernel::{Body, Limits, Name};
+
+/// An app: modules, and a tree of processes made from them, which share names.
+#[derive(Clone, Debug)]
+pub struct AppSpec {
+    /// The app's name, unique on its runtime.
+    pub name: Name,
+    /// Its code, by the names that [`ProcessSpec::module`] and a guest's `spawn` use.
+    pub modules: Vec<ModuleSpec>,
+    /// Its root supervisor.
+    pub root: SupervisorSpec<Blueprint>,
+}
+
+/// A module of an app and what its processes get when a guest spawns them.
+#[derive(Clone, Debug)]
+pub struct ModuleSpec {
+    /// The module's name within the app.
+    pub name: Name,
+    /// The code.
+    pub module: crate::Module,
+    /// Bounds of each process of it that a guest spawns.
+    pub limits: Limits,
+    /// Rights of each process of it that a guest spawns; never more than the spawning process has.
+    pub grants: Arc<Grants>,
+}
+
+/// What a child of a supervisor is.
+#[derive(Clone, Debug)]
+pub enum Blueprint {
+    /// A guest.
+    Process(Arc<ProcessSpec>),
+    /// Another supervisor.
+    Supervisor(Arc<SupervisorSpec<Blueprint>>),
+}
+
+/// How to make one process.
+#[derive(Clone, Debug)]
+pub struct ProcessSpec {
+    /// Which of the app's modules.
+    pub module: Name,
+    /// The argument of its `init` (or of a task's `run`).
+    pub args: Body,
+    /// The name it holds from before its `init`.
+    pub name: Option<Name>,
+    /// Its bounds.
+    pub limits: Limits,
+    /// Its rights.
+    pub grants: Arc<Grants>,
+    /// What becomes of its instance while it waits.
+    pub keep: Keep,
+}
+
+/// What becomes of the instance of a process that waits. The state stays in every case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Keep {
+    /// Kept while there is room.
+    #[default]
+    WhileItFits,
+    /// Saved and given back after every message. A test that passes so proves that the state is whole.
+    Never,
+    /// Given back when nothing came for so long.
+    For(Duration),
+}
+
+/// What a process may do beyond computing and talking to those whose pid it has. Nothing, unless it says so here.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Grants {
+    /// Folders of the host, through WASI.
+    pub folders: Vec<FolderGrant>,
+    /// Modules whose processes it may spawn.
+    pub spawn: Vec<Name>,
+    /// Whether it may register and look up names.
+    pub names: bool,
+}
+
+/// One folder of the host that a guest sees.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FolderGrant {
+    /// Where it is on the host.
+    pub host: PathBuf,
+    /// What the guest calls it, such as `/input`.
+    pub guest: String,
+    /// What it may do there.
+    pub access: Access,
+}
+
+/// What may be done in a granted folder.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// List and read.
+    Read,
+    /// Also create, change and remove.
+    Write,
+}
