@@ -1,1 +1,191 @@
-//! (being written)
+//! A process's queue of events: in order of arrival, bounded, searchable.
+//!
+//! Knows nothing of senders or scheduling. What an own table already bounds (replies, `Down`, linked exits, timers) is
+//! never refused; everything else counts against the limits.
+
+use std::collections::VecDeque;
+
+use crate::signal::Undelivered;
+use crate::{Event, Limits, Mark};
+
+/// Events that wait to be handled. An empty one owns no memory.
+#[derive(Debug, Default)]
+pub struct Mailbox {
+    queue: VecDeque<Event>,
+    /// Bytes of all bodies in the queue.
+    bytes: usize,
+    /// How many casts and exit signals of strangers were dropped because it was full.
+    dropped: u64,
+}
+
+impl Mailbox {
+    /// How many events wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Whether none waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Bytes of the bodies that wait.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// How many casts and exit signals of strangers were dropped so far.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Counts one event that nobody will hear was refused.
+    pub fn count_dropped(&mut self) {
+        self.dropped += 1;
+    }
+
+    /// Queues an event from outside, if the limits allow it.
+    pub fn push_bounded(&mut self, event: Event, limits: &Limits) -> Result<(), Undelivered> {
+        if event.len() > limits.body_bytes {
+            return Err(Undelivered::TooLarge);
+        }
+        if self.queue.len() >= limits.mailbox_messages || self.bytes + event.len() > limits.mailbox_bytes {
+            return Err(Undelivered::MailboxFull);
+        }
+        self.push(event);
+        Ok(())
+    }
+
+    /// Queues an event that another table bounds.
+    pub fn push(&mut self, event: Event) {
+        self.bytes += event.len();
+        self.queue.push_back(event);
+    }
+
+    /// The oldest event, left in place.
+    #[must_use]
+    pub fn front(&self) -> Option<&Event> {
+        self.queue.front()
+    }
+
+    /// Takes the oldest event.
+    pub fn pop(&mut self) -> Option<Event> {
+        let event = self.queue.pop_front()?;
+        self.forget_bytes(&event);
+        Some(event)
+    }
+
+    /// Takes the oldest answer, timer or loss with one of these marks; the rest keeps its place (MBX-01).
+    pub fn take_marked(&mut self, marks: &[Mark]) -> Option<Event> {
+        self.take_first(|event| event_mark(event).is_some_and(|mark| marks.contains(&mark)))
+    }
+
+    /// Takes back a loss that was queued but not yet handled.
+    pub fn flush_down(&mut self, mark: Mark) {
+        self.take_first(|event| matches!(event, Event::Down { mark: queued, .. } if *queued == mark));
+    }
+
+    fn take_first(&mut self, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
+        let place = self.queue.iter().position(wanted)?;
+        let event = self.queue.remove(place)?;
+        self.forget_bytes(&event);
+        Some(event)
+    }
+
+    fn forget_bytes(&mut self, event: &Event) {
+        self.bytes -= event.len();
+        if self.queue.is_empty() {
+            // A process that waits owns no buffer; a burst must not be paid for for ever.
+            const KEPT: usize = 64;
+            if self.queue.capacity() > KEPT {
+                self.queue = VecDeque::new();
+            }
+        }
+    }
+}
+
+/// The mark that a selective receive looks for.
+fn event_mark(event: &Event) -> Option<Mark> {
+    match event {
+        Event::Answer { mark, .. } | Event::Down { mark, .. } | Event::Timer { mark, .. } => Some(*mark),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Body;
+
+    fn info(text: &str) -> Event {
+        Event::Info(Body::Text(text.into()))
+    }
+
+    fn timer(mark: u64) -> Event {
+        Event::Timer { mark: Mark(mark), body: Body::Text("t".into()) }
+    }
+
+    fn limits(mailbox_messages: usize, mailbox_bytes: usize, body_bytes: usize) -> Limits {
+        Limits { mailbox_messages, mailbox_bytes, body_bytes, ..Limits::default() }
+    }
+
+    #[test]
+    fn mbx_01_a_selective_receive_takes_the_oldest_match_and_leaves_the_rest_in_place() {
+        let mut mailbox = Mailbox::default();
+        for event in [info("a"), timer(1), info("b"), timer(2), timer(1)] {
+            mailbox.push(event);
+        }
+        assert_eq!(mailbox.take_marked(&[Mark(2), Mark(1)]), Some(timer(1)));
+        assert_eq!(mailbox.take_marked(&[Mark(2)]), Some(timer(2)));
+        assert_eq!(mailbox.take_marked(&[Mark(2)]), None);
+        assert_eq!(mailbox.len(), 3);
+        assert_eq!((mailbox.pop(), mailbox.pop(), mailbox.pop()), (Some(info("a")), Some(info("b")), Some(timer(1))));
+        assert_eq!(mailbox.bytes(), 0);
+    }
+
+    #[test]
+    fn limits_are_exact() {
+        let mut mailbox = Mailbox::default();
+        assert_eq!(mailbox.push_bounded(info("four"), &limits(2, 8, 3)), Err(Undelivered::TooLarge));
+        assert_eq!(mailbox.push_bounded(info("four"), &limits(2, 8, 4)), Ok(()));
+        assert_eq!(mailbox.push_bounded(info("fives"), &limits(2, 8, 8)), Err(Undelivered::MailboxFull));
+        assert_eq!(mailbox.push_bounded(info("four"), &limits(2, 8, 4)), Ok(()));
+        assert_eq!(mailbox.push_bounded(info(""), &limits(2, 8, 4)), Err(Undelivered::MailboxFull));
+        assert_eq!((mailbox.len(), mailbox.bytes(), mailbox.is_empty()), (2, 8, false));
+        mailbox.push(info("never refused"));
+        assert_eq!(mailbox.len(), 3);
+    }
+
+    #[test]
+    fn a_flushed_loss_is_gone_and_others_stay() {
+        let down = |mark| Event::Down {
+            mark: Mark(mark),
+            target: crate::Address::Name("n".into()),
+            reason: crate::ExitReason::Normal,
+        };
+        let mut mailbox = Mailbox::default();
+        mailbox.push(timer(1));
+        mailbox.push(down(1));
+        mailbox.push(down(2));
+        mailbox.flush_down(Mark(1));
+        mailbox.flush_down(Mark(3));
+        assert_eq!((mailbox.pop(), mailbox.pop(), mailbox.pop()), (Some(timer(1)), Some(down(2)), None));
+    }
+
+    #[test]
+    fn a_burst_is_not_paid_for_for_ever() {
+        let mut mailbox = Mailbox::default();
+        for _ in 0..1000 {
+            mailbox.push(info("x"));
+        }
+        while mailbox.pop().is_some() {}
+        assert_eq!(mailbox.queue.capacity(), 0);
+        mailbox.push(info("x"));
+        mailbox.pop();
+        assert!(mailbox.queue.capacity() > 0, "a small buffer is kept, or each message would allocate");
+    }
+}

@@ -1,2 +1,250 @@
-//! (being written)
-#[derive(Debug)] pub struct Process;
+//! One process: everything of it but its instance.
+//!
+//! Told of signals by [`Process::deliver`], of its guest's progress by the functions of `lifecycle`, of its guest's
+//! requests by those of `calls`, `relations` and `timers`. Answers what to do, and never does it. Whoever performs the
+//! actions holds this process's lock while calling, and no lock at all while performing.
+
+mod calls;
+mod delivery;
+mod lifecycle;
+mod relations;
+mod timers;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use calls::{Received, Waiting};
+pub use lifecycle::{SliceEnd, Step, Turn};
+pub use relations::LinkRequest;
+
+use crate::mailbox::Mailbox;
+use crate::pid::NUMBER_LIMIT;
+use crate::{Address, Caller, ExitReason, Limits, Mark, Name, Pid, State, Time};
+
+/// What runs in a process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A guest that handles events, one at a time.
+    Server,
+    /// A guest that runs once and may wait in the middle.
+    Task,
+    /// The host's own: a supervisor, or the hands of an embedding program.
+    Native,
+}
+
+/// What a process is born with.
+#[derive(Clone, Debug)]
+pub struct Birth {
+    /// Its pid.
+    pub pid: Pid,
+    /// What runs in it.
+    pub kind: Kind,
+    /// Who started it; a trapped exit signal of theirs is an order to shut down (GS-12).
+    pub parent: Option<Pid>,
+    /// Who waits for its `init`.
+    pub starter: Option<Caller>,
+    /// Whether it is linked to its parent, from before it runs.
+    pub link: bool,
+    /// The mark of its parent's monitor, in force from before it runs.
+    pub monitor: Option<Mark>,
+    /// Bounds.
+    pub limits: Arc<Limits>,
+    /// How long it may wait before its instance is given back; zero: after every message; none: for ever.
+    pub hibernate_after: Option<Duration>,
+    /// 128 random bits, from which its marks are drawn.
+    pub secret: [u64; 2],
+}
+
+/// How far a process has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// Its `init` has not begun.
+    New,
+    /// Its `init` is running.
+    Starting,
+    /// Its `init` has returned.
+    Up,
+    /// It runs `terminate`, or nothing any more.
+    Stopping,
+    /// It has ended.
+    Gone,
+}
+
+/// Where a process stands with the run queue.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Run {
+    /// Nowhere: it waits for a signal.
+    Idle,
+    /// On the queue.
+    Queued,
+    /// On a worker. With `stirred`, something came meanwhile that it must look at.
+    Running { stirred: bool },
+}
+
+/// Somebody to be told when this process ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Watcher {
+    pid: Pid,
+    mark: Mark,
+    why: Watch,
+}
+
+/// Why somebody watches, which decides what they are told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Watch {
+    /// A monitor: a `Down`.
+    Monitor,
+    /// A call not yet answered: its error.
+    Call,
+}
+
+/// One process: everything of it but its instance.
+#[derive(Debug)]
+pub struct Process {
+    birth: Birth,
+    name: Option<Name>,
+    phase: Phase,
+    run: Run,
+    trap_exit: bool,
+    /// The first exit signal that ends it (PROC-05). It ends as soon as its guest can be stopped.
+    doomed: Option<ExitReason>,
+    mailbox: Mailbox,
+    plan: lifecycle::Plan,
+    block: calls::Block,
+    /// The state, while there is no instance.
+    saved: Option<State>,
+    links: BTreeSet<Pid>,
+    watchers: Vec<Watcher>,
+    monitors: BTreeMap<Mark, Monitor>,
+    requests: BTreeMap<Mark, calls::Request>,
+    timers: BTreeMap<Mark, timers::Timer>,
+    marks_drawn: u64,
+}
+
+/// A monitor that this process has set.
+#[derive(Clone, Debug)]
+struct Monitor {
+    /// Whom it watches; none if there was nobody.
+    pid: Option<Pid>,
+    /// What was asked to be watched (MON-04).
+    target: Address,
+}
+
+impl Process {
+    /// A process that has not run yet, already on the run queue. `actions` holds the timer of its `init`.
+    pub fn new(birth: Birth, now: Time, actions: &mut Vec<crate::Action>) -> Self {
+        let mut process = Process {
+            name: None,
+            phase: Phase::New,
+            run: Run::Queued,
+            trap_exit: false,
+            doomed: None,
+            mailbox: Mailbox::default(),
+            plan: lifecycle::Plan::default(),
+            block: calls::Block::None,
+            saved: None,
+            links: BTreeSet::new(),
+            watchers: Vec::new(),
+            monitors: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            marks_drawn: 0,
+            birth,
+        };
+        if let Some(parent) = process.birth.parent {
+            if process.birth.link {
+                process.links.insert(parent);
+            }
+            if let Some(mark) = process.birth.monitor {
+                process.watchers.push(Watcher { pid: parent, mark, why: Watch::Monitor });
+            }
+        }
+        if process.birth.kind == Kind::Server {
+            process.limit_init(now, actions);
+        }
+        process
+    }
+
+    /// Its pid.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        self.birth.pid
+    }
+
+    /// What runs in it.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.birth.kind
+    }
+
+    /// Its bounds.
+    #[must_use]
+    pub fn limits(&self) -> &Arc<Limits> {
+        &self.birth.limits
+    }
+
+    /// The name it holds.
+    #[must_use]
+    pub fn name(&self) -> Option<&Name> {
+        self.name.as_ref()
+    }
+
+    /// Its queue, to be looked at.
+    #[must_use]
+    pub fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
+    /// Whether it has ended.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.phase == Phase::Gone
+    }
+
+    /// Whether it has ended or an exit signal will end it: what `is it alive?` must deny (PROC-06).
+    #[must_use]
+    pub fn is_doomed(&self) -> bool {
+        self.doomed.is_some() || self.is_gone()
+    }
+
+    /// The size of its saved state in bytes; none while it has an instance.
+    #[must_use]
+    pub fn saved_bytes(&self) -> Option<usize> {
+        self.saved.as_ref().map(|state| state.body.len())
+    }
+
+    /// What it is doing, in a word.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        match (self.phase, self.run) {
+            (Phase::Gone, _) => "gone",
+            (Phase::Stopping, _) => "stopping",
+            (Phase::New | Phase::Starting, _) => "starting",
+            (Phase::Up, Run::Queued) => "runnable",
+            (Phase::Up, Run::Running { .. }) => "running",
+            (Phase::Up, Run::Idle) if self.is_blocked() => "blocked",
+            (Phase::Up, Run::Idle) if self.saved.is_some() => "hibernating",
+            (Phase::Up, Run::Idle) => "waiting",
+        }
+    }
+
+    /// A number that nobody else can guess and that this process uses for nothing else at the moment.
+    fn draw_mark(&mut self) -> Mark {
+        loop {
+            let mut hash = DefaultHasher::new();
+            hash.write_u64(self.birth.secret[0]);
+            hash.write_u64(self.birth.secret[1]);
+            hash.write_u64(self.marks_drawn);
+            self.marks_drawn += 1;
+            let mark = Mark(hash.finish() % NUMBER_LIMIT);
+            let used = self.requests.contains_key(&mark)
+                || self.timers.contains_key(&mark)
+                || self.monitors.contains_key(&mark);
+            if !used {
+                return mark;
+            }
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Calls, requests, spawns and receives: everything a process may wait for, blocking or not.
+
+use super::delivery::Effect;
+use super::{Kind, Process, Watch};
+use crate::{Action, Body, CallError, Caller, Event, Mark, Pid, Refusal, Signal, SpawnError, Time};
+
+/// A request that has no answer yet.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    what: Asked,
+    /// When it is given up.
+    deadline: Option<Time>,
+    /// Whether the guest stands still until the answer is there.
+    waiting: Waiting,
+}
+
+#[derive(Clone, Debug)]
+enum Asked {
+    /// A call to this process.
+    Call(Option<Pid>),
+    /// A spawn of this process, with the mark of the monitor on it.
+    Spawn { child: Pid, monitor: Option<Mark> },
+}
+
+/// How an answer is waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Waiting {
+    /// The guest stands still.
+    Blocking,
+    /// The answer arrives as an event.
+    AsEvent,
+}
+
+/// What a guest in the middle of a host function waits for.
+#[derive(Debug)]
+pub(super) enum Block {
+    /// Nothing: it runs, or waits for its next event.
+    None,
+    /// The answer to a call.
+    Call { mark: Mark, answer: Option<Result<Body, CallError>> },
+    /// The end of a child's `init`.
+    Spawn { mark: Mark, answer: Option<Result<Pid, SpawnError>> },
+    /// An event.
+    Receive { only: Option<Vec<Mark>>, timer: Option<(Mark, Time)>, expired: bool },
+}
+
+/// What a receive comes to.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Received {
+    /// An event.
+    Event(Event),
+    /// The time is up.
+    Nothing,
+    /// Still waiting.
+    NotYet,
+}
+
+impl Process {
+    /// The guest calls. On success deliver the request with this mark; whatever it bounces to is delivered back here.
+    pub fn begin_call(
+        &mut self,
+        to: Option<Pid>,
+        deadline: Option<Time>,
+        waiting: Waiting,
+        actions: &mut Vec<Action>,
+    ) -> Result<Mark, CallError> {
+        if to == Some(self.birth.pid) {
+            // GS-06: it could only time out.
+            return Err(CallError::Refused("a process cannot call itself".into()));
+        }
+        if self.requests.len() >= self.birth.limits.requests {
+            return Err(CallError::Refused("too many requests without an answer".into()));
+        }
+        let mark = self.draw_mark();
+        self.requests.insert(mark, Request { what: Asked::Call(to), deadline, waiting });
+        if waiting == Waiting::Blocking {
+            self.block = Block::Call { mark, answer: None };
+        }
+        if let Some(at) = deadline {
+            actions.push(Action::StartTimer { mark, at });
+        }
+        Ok(mark)
+    }
+
+    /// A request of this process that can have no answer: give it one. For a guest that does not block.
+    pub fn answer_itself(&mut self, error: CallError) -> Mark {
+        let mark = self.draw_mark();
+        self.mailbox.push(Event::Answer { mark, outcome: Err(error) });
+        mark
+    }
+
+    /// The answer of the call the guest blocks on, once it is there.
+    pub fn poll_call(&mut self, mark: Mark) -> Option<Result<Body, CallError>> {
+        match &mut self.block {
+            Block::Call { mark: waited, answer } if *waited == mark => {
+                let answer = answer.take()?;
+                self.block = Block::None;
+                Some(answer)
+            }
+            _ => Some(Err(CallError::Refused("no such call".into()))),
+        }
+    }
+
+    /// The guest, or a native process, starts a child: the link and the monitor of this side are set at once.
+    pub fn begin_spawn(
+        &mut self,
+        child: Pid,
+        link: bool,
+        monitor: Option<crate::Address>,
+        waiting: Waiting,
+    ) -> Result<(Mark, Option<Mark>), Refusal> {
+        let limits = &self.birth.limits;
+        if link && self.links.len() >= limits.links {
+            return Err(Refusal::Limit("links".into()));
+        }
+        if monitor.is_some() && self.monitors.len() >= limits.monitors {
+            return Err(Refusal::Limit("monitors".into()));
+        }
+        let mark = self.draw_mark();
+        if link {
+            self.links.insert(child);
+        }
+        let monitor = monitor.map(|target| {
+            let mark = self.draw_mark();
+            self.monitors.insert(mark, super::Monitor { pid: Some(child), target });
+            mark
+        });
+        self.requests.insert(mark, Request { what: Asked::Spawn { child, monitor }, deadline: None, waiting });
+        if waiting == Waiting::Blocking {
+            self.block = Block::Spawn { mark, answer: None };
+        }
+        Ok((mark, monitor))
+    }
+
+    /// The result of the spawn the guest blocks on, once it is there.
+    pub fn poll_spawn(&mut self, mark: Mark) -> Option<Result<Pid, SpawnError>> {
+        match &mut self.block {
+            Block::Spawn { mark: waited, answer } if *waited == mark => {
+                let answer = answer.take()?;
+                self.block = Block::None;
+                Some(answer)
+            }
+            _ => Some(Err(SpawnError::Refused(Refusal::Invalid("no such spawn".into())))),
+        }
+    }
+
+    /// A task waits for an event: any, or one with one of these marks.
+    pub fn begin_receive(
+        &mut self,
+        only: Option<Vec<Mark>>,
+        deadline: Option<Time>,
+        now: Time,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), crate::ExitReason> {
+        if self.birth.kind != Kind::Task {
+            return Err(crate::ExitReason::failed("receive is for tasks: a server is handed its events"));
+        }
+        // MBX-02: with no time at all the mailbox is looked through once.
+        let expired = deadline.is_some_and(|at| at <= now);
+        let timer = deadline.filter(|_| !expired).map(|at| {
+            let mark = self.draw_mark();
+            actions.push(Action::StartTimer { mark, at });
+            (mark, at)
+        });
+        self.block = Block::Receive { only, timer, expired };
+        Ok(())
+    }
+
+    /// The event waited for, if it is there.
+    pub fn poll_receive(&mut self, actions: &mut Vec<Action>) -> Received {
+        let Block::Receive { only, timer, expired } = &self.block else { return Received::Nothing };
+        let event = match only {
+            Some(marks) => self.mailbox.take_marked(marks),
+            None => self.mailbox.pop(),
+        };
+        if event.is_none() && !expired {
+            return Received::NotYet;
+        }
+        if let Some((mark, at)) = timer
+            && !expired
+        {
+            actions.push(Action::CancelTimer { mark: *mark, at: *at });
+        }
+        self.block = Block::None;
+        event.map_or(Received::Nothing, Received::Event)
+    }
+
+    /// The guest, or whoever has the caller, replies: the request is answered for good.
+    pub fn reply(&mut self, caller: Caller, body: Body, actions: &mut Vec<Action>) {
+        let answered = |watcher: &super::Watcher| {
+            watcher.pid == caller.pid && watcher.mark == caller.mark && watcher.why == Watch::Call
+        };
+        if let Some(place) = self.watchers.iter().position(answered) {
+            self.watchers.swap_remove(place);
+        }
+        let signal = Signal::Answer { mark: caller.mark, by: self.birth.pid, outcome: Ok(body) };
+        actions.push(Action::Deliver { to: caller.pid, signal });
+    }
+
+    /// An answer counts only while its request is open: a late, a second or a forged one goes nowhere (GS-04).
+    pub(super) fn take_answer(
+        &mut self,
+        mark: Mark,
+        by: Pid,
+        outcome: Result<Body, CallError>,
+        actions: &mut Vec<Action>,
+    ) -> Effect {
+        let Some(Request { what: Asked::Call(to), .. }) = self.requests.get(&mark) else { return Effect::Quiet };
+        if let Some(to) = *to
+            && to != by
+        {
+            actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.birth.pid, mark } });
+        }
+        self.finish_call(mark, outcome, actions)
+    }
+
+    /// The time of a call is up. The callee is not told, and may still perform it (GS-03).
+    pub(super) fn call_timed_out(&mut self, mark: Mark, actions: &mut Vec<Action>) -> Effect {
+        if let Some(request) = self.requests.get_mut(&mark) {
+            request.deadline = None;
+            if let Asked::Call(Some(to)) = request.what {
+                actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.birth.pid, mark } });
+            }
+        }
+        self.finish_call(mark, Err(CallError::Timeout), actions)
+    }
+
+    fn finish_call(&mut self, mark: Mark, outcome: Result<Body, CallError>, actions: &mut Vec<Action>) -> Effect {
+        let Some(request) = self.requests.remove(&mark) else { return Effect::Quiet };
+        if let Some(at) = request.deadline {
+            actions.push(Action::CancelTimer { mark, at });
+        }
+        match (&mut self.block, request.waiting) {
+            (Block::Call { mark: waited, answer }, Waiting::Blocking) if *waited == mark => {
+                *answer = Some(outcome);
+                Effect::Stir
+            }
+            _ => {
+                self.mailbox.push(Event::Answer { mark, outcome });
+                self.mail_came()
+            }
+        }
+    }
+
+    /// A child of this process is up, or is not. A failed one leaves no trace of its link and monitor (GS-02).
+    pub(super) fn take_started(
+        &mut self,
+        mark: Mark,
+        outcome: Result<Pid, SpawnError>,
+        _actions: &mut Vec<Action>,
+    ) -> Effect {
+        let Some(Request { what: Asked::Spawn { child, monitor }, waiting, .. }) = self.requests.get(&mark).cloned()
+        else {
+            return Effect::Quiet;
+        };
+        self.requests.remove(&mark);
+        if outcome.is_err() {
+            self.links.remove(&child);
+            if let Some(monitor) = monitor {
+                self.monitors.remove(&monitor);
+            }
+        }
+        match (&mut self.block, waiting) {
+            (Block::Spawn { mark: waited, answer }, Waiting::Blocking) if *waited == mark => {
+                *answer = Some(outcome);
+                Effect::Stir
+            }
+            _ => {
+                self.mailbox.push(Event::Started { mark, outcome });
+                self.mail_came()
+            }
+        }
+    }
+
+    /// A task that this process monitors has a result.
+    pub(super) fn take_result(&mut self, mark: Mark, body: Body) -> Effect {
+        if !self.monitors.contains_key(&mark) {
+            return Effect::Quiet;
+        }
+        self.mailbox.push(Event::Answer { mark, outcome: Ok(body) });
+        self.mail_came()
+    }
+
+    /// Whether the guest stands in the middle of a host function.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        !matches!(self.block, Block::None)
+    }
+
+    pub(super) fn waits_for_mail(&self) -> bool {
+        matches!(self.block, Block::Receive { .. })
+    }
+
+    /// Lets go of every request: their callees need not tell any more.
+    pub(super) fn abandon_requests(&mut self, actions: &mut Vec<Action>) {
+        let from = self.birth.pid;
+        for (mark, request) in std::mem::take(&mut self.requests) {
+            if let Some(at) = request.deadline {
+                actions.push(Action::CancelTimer { mark, at });
+            }
+            if let Asked::Call(Some(to)) = request.what {
+                actions.push(Action::Deliver { to, signal: Signal::Demonitor { from, mark } });
+            }
+        }
+        if let Block::Receive { timer: Some((mark, at)), .. } = self.block {
+            actions.push(Action::CancelTimer { mark, at });
+        }
+        self.block = Block::None;
+    }
+
+    /// A receive's time is up, if that was its timer.
+    pub(super) fn receive_timed_out(&mut self, mark: Mark) -> bool {
+        match &mut self.block {
+            Block::Receive { timer: Some((timer, _)), expired, .. } if *timer == mark => {
+                *expired = true;
+                true
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What each signal does to its receiver: the one way in from other processes.
+
+use super::relations::exit_event;
+use super::{Process, Run, Watch, Watcher};
+use crate::signal::Undelivered;
+use crate::{Action, Address, Delivery, Event, ExitReason, Pid, Signal, Time};
+
+/// Whether the receiver has something to look at now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It must look.
+    Stir,
+    /// It need not.
+    Quiet,
+}
+
+impl Process {
+    /// Takes a signal in. Whatever must be done elsewhere is added to `actions`.
+    pub fn deliver(&mut self, signal: Signal, now: Time, actions: &mut Vec<Action>) -> Delivery {
+        if self.is_gone() {
+            return Delivery { outcome: Err(Undelivered::Gone), wake: false };
+        }
+        match self.take_in(signal, now, actions) {
+            Ok(effect) => Delivery { outcome: Ok(()), wake: effect == Effect::Stir && self.stir() },
+            Err(why) => Delivery { outcome: Err(why), wake: false },
+        }
+    }
+
+    /// Makes sure that a worker looks at this process. True if the caller must put it on the run queue.
+    pub fn stir(&mut self) -> bool {
+        match self.run {
+            Run::Idle => {
+                self.run = Run::Queued;
+                true
+            }
+            Run::Queued => false,
+            Run::Running { .. } => {
+                self.run = Run::Running { stirred: true };
+                false
+            }
+        }
+    }
+
+    fn take_in(&mut self, signal: Signal, now: Time, actions: &mut Vec<Action>) -> Result<Effect, Undelivered> {
+        match signal {
+            Signal::Message(event) => self.take_message(event),
+            Signal::Answer { mark, by, outcome } => Ok(self.take_answer(mark, by, outcome, actions)),
+            Signal::Started { mark, outcome } => Ok(self.take_started(mark, outcome, actions)),
+            Signal::Finished { mark, body } => Ok(self.take_result(mark, body)),
+            Signal::Link { from } => self.take_link(from),
+            Signal::Unlink { from } => {
+                self.links.remove(&from);
+                Ok(Effect::Quiet)
+            }
+            Signal::Monitor { from, mark } => {
+                self.watchers.push(Watcher { pid: from, mark, why: Watch::Monitor });
+                Ok(Effect::Quiet)
+            }
+            Signal::Demonitor { from, mark } => {
+                self.forget_watcher(from, mark);
+                Ok(Effect::Quiet)
+            }
+            Signal::LinkExit { from, reason } => Ok(self.take_link_exit(from, reason)),
+            Signal::Exit { from, reason } => Ok(self.take_exit(from, reason)),
+            Signal::Kill => Ok(self.doom(ExitReason::Killed)),
+            Signal::Down { mark, reason } => Ok(self.take_down(mark, reason)),
+            Signal::TimeUp { mark } => Ok(self.take_time_up(mark, now, actions)),
+            Signal::Evict => Ok(self.take_evict()),
+        }
+    }
+
+    fn take_message(&mut self, event: Event) -> Result<Effect, Undelivered> {
+        let watcher = match &event {
+            Event::Call { caller, .. } => Some(Watcher { pid: caller.pid, mark: caller.mark, why: Watch::Call }),
+            _ => None,
+        };
+        let is_cast = matches!(event, Event::Cast(_));
+        match self.mailbox.push_bounded(event, &self.birth.limits) {
+            Ok(()) => {
+                self.watchers.extend(watcher);
+                Ok(self.mail_came())
+            }
+            Err(why) => {
+                // Nobody will hear of a cast that was refused (GS-07), so it is at least counted.
+                if is_cast {
+                    self.mailbox.count_dropped();
+                }
+                Err(why)
+            }
+        }
+    }
+
+    /// A signal of a link fires only while the link exists: an unlink in between has taken it back.
+    fn take_link_exit(&mut self, from: Pid, reason: ExitReason) -> Effect {
+        if !self.links.remove(&from) {
+            return Effect::Quiet;
+        }
+        if self.trap_exit {
+            self.mailbox.push(exit_event(from, reason));
+            return self.mail_came();
+        }
+        match reason {
+            ExitReason::Normal => Effect::Quiet,
+            reason => self.doom(reason),
+        }
+    }
+
+    /// `exit/2`. From the parent it is never refused, or a supervisor could not stop a flooded child.
+    fn take_exit(&mut self, from: Pid, reason: ExitReason) -> Effect {
+        if self.trap_exit {
+            let event = exit_event(from, reason);
+            if self.birth.parent == Some(from) {
+                self.mailbox.push(event);
+            } else if self.mailbox.push_bounded(event, &self.birth.limits).is_err() {
+                self.mailbox.count_dropped();
+                return Effect::Quiet;
+            }
+            return self.mail_came();
+        }
+        match reason {
+            ExitReason::Normal if from != self.birth.pid => Effect::Quiet,
+            reason => self.doom(reason),
+        }
+    }
+
+    fn take_down(&mut self, mark: crate::Mark, reason: ExitReason) -> Effect {
+        let Some(monitor) = self.monitors.remove(&mark) else { return Effect::Quiet };
+        self.mailbox.push(Event::Down { mark, target: monitor.target, reason });
+        self.mail_came()
+    }
+
+    /// The first exit signal decides (PROC-05).
+    pub(super) fn doom(&mut self, reason: ExitReason) -> Effect {
+        self.doomed.get_or_insert(reason);
+        Effect::Stir
+    }
+
+    /// The process has new mail: does it wait for that?
+    pub(super) fn mail_came(&self) -> Effect {
+        if self.is_blocked() && !self.waits_for_mail() { Effect::Quiet } else { Effect::Stir }
+    }
+}
+
+/// The pid that an address names without looking anything up.
+impl Address {
+    /// The pid, if the address is one.
+    #[must_use]
+    pub fn pid(&self) -> Option<Pid> {
+        match self {
+            Address::Pid(pid) => Some(*pid),
+            Address::Name(_) => None,
+        }
+    }
+}

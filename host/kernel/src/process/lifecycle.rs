@@ -1,0 +1,401 @@
+//! From birth to end: what the guest does next, and what its answers lead to.
+//!
+//! The order of things is gen_server's: an exit signal before all else, then a `continue`, then mail, then idleness.
+
+use std::time::Duration;
+
+use super::delivery::Effect;
+use super::{Kind, Phase, Process, Run};
+use crate::{Action, Body, Caller, Event, ExitReason, Mark, Next, Outcome, Signal, SpawnError, Start, State, Time};
+
+/// What the guest has to do next.
+#[derive(Clone, PartialEq, Debug)]
+#[must_use]
+pub enum Step {
+    /// Begin: `init`, or a task's `run`.
+    Init,
+    /// Handle this event; so many wait behind it.
+    Handle {
+        /// The event.
+        event: Event,
+        /// How many wait behind it.
+        waiting: u32,
+    },
+    /// Run `terminate`, then end with this reason.
+    Terminate(ExitReason),
+    /// Save, and give the instance back.
+    Save,
+    /// Wait for a signal.
+    Wait,
+    /// End now; no guest code runs any more (PROC-10).
+    Exit(ExitReason),
+}
+
+/// What a worker that has taken the process off the queue must do.
+#[derive(Clone, PartialEq, Debug)]
+#[must_use]
+pub enum Turn {
+    /// Drop the instance if there is one and call [`Process::exit`].
+    Exit(ExitReason),
+    /// Let the guest go on; make an instance if there is none.
+    Run,
+    /// Nothing, unless there is an instance in the middle of something.
+    Nothing,
+}
+
+/// How a worker leaves the process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum SliceEnd {
+    /// There is more to do: back of the queue.
+    Preempted,
+    /// It waits for a signal.
+    Waiting,
+}
+
+/// What the process means to do, beside its mail.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    /// To be handled before anything else.
+    continued: Option<Body>,
+    /// To run `terminate` and end.
+    stop: Option<ExitReason>,
+    pub(super) idle: Idle,
+    /// To give the instance back when there is nothing to do.
+    hibernate: bool,
+    /// It refused to save: its instance stays.
+    pinned: bool,
+    handling: Option<Handling>,
+    /// `init` answered `ignore`.
+    ignored: bool,
+    pub(super) init_timer: Option<(Mark, Time)>,
+    pub(super) hibernate_timer: Option<(Mark, Time)>,
+    /// When it last had something to do.
+    last_active: Time,
+}
+
+/// The wait that a guest wants to be told the end of (GS-16).
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) enum Idle {
+    #[default]
+    No,
+    Armed {
+        mark: Mark,
+        at: Time,
+    },
+    Due,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Handling {
+    kind: &'static str,
+    caller: Option<Caller>,
+}
+
+impl Process {
+    /// A worker begins with this process.
+    pub fn begin_slice(&mut self) -> Turn {
+        self.run = Run::Running { stirred: false };
+        if let Some(reason) = self.doomed.clone() {
+            return Turn::Exit(reason);
+        }
+        let mail = !self.mailbox.is_empty() && !self.is_blocked();
+        let work = self.phase == Phase::New
+            || mail
+            || self.plan.stop.is_some()
+            || self.plan.continued.is_some()
+            || matches!(self.plan.idle, Idle::Due);
+        if work { Turn::Run } else { Turn::Nothing }
+    }
+
+    /// A worker is done with this process for now.
+    pub fn end_slice(&mut self) -> SliceEnd {
+        match self.run {
+            Run::Running { stirred: true } => {
+                self.run = Run::Queued;
+                SliceEnd::Preempted
+            }
+            Run::Running { stirred: false } | Run::Idle | Run::Queued => {
+                self.run = Run::Idle;
+                SliceEnd::Waiting
+            }
+        }
+    }
+
+    /// What the guest, which is not in the middle of anything, does next.
+    pub fn next_step(&mut self, now: Time, actions: &mut Vec<Action>) -> Step {
+        if let Some(reason) = self.doomed.clone() {
+            return Step::Exit(reason);
+        }
+        if self.phase == Phase::New {
+            self.phase = Phase::Starting;
+            if self.birth.kind == Kind::Task {
+                self.become_ready(actions);
+            }
+            return Step::Init;
+        }
+        if let Some(reason) = self.plan.stop.take() {
+            return self.terminate(reason);
+        }
+        if let Some(body) = self.plan.continued.take() {
+            return self.handle(Event::Continue(body), now, actions);
+        }
+        if let Some(event) = self.mailbox.pop() {
+            return match event {
+                Event::Exit { pid, reason } if self.is_order_of_parent(pid) => self.terminate(reason),
+                event => self.handle(event, now, actions),
+            };
+        }
+        if matches!(self.plan.idle, Idle::Due) {
+            self.plan.idle = Idle::No;
+            return self.handle(Event::Idle, now, actions);
+        }
+        self.rest(now, actions)
+    }
+
+    fn is_order_of_parent(&self, pid: crate::Pid) -> bool {
+        self.birth.parent == Some(pid) && self.birth.kind != Kind::Task
+    }
+
+    fn handle(&mut self, event: Event, now: Time, actions: &mut Vec<Action>) -> Step {
+        self.begin_handling(&event, now, actions);
+        let waiting = if self.gives_back_after_each() { 0 } else { self.mailbox.len() };
+        Step::Handle { event, waiting: u32::try_from(waiting).unwrap_or(u32::MAX) }
+    }
+
+    fn begin_handling(&mut self, event: &Event, now: Time, actions: &mut Vec<Action>) {
+        self.cancel_idle(actions);
+        self.plan.hibernate = false;
+        self.plan.last_active = now;
+        let caller = match event {
+            Event::Call { caller, .. } => Some(*caller),
+            _ => None,
+        };
+        self.plan.handling = Some(Handling { kind: kind_of(event), caller });
+    }
+
+    fn terminate(&mut self, reason: ExitReason) -> Step {
+        if self.birth.kind != Kind::Native {
+            self.phase = Phase::Stopping;
+        }
+        Step::Terminate(reason)
+    }
+
+    /// Nothing to do: is the instance given back?
+    fn rest(&mut self, now: Time, actions: &mut Vec<Action>) -> Step {
+        if self.birth.kind != Kind::Server || self.plan.pinned {
+            return Step::Wait;
+        }
+        if self.plan.hibernate || self.gives_back_after_each() {
+            self.plan.hibernate = false;
+            return Step::Save;
+        }
+        if let Some(after) = self.birth.hibernate_after
+            && self.plan.hibernate_timer.is_none()
+        {
+            self.arm_hibernation(now.saturating_add(after), actions);
+        }
+        Step::Wait
+    }
+
+    fn gives_back_after_each(&self) -> bool {
+        self.birth.hibernate_after == Some(Duration::ZERO)
+    }
+
+    fn arm_hibernation(&mut self, at: Time, actions: &mut Vec<Action>) {
+        let mark = self.draw_mark();
+        self.plan.hibernate_timer = Some((mark, at));
+        actions.push(Action::StartTimer { mark, at });
+    }
+
+    /// One timer serves however many messages came meanwhile: it is set again for what is left of the wait.
+    pub(super) fn hibernation_due(&mut self, now: Time, actions: &mut Vec<Action>) -> Effect {
+        let Some(after) = self.birth.hibernate_after else { return Effect::Quiet };
+        let at = self.plan.last_active.saturating_add(after);
+        if at > now {
+            self.arm_hibernation(at, actions);
+            return Effect::Quiet;
+        }
+        self.take_evict()
+    }
+
+    /// The instance is wanted back, if the process can do without.
+    pub(super) fn take_evict(&mut self) -> Effect {
+        let idle = self.phase == Phase::Up && self.saved.is_none() && !self.is_blocked();
+        if !idle || self.plan.pinned || self.birth.kind != Kind::Server {
+            return Effect::Quiet;
+        }
+        self.plan.hibernate = true;
+        Effect::Stir
+    }
+
+    pub(super) fn cancel_idle(&mut self, actions: &mut Vec<Action>) {
+        if let Idle::Armed { mark, at } = std::mem::take(&mut self.plan.idle) {
+            actions.push(Action::CancelTimer { mark, at });
+        }
+    }
+
+    /// `init` has answered. With a reason the process must end, without `terminate`.
+    #[must_use]
+    pub fn started(&mut self, start: Start, now: Time, actions: &mut Vec<Action>) -> Option<ExitReason> {
+        match start {
+            Start::Ready(next) => {
+                self.become_ready(actions);
+                self.follow(next, now, actions);
+                None
+            }
+            Start::Ignore => {
+                self.plan.ignored = true;
+                Some(ExitReason::Normal)
+            }
+            Start::Stop(reason) => Some(reason),
+        }
+    }
+
+    fn become_ready(&mut self, actions: &mut Vec<Action>) {
+        self.phase = Phase::Up;
+        if let Some((mark, at)) = self.plan.init_timer.take() {
+            actions.push(Action::CancelTimer { mark, at });
+        }
+        if let Some(starter) = self.birth.starter.take() {
+            let signal = Signal::Started { mark: starter.mark, outcome: Ok(self.birth.pid) };
+            actions.push(Action::Deliver { to: starter.pid, signal });
+        }
+    }
+
+    /// The guest has handled its event.
+    pub fn handled(&mut self, outcome: Outcome, now: Time, actions: &mut Vec<Action>) {
+        let handling = self.plan.handling.take();
+        if let (Some(body), Some(caller)) = (outcome.reply, handling.and_then(|handling| handling.caller)) {
+            self.reply(caller, body, actions);
+        }
+        self.follow(outcome.next, now, actions);
+    }
+
+    fn follow(&mut self, next: Next, now: Time, actions: &mut Vec<Action>) {
+        match next {
+            Next::Wait => {}
+            Next::WaitFor(milliseconds) => {
+                let mark = self.draw_mark();
+                let at = now.saturating_add(Duration::from_millis(milliseconds));
+                self.plan.idle = Idle::Armed { mark, at };
+                actions.push(Action::StartTimer { mark, at });
+            }
+            Next::Hibernate => self.plan.hibernate = true,
+            Next::Continue(body) => self.plan.continued = Some(body),
+            Next::Stop(reason) => self.plan.stop = Some(reason),
+        }
+    }
+
+    /// The guest, still inside `handle`, is done with its event and asks for another (`inbox.more`).
+    pub fn more(&mut self, reply: Option<Body>, now: Time, actions: &mut Vec<Action>) -> Option<(Event, u32)> {
+        self.handled(Outcome { reply, next: Next::Wait }, now, actions);
+        let order = matches!(self.mailbox.front(), Some(Event::Exit { pid, .. }) if self.is_order_of_parent(*pid));
+        if order || self.birth.kind != Kind::Server || self.gives_back_after_each() {
+            return None;
+        }
+        let event = self.mailbox.pop()?;
+        self.begin_handling(&event, now, actions);
+        Some((event, u32::try_from(self.mailbox.len()).unwrap_or(u32::MAX)))
+    }
+
+    /// A handler answered with an error, its instance still sound: `terminate` runs (GS-10), unless this was `init`.
+    pub fn failed(&mut self, reason: ExitReason) {
+        match self.phase {
+            Phase::Up => self.plan.stop = Some(reason),
+            Phase::New | Phase::Starting | Phase::Stopping | Phase::Gone => {
+                self.doomed.get_or_insert(reason);
+            }
+        }
+    }
+
+    /// A task has its result: whoever monitors it is told, then it ends `normal`.
+    pub fn finished(&mut self, body: Body, actions: &mut Vec<Action>) {
+        for watcher in &self.watchers {
+            let signal = Signal::Finished { mark: watcher.mark, body: body.clone() };
+            actions.push(Action::Deliver { to: watcher.pid, signal });
+        }
+    }
+
+    /// The instance has been given back; this is all that is left of it.
+    pub fn saved(&mut self, state: State) {
+        self.saved = Some(state);
+    }
+
+    /// The guest refused to save: it keeps its instance from now on.
+    pub fn save_refused(&mut self) {
+        self.plan.pinned = true;
+        self.plan.hibernate = false;
+    }
+
+    /// The state for a new instance.
+    pub fn take_saved(&mut self) -> Option<State> {
+        self.saved.take()
+    }
+
+    /// The kind of event that the guest is handling.
+    #[must_use]
+    pub fn handling(&self) -> Option<&'static str> {
+        match self.phase {
+            Phase::Starting => Some("init"),
+            Phase::Stopping => Some("terminate"),
+            Phase::New | Phase::Up | Phase::Gone => self.plan.handling.map(|handling| handling.kind),
+        }
+    }
+
+    /// Whether an instance of it can be taken back now.
+    #[must_use]
+    pub fn is_evictable(&self) -> bool {
+        self.phase == Phase::Up
+            && self.run == Run::Idle
+            && self.birth.kind == Kind::Server
+            && !self.plan.pinned
+            && !self.is_blocked()
+    }
+
+    /// The end. Its name is free and its pid unknown before anybody hears of it (PROC-09); its mail is lost (MBX-06).
+    pub fn exit(&mut self, reason: &ExitReason, actions: &mut Vec<Action>) {
+        if self.is_gone() {
+            return;
+        }
+        self.phase = Phase::Gone;
+        self.doomed = None;
+        self.saved = None;
+        self.plan.continued = None;
+        if let Some(name) = self.name.take() {
+            actions.push(Action::ReleaseName(name));
+        }
+        actions.push(Action::Remove);
+        if let Some(starter) = self.birth.starter.take() {
+            self.tell_starter(starter, reason, actions);
+        }
+        self.cancel_all_timers(actions);
+        self.abandon_requests(actions);
+        self.farewell(reason, actions);
+        self.mailbox = crate::mailbox::Mailbox::default();
+    }
+
+    /// A start that failed is an answer, and no exit signal or `Down` besides (GS-02).
+    fn tell_starter(&mut self, starter: Caller, reason: &ExitReason, actions: &mut Vec<Action>) {
+        let error = if self.plan.ignored { SpawnError::Ignored } else { SpawnError::Failed(reason.clone()) };
+        let signal = Signal::Started { mark: starter.mark, outcome: Err(error) };
+        actions.push(Action::Deliver { to: starter.pid, signal });
+        self.links.remove(&starter.pid);
+        self.watchers.retain(|watcher| watcher.pid != starter.pid);
+    }
+}
+
+fn kind_of(event: &Event) -> &'static str {
+    match event {
+        Event::Call { .. } => "call",
+        Event::Cast(_) => "cast",
+        Event::Info(_) => "info",
+        Event::Answer { .. } => "answer",
+        Event::Exit { .. } => "exit",
+        Event::Down { .. } => "down",
+        Event::Timer { .. } => "timer",
+        Event::Idle => "idle",
+        Event::Continue(_) => "continue",
+        Event::Started { .. } => "started",
+    }
+}

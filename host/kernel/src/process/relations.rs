@@ -1,0 +1,169 @@
+//! Links, monitors, names and trap_exit: what ties a process to others.
+
+use super::delivery::Effect;
+use super::{Monitor, Process, Watch};
+use crate::signal::Undelivered;
+use crate::{Action, Address, Event, ExitReason, Mark, Name, Pid, Refusal, Signal};
+
+/// What a request to link comes to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum LinkRequest {
+    /// Nothing to do: linked already, or to itself (LINK-02, LINK-05).
+    Done,
+    /// Deliver [`Signal::Link`] to the other; if it is not delivered, call [`Process::link_failed`].
+    Ask,
+    /// This process has as many links as it may have.
+    Refused(Refusal),
+}
+
+pub(super) fn exit_event(pid: Pid, reason: ExitReason) -> Event {
+    Event::Exit { pid, reason }
+}
+
+impl Process {
+    /// The guest asks for a link.
+    pub fn link(&mut self, to: Pid) -> LinkRequest {
+        if to == self.birth.pid || self.links.contains(&to) {
+            return LinkRequest::Done;
+        }
+        if self.links.len() >= self.birth.limits.links {
+            return LinkRequest::Refused(Refusal::Limit("links".into()));
+        }
+        self.links.insert(to);
+        LinkRequest::Ask
+    }
+
+    /// The other side could not be linked. Without such a process the answer is an exit signal where exits are trapped,
+    /// and a refusal where they are not (EXIT-09).
+    pub fn link_failed(&mut self, to: Pid, why: Undelivered) -> Result<(), Refusal> {
+        self.links.remove(&to);
+        match why {
+            Undelivered::Gone if self.trap_exit => {
+                self.mailbox.push(exit_event(to, ExitReason::Noproc));
+                Ok(())
+            }
+            Undelivered::Gone => Err(Refusal::Unknown("noproc".into())),
+            Undelivered::MailboxFull | Undelivered::TooLarge | Undelivered::TooManyLinks => {
+                Err(Refusal::Limit("links of the other process".into()))
+            }
+        }
+    }
+
+    pub(super) fn take_link(&mut self, from: Pid) -> Result<Effect, Undelivered> {
+        if self.doomed.is_some() {
+            // It is as good as dead; its exit signal will reach the new link all the same.
+            self.links.insert(from);
+            return Ok(Effect::Quiet);
+        }
+        if self.links.len() >= self.birth.limits.links && !self.links.contains(&from) {
+            return Err(Undelivered::TooManyLinks);
+        }
+        self.links.insert(from);
+        Ok(Effect::Quiet)
+    }
+
+    /// The guest unlinks. Afterwards no exit signal of that link has an effect.
+    pub fn unlink(&mut self, to: Pid, actions: &mut Vec<Action>) {
+        if self.links.remove(&to) {
+            actions.push(Action::Deliver { to, signal: Signal::Unlink { from: self.birth.pid } });
+        }
+    }
+
+    /// The guest monitors a process, or the name that `holder` holds at this moment.
+    pub fn monitor(
+        &mut self,
+        target: Address,
+        holder: Option<Pid>,
+        actions: &mut Vec<Action>,
+    ) -> Result<Mark, ExitReason> {
+        if self.monitors.len() >= self.birth.limits.monitors {
+            return Err(ExitReason::limit("monitors"));
+        }
+        let mark = self.draw_mark();
+        self.monitors.insert(mark, Monitor { pid: holder, target });
+        actions.push(match holder {
+            Some(to) => Action::Deliver { to, signal: Signal::Monitor { from: self.birth.pid, mark } },
+            None => Action::Deliver {
+                to: self.birth.pid,
+                signal: Signal::Down { mark, reason: ExitReason::Noproc },
+            },
+        });
+        Ok(mark)
+    }
+
+    /// The guest takes a monitor back. True if it was still set.
+    pub fn demonitor(&mut self, mark: Mark, flush: bool, actions: &mut Vec<Action>) -> bool {
+        let monitor = self.monitors.remove(&mark);
+        if flush {
+            self.mailbox.flush_down(mark);
+        }
+        if let Some(to) = monitor.as_ref().and_then(|monitor| monitor.pid) {
+            actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.birth.pid, mark } });
+        }
+        monitor.is_some()
+    }
+
+    pub(super) fn forget_watcher(&mut self, pid: Pid, mark: Mark) {
+        if let Some(place) = self.watchers.iter().position(|watcher| watcher.pid == pid && watcher.mark == mark) {
+            self.watchers.swap_remove(place);
+        }
+    }
+
+    /// Sets whether exit signals arrive as events. Says what it was.
+    pub fn set_trap_exit(&mut self, on: bool) -> bool {
+        std::mem::replace(&mut self.trap_exit, on)
+    }
+
+    /// Takes a name, which the registry has just given (REG-02: one name a process).
+    pub fn take_name(&mut self, name: Name) -> Result<(), Refusal> {
+        if self.is_doomed() {
+            return Err(Refusal::Unknown("noproc".into()));
+        }
+        match &self.name {
+            Some(held) => Err(Refusal::Invalid(format!("the process has a name already: {held}"))),
+            None => {
+                self.name = Some(name);
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives its name up. True if it held that one.
+    pub fn drop_name(&mut self, name: &str) -> bool {
+        let held = self.name.as_deref() == Some(name);
+        if held {
+            self.name = None;
+        }
+        held
+    }
+
+    /// Whom it is linked to.
+    pub fn links(&self) -> impl Iterator<Item = Pid> {
+        self.links.iter().copied()
+    }
+
+    /// The signals that tell everyone of this end.
+    pub(super) fn farewell(&mut self, reason: &ExitReason, actions: &mut Vec<Action>) {
+        let from = self.birth.pid;
+        for to in std::mem::take(&mut self.links) {
+            actions.push(Action::Deliver { to, signal: Signal::LinkExit { from, reason: reason.clone() } });
+        }
+        for watcher in std::mem::take(&mut self.watchers) {
+            let signal = match watcher.why {
+                Watch::Monitor => Signal::Down { mark: watcher.mark, reason: reason.clone() },
+                Watch::Call => Signal::Answer {
+                    mark: watcher.mark,
+                    by: from,
+                    outcome: Err(crate::CallError::Ended(reason.clone())),
+                },
+            };
+            actions.push(Action::Deliver { to: watcher.pid, signal });
+        }
+        for (mark, monitor) in std::mem::take(&mut self.monitors) {
+            if let Some(to) = monitor.pid {
+                actions.push(Action::Deliver { to, signal: Signal::Demonitor { from, mark } });
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! A process's timers, those it knows of and those of its own life: `init`, idle, hibernation, deadlines of calls.
+
+use std::time::Duration;
+
+use super::delivery::Effect;
+use super::lifecycle::Idle;
+use super::{Phase, Process};
+use crate::{Action, Address, Body, Event, ExitReason, Mark, Time};
+
+/// A timer that the guest has started.
+#[derive(Clone, Debug)]
+pub(super) struct Timer {
+    at: Time,
+    /// Where its message goes; none: here, as a `timer`.
+    to: Option<Address>,
+    body: Body,
+}
+
+impl Process {
+    /// The guest starts a timer: an `info` for somebody, or a `timer` for itself.
+    pub fn start_timer(
+        &mut self,
+        at: Time,
+        to: Option<Address>,
+        body: Body,
+        actions: &mut Vec<Action>,
+    ) -> Result<Mark, ExitReason> {
+        if self.timers.len() >= self.birth.limits.timers {
+            return Err(ExitReason::limit("timers"));
+        }
+        let mark = self.draw_mark();
+        self.timers.insert(mark, Timer { at, to, body });
+        actions.push(Action::StartTimer { mark, at });
+        Ok(mark)
+    }
+
+    /// The guest stops a timer: what was left of it. Nothing will arrive (TMR-04).
+    pub fn cancel_timer(&mut self, mark: Mark, now: Time, actions: &mut Vec<Action>) -> Option<Duration> {
+        let timer = self.timers.remove(&mark)?;
+        actions.push(Action::CancelTimer { mark, at: timer.at });
+        Some(timer.at.saturating_sub(now))
+    }
+
+    /// What is left of a timer.
+    #[must_use]
+    pub fn timer_left(&self, mark: Mark, now: Time) -> Option<Duration> {
+        self.timers.get(&mark).map(|timer| timer.at.saturating_sub(now))
+    }
+
+    /// How many timers the guest has running.
+    #[must_use]
+    pub fn timers_running(&self) -> usize {
+        self.timers.len()
+    }
+
+    pub(super) fn take_time_up(&mut self, mark: Mark, now: Time, actions: &mut Vec<Action>) -> Effect {
+        if let Some(timer) = self.timers.remove(&mark) {
+            return match timer.to {
+                Some(to) => {
+                    actions.push(Action::Send { to, body: timer.body });
+                    Effect::Quiet
+                }
+                None => {
+                    self.mailbox.push(Event::Timer { mark, body: timer.body });
+                    self.mail_came()
+                }
+            };
+        }
+        if self.requests.contains_key(&mark) {
+            return self.call_timed_out(mark, actions);
+        }
+        if self.receive_timed_out(mark) {
+            return Effect::Stir;
+        }
+        self.own_time_up(mark, now, actions)
+    }
+
+    fn own_time_up(&mut self, mark: Mark, now: Time, actions: &mut Vec<Action>) -> Effect {
+        if self.plan.init_timer.is_some_and(|(timer, _)| timer == mark) {
+            self.plan.init_timer = None;
+            return match self.phase {
+                Phase::New | Phase::Starting => self.doom(ExitReason::limit("time")),
+                Phase::Up | Phase::Stopping | Phase::Gone => Effect::Quiet,
+            };
+        }
+        if matches!(self.plan.idle, Idle::Armed { mark: timer, .. } if timer == mark) {
+            self.plan.idle = Idle::Due;
+            return Effect::Stir;
+        }
+        if self.plan.hibernate_timer.is_some_and(|(timer, _)| timer == mark) {
+            self.plan.hibernate_timer = None;
+            return self.hibernation_due(now, actions);
+        }
+        Effect::Quiet
+    }
+
+    pub(super) fn limit_init(&mut self, now: Time, actions: &mut Vec<Action>) {
+        let mark = self.draw_mark();
+        let at = now.saturating_add(self.birth.limits.init_timeout);
+        self.plan.init_timer = Some((mark, at));
+        actions.push(Action::StartTimer { mark, at });
+    }
+
+    /// Stops every timer, at the end.
+    pub(super) fn cancel_all_timers(&mut self, actions: &mut Vec<Action>) {
+        for (mark, timer) in std::mem::take(&mut self.timers) {
+            actions.push(Action::CancelTimer { mark, at: timer.at });
+        }
+        self.cancel_idle(actions);
+        for (mark, at) in [self.plan.init_timer.take(), self.plan.hibernate_timer.take()].into_iter().flatten() {
+            actions.push(Action::CancelTimer { mark, at });
+        }
+    }
+}
