@@ -1,0 +1,237 @@
+//! The children of one supervisor, in start order.
+//!
+//! Owns what state each is in, and the indices by id, process and token, which only [`Children::set`] keeps in step.
+//! Never decides anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{Name, Pid};
+
+use super::protocol::{ChildStatus, ChildView, Counts, Token};
+use super::spec::{ChildKind, ChildSpec, Restart};
+
+/// A child's place in the start order. Never used twice, so that one that went leaves no trace.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Rank(u64);
+
+impl Rank {
+    /// Before all.
+    pub(super) const FIRST: Rank = Rank(0);
+}
+
+/// Whose wish a start in flight is.
+#[derive(Debug)]
+pub(super) enum Origin<A> {
+    /// The supervisor's, which starts several children one after the other.
+    Group,
+    /// The supervisor's, which restarts this child alone.
+    Alone,
+    /// Somebody's who adds the child: without success it is forgotten.
+    New(A),
+    /// Somebody's who starts a child that was down.
+    Again(A),
+}
+
+/// What a child is up to.
+#[derive(Debug)]
+pub(super) enum State<A> {
+    /// Down, and nothing is about to change that.
+    Stopped,
+    /// Down; started when its turn comes.
+    Pending,
+    /// Down since it ended while its supervisor was starting; restarted after that.
+    Crashed,
+    /// Down; the next try to restart it comes with this token.
+    Retrying(Token),
+    /// Its start is under way.
+    Starting { token: Token, origin: Origin<A>, cancelled: bool },
+    /// Running.
+    Running(Pid),
+    /// Told to end. With a timer, it will be killed when that is due.
+    Stopping { pid: Pid, timer: Option<Token> },
+}
+
+impl<A> State<A> {
+    fn pid(&self) -> Option<Pid> {
+        match *self {
+            State::Running(pid) | State::Stopping { pid, .. } => Some(pid),
+            State::Stopped | State::Pending | State::Crashed | State::Retrying(_) | State::Starting { .. } => None,
+        }
+    }
+
+    fn token(&self) -> Option<Token> {
+        match *self {
+            State::Retrying(token) | State::Starting { token, .. } => Some(token),
+            State::Stopping { timer, .. } => timer,
+            State::Stopped | State::Pending | State::Crashed | State::Running(_) => None,
+        }
+    }
+
+    /// Whether there is, or may soon be, a process that would have to be stopped.
+    fn is_alive(&self) -> bool {
+        matches!(self, State::Starting { .. } | State::Running(_) | State::Stopping { .. })
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Child<S, A> {
+    pub(super) spec: ChildSpec<S>,
+    state: State<A>,
+    /// Who is told when it is down. While there is anybody, it is not started again.
+    pub(super) terminators: Vec<A>,
+    pub(super) restarts: u64,
+}
+
+impl<S, A> Child<S, A> {
+    pub(super) fn state(&self) -> &State<A> {
+        &self.state
+    }
+
+    pub(super) fn is_temporary(&self) -> bool {
+        self.spec.restart == Restart::Temporary
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Children<S, A> {
+    by_rank: BTreeMap<Rank, Child<S, A>>,
+    by_id: BTreeMap<Name, Rank>,
+    by_pid: BTreeMap<Pid, Rank>,
+    by_token: BTreeMap<Token, Rank>,
+    alive: BTreeSet<Rank>,
+    pending: BTreeSet<Rank>,
+    next: Rank,
+}
+
+impl<S, A> Children<S, A> {
+    pub(super) fn new() -> Self {
+        Children {
+            by_rank: BTreeMap::new(),
+            by_id: BTreeMap::new(),
+            by_pid: BTreeMap::new(),
+            by_token: BTreeMap::new(),
+            alive: BTreeSet::new(),
+            pending: BTreeSet::new(),
+            next: Rank::FIRST,
+        }
+    }
+
+    /// Adds a child at the end, stopped. Its id must be new.
+    pub(super) fn add(&mut self, spec: ChildSpec<S>) -> Rank {
+        let rank = self.next;
+        self.next = Rank(rank.0 + 1);
+        let known = self.by_id.insert(spec.id.clone(), rank);
+        assert!(known.is_none(), "a child id is used twice");
+        self.by_rank.insert(rank, Child { spec, state: State::Stopped, terminators: Vec::new(), restarts: 0 });
+        rank
+    }
+
+    /// Forgets a child, which must be down.
+    pub(super) fn remove(&mut self, rank: Rank) {
+        self.set(rank, State::Stopped);
+        if let Some(child) = self.by_rank.remove(&rank) {
+            self.by_id.remove(&child.spec.id);
+        }
+    }
+
+    /// Puts a child into another state and returns the one it was in.
+    pub(super) fn set(&mut self, rank: Rank, state: State<A>) -> State<A> {
+        let (pid, token) = (state.pid(), state.token());
+        let (alive, pending) = (state.is_alive(), matches!(state, State::Pending));
+        let old = std::mem::replace(&mut self.get_mut(rank).state, state);
+        if let Some(pid) = old.pid() {
+            self.by_pid.remove(&pid);
+        }
+        if let Some(token) = old.token() {
+            self.by_token.remove(&token);
+        }
+        self.by_pid.extend(pid.map(|pid| (pid, rank)));
+        self.by_token.extend(token.map(|token| (token, rank)));
+        if alive {
+            self.alive.insert(rank)
+        } else {
+            self.alive.remove(&rank)
+        };
+        if pending {
+            self.pending.insert(rank)
+        } else {
+            self.pending.remove(&rank)
+        };
+        old
+    }
+
+    /// Marks a start in flight as cancelled; its token, unless it was marked already.
+    pub(super) fn cancel(&mut self, rank: Rank) -> Option<Token> {
+        match &mut self.get_mut(rank).state {
+            State::Starting { token, cancelled, .. } if !*cancelled => {
+                *cancelled = true;
+                Some(*token)
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn get(&self, rank: Rank) -> &Child<S, A> {
+        self.by_rank.get(&rank).expect("ranks are of children")
+    }
+
+    pub(super) fn get_mut(&mut self, rank: Rank) -> &mut Child<S, A> {
+        self.by_rank.get_mut(&rank).expect("ranks are of children")
+    }
+
+    pub(super) fn with_id(&self, id: &str) -> Option<Rank> {
+        self.by_id.get(id).copied()
+    }
+
+    pub(super) fn with_pid(&self, pid: Pid) -> Option<Rank> {
+        self.by_pid.get(&pid).copied()
+    }
+
+    /// The child that is starting, stopping or retrying with this token.
+    pub(super) fn with_token(&self, token: Token) -> Option<Rank> {
+        self.by_token.get(&token).copied()
+    }
+
+    /// The last one, from `from` on, that would have to be stopped.
+    pub(super) fn last_alive(&self, from: Rank) -> Option<Rank> {
+        self.alive.range(from..).next_back().copied()
+    }
+
+    pub(super) fn first_pending(&self) -> Option<Rank> {
+        self.pending.first().copied()
+    }
+
+    /// Those that are down, from `from` on.
+    pub(super) fn down(&self, from: Rank) -> Vec<Rank> {
+        let down = self.by_rank.range(from..).filter(|(_, child)| !child.state.is_alive());
+        down.map(|(&rank, _)| rank).collect()
+    }
+
+    /// All, in start order. `ready` tells a first start from a restart.
+    pub(super) fn views(&self, ready: bool) -> impl DoubleEndedIterator<Item = ChildView> {
+        self.by_rank.values().map(move |child| ChildView {
+            id: child.spec.id.clone(),
+            status: status(&child.state, ready),
+            kind: child.spec.kind,
+            restart: child.spec.restart,
+            restarts: child.restarts,
+        })
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        let specs = self.by_rank.len();
+        let supervisors = self.by_rank.values().filter(|child| child.spec.kind == ChildKind::Supervisor).count();
+        Counts { specs, active: self.by_pid.len(), supervisors, workers: specs - supervisors }
+    }
+}
+
+fn status<A>(state: &State<A>, ready: bool) -> ChildStatus {
+    match *state {
+        State::Stopped => ChildStatus::Stopped,
+        State::Starting { origin: Origin::New(_) | Origin::Again(_), .. } => ChildStatus::Starting,
+        State::Pending | State::Starting { .. } if !ready => ChildStatus::Starting,
+        State::Pending | State::Starting { .. } | State::Crashed | State::Retrying(_) => ChildStatus::Restarting,
+        State::Running(pid) => ChildStatus::Running(pid),
+        State::Stopping { pid, .. } => ChildStatus::Stopping(pid),
+    }
+}

@@ -1,0 +1,102 @@
+//! What others ask of a supervisor: adding, stopping, starting and deleting children (SUP-12, SUP-18, SUP-19).
+//!
+//! Owns what is answered when. Called by the dispatch in `supervisor.rs`. Stopping a child is served whatever else is
+//! going on; the rest, whose answer depends on how it goes, waits while children are started one after the other.
+
+use crate::{Name, Time};
+
+use super::Supervisor;
+use super::children::{Origin, State};
+use super::protocol::{Answer, Order, RequestError};
+use super::spec::ChildSpec;
+
+/// A request that may have to wait.
+#[derive(Debug)]
+pub(super) enum Held<S, A> {
+    Start { spec: ChildSpec<S>, ask: A },
+    Restart { id: Name, ask: A },
+    Delete { id: Name, ask: A },
+}
+
+impl<S, A> Held<S, A> {
+    pub(super) fn into_ask(self) -> A {
+        match self {
+            Held::Start { ask, .. } | Held::Restart { ask, .. } | Held::Delete { ask, .. } => ask,
+        }
+    }
+}
+
+impl<S: Clone, A> Supervisor<S, A> {
+    /// Serves a request, now or when nothing is pending any more.
+    pub(super) fn request(&mut self, request: Held<S, A>, out: &mut Vec<Order<S, A>>) {
+        if self.is_ending() {
+            out.push(Order::Reply { ask: request.into_ask(), result: Err(RequestError::Stopping) });
+        } else if self.is_busy() {
+            self.held.push_back(request);
+        } else {
+            match request {
+                Held::Start { spec, ask } => self.start_child(spec, ask, out),
+                Held::Restart { id, ask } => self.restart_child(&id, ask, out),
+                Held::Delete { id, ask } => self.delete_child(&id, ask, out),
+            }
+        }
+    }
+
+    fn start_child(&mut self, spec: ChildSpec<S>, ask: A, out: &mut Vec<Order<S, A>>) {
+        let refused = match self.children.with_id(&spec.id) {
+            Some(rank) => Some(match *self.children.get(rank).state() {
+                State::Running(pid) | State::Stopping { pid, .. } => RequestError::AlreadyStarted(pid),
+                _ => RequestError::AlreadyPresent,
+            }),
+            None => spec.check().err().map(RequestError::Invalid),
+        };
+        match refused {
+            Some(error) => out.push(Order::Reply { ask, result: Err(error) }),
+            None => {
+                let rank = self.children.add(spec);
+                self.start(rank, Origin::New(ask), out);
+            }
+        }
+    }
+
+    fn restart_child(&mut self, id: &str, ask: A, out: &mut Vec<Order<S, A>>) {
+        match self.stopped_child(id) {
+            Ok(rank) => self.start(rank, Origin::Again(ask), out),
+            Err(error) => out.push(Order::Reply { ask, result: Err(error) }),
+        }
+    }
+
+    fn delete_child(&mut self, id: &str, ask: A, out: &mut Vec<Order<S, A>>) {
+        let result = self.stopped_child(id).map(|rank| {
+            self.children.remove(rank);
+            Answer::Done
+        });
+        out.push(Order::Reply { ask, result });
+    }
+
+    /// A child that is down for good, or why it cannot be started or deleted.
+    fn stopped_child(&self, id: &str) -> Result<super::Rank, RequestError> {
+        let rank = self.children.with_id(id).ok_or(RequestError::NotFound)?;
+        match self.children.get(rank).state() {
+            State::Stopped => Ok(rank),
+            State::Pending | State::Crashed | State::Retrying(_) => Err(RequestError::Restarting),
+            State::Starting { origin: Origin::Group | Origin::Alone, .. } => Err(RequestError::Restarting),
+            State::Starting { .. } | State::Running(_) | State::Stopping { .. } => Err(RequestError::Running),
+        }
+    }
+
+    /// Stops a child whatever it is up to; the answer comes when it is down.
+    pub(super) fn terminate_child(&mut self, id: &str, ask: A, now: Time, out: &mut Vec<Order<S, A>>) {
+        let Some(rank) = self.children.with_id(id) else {
+            out.push(Order::Reply { ask, result: Err(RequestError::NotFound) });
+            return;
+        };
+        self.children.get_mut(rank).terminators.push(ask);
+        match *self.children.get(rank).state() {
+            State::Stopped | State::Pending | State::Crashed | State::Retrying(_) => self.settle(rank, out),
+            State::Starting { .. } => self.cancel_start(rank, out),
+            State::Running(pid) if !self.is_doomed(rank) => self.stop(rank, pid, now, out),
+            State::Running(_) | State::Stopping { .. } => {}
+        }
+    }
+}
