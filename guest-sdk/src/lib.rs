@@ -1,1 +1,101 @@
-//! Placeholder.
+//! Writing Skep processes in Rust.
+//!
+//! Skep runs each process as a WebAssembly sandbox of its own, with Erlang's manners: it shares nothing, talks by
+//! messages, may crash, and is restarted by a supervisor. This crate is what such a process is written with:
+//!
+//! - [`Server`]: keeps a state and answers messages, one at a time, as a gen_server does.
+//! - [`Task`]: runs once, and may wait in the middle.
+//! - [`Ref`], [`From`], [`Pending`]: typed references to a process, to a caller, to an answer. All of them travel in
+//!   messages and live in states.
+//! - [`Context`]: what a running process can ask of the host: links, monitors, names, timers, children, the log.
+//! - [`Migrate`]: how a state in an older layout becomes one of today's.
+//! - [`testing`]: the same server in `cargo test`, without Wasm.
+//!
+//! ```
+//! use skep_sdk::prelude::*;
+//!
+//! #[derive(Serialize, Deserialize)]
+//! pub struct Greeter { greeted: u64 }
+//!
+//! #[server]
+//! impl Server for Greeter {
+//!     type Call = String;
+//!     type Reply = String;
+//!
+//!     fn init(_: (), _: &Context) -> Start<Self> { Ok(Greeter { greeted: 0 }) }
+//!
+//!     fn handle_call(&mut self, name: String, _: From<Self>, _: &Context) -> Outcome<String> {
+//!         self.greeted += 1;
+//!         reply(format!("hello {name}, you are number {}", self.greeted))
+//!     }
+//! }
+//!
+//! skep_sdk::export!(Greeter);
+//! # fn main() {}
+//! ```
+//!
+//! Bodies are MessagePack with named fields. A request that comes as JSON, from a person or from a guest in another
+//! language, is answered in JSON.
+
+#[cfg(target_family = "wasm")]
+mod arena;
+#[allow(missing_docs, clippy::all, reason = "generated from wit/, which has the documentation")]
+mod bindings;
+mod codec;
+mod context;
+mod export;
+mod host;
+mod outcome;
+#[cfg(target_family = "wasm")]
+mod panics;
+mod reference;
+#[doc(hidden)]
+pub mod run;
+mod server;
+#[cfg(target_family = "wasm")]
+mod slot;
+mod state;
+mod task;
+#[cfg(not(target_family = "wasm"))]
+pub mod testing;
+pub mod types;
+
+pub use codec::{Codec, CodecError, Message, Never, Raw};
+pub use context::{Child, Context, Options, SpawnError};
+pub use outcome::{Failure, NotStarted, Outcome, Start, fail, noreply, reply};
+pub use reference::{CALL_TIMEOUT, From, Pending, Ref};
+pub use server::{Protocol, Server, Timer, Untyped};
+pub use skep_sdk_macros::server;
+pub use state::{Exported, Migrate, MigrateContext, Saved};
+pub use task::{Task, TaskContext};
+pub use types::{
+    Address, Answer, Body, CallError, Caller, Cause, Ended as Exit, Event, ExitReason, Fault, Level, Lost as Down,
+    Mark, Pid, Refusal, Upgrade,
+};
+
+/// All that a guest usually needs, with serde's two traits.
+pub mod prelude {
+    pub use crate::{
+        Address, Answer, Body, CallError, Child, Context, Down, Event, Exit, ExitReason, Failure, From, Level, Mark,
+        Migrate, MigrateContext, Never, NotStarted, Options, Outcome, Pending, Pid, Protocol, Ref, Refusal, Saved,
+        Server, SpawnError, Start, Task, TaskContext, Timer, fail, noreply, reply, server,
+    };
+    pub use serde::{Deserialize, Serialize};
+}
+
+/// What the code made by `export!` uses. No part of the API.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::bindings::process::export_process;
+    pub use crate::bindings::process::exports::skep::process::behaviour;
+    pub use crate::bindings::task::export_task;
+    pub use crate::bindings::task::exports::skep::process::entry;
+    pub use crate::bindings::{process, task};
+    #[cfg(target_family = "wasm")]
+    pub use crate::panics::watch as watch_panics;
+    pub use crate::run;
+    #[cfg(target_family = "wasm")]
+    pub use crate::slot::Slot;
+    pub use crate::state::{History, Oldest, Step};
+    pub use crate::types::{Outcome, Shape, Start, State};
+}

@@ -1,0 +1,297 @@
+//! What a running process can ask of the host.
+//!
+//! Owns the friendly forms of the imports: typed bodies, durations, builders. Never keeps anything: links, monitors,
+//! names and timers belong to the process, and the host keeps them. Given to every handler, and not to `save` and
+//! `restore`, where nothing may act.
+
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use crate::codec::{Codec, Message};
+use crate::host::{links, log, messaging, names, spawning, timers};
+use crate::reference::{Pending, Ref, written};
+use crate::server::Protocol;
+use crate::task::Task;
+use crate::types::{Address, Body, Caller, ExitReason, Level, Mark, Pid, Refusal};
+
+/// What a handler may do beside returning an outcome. Only a running process has one.
+#[derive(Debug)]
+pub struct Context {
+    // Neither Send nor made by anybody else.
+    only_here: PhantomData<*const ()>,
+}
+
+impl Context {
+    pub(crate) const fn new() -> Context {
+        Context { only_here: PhantomData }
+    }
+
+    /// This process.
+    pub fn me(&self) -> Pid {
+        messaging::me()
+    }
+
+    /// This process, as something that understands `P`.
+    pub fn my_ref<P: ?Sized>(&self) -> Ref<P> {
+        Ref::pid(self.me())
+    }
+
+    /// Sends a plain message, which arrives at `handle_info`.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]: the mailbox is full, the body too large, or nobody holds the name. A process that has ended is no
+    /// error.
+    pub fn send(&self, to: impl Into<Address>, message: &impl Message) -> Result<(), Refusal> {
+        let body = message.encode(Codec::default()).map_err(|e| Refusal::Invalid(e.to_string()))?;
+        match to.into() {
+            Address::Pid(pid) => messaging::send(pid, &body),
+            Address::Name(name) => messaging::send_named(&name, &body),
+        }
+    }
+
+    /// Answers a call with a body as it is; [`From::reply`](crate::From::reply) is the typed form.
+    pub fn reply_to(&self, caller: Caller, body: &Body) {
+        messaging::reply(caller, body);
+    }
+
+    /// Starts a process of a module of this app, and waits until its `init` has returned.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`]: not granted, no such module, the name is taken, or `init` did not succeed.
+    pub fn spawn<P: Protocol>(&self, module: &str, args: &P::Args, options: Options) -> Result<Child<P>, SpawnError> {
+        let child = spawn(module, args, options)?;
+        Ok(Child { pid: child.pid, process: Ref::pid(child.pid), monitor: child.mark })
+    }
+
+    /// Starts a task, monitored: its result arrives at `handle_answer` (or a task's `wait`), then a down.
+    ///
+    /// # Errors
+    ///
+    /// [`SpawnError`]: not granted, or no such module.
+    pub fn spawn_task<T: Task>(
+        &self,
+        module: &str,
+        args: &T::Args,
+        options: Options,
+    ) -> Result<(Pid, Pending<T::Output>), SpawnError> {
+        let child = spawn(module, args, options.monitor())?;
+        match child.mark {
+            Some(mark) => Ok((child.pid, Pending::of(mark))),
+            None => Err(SpawnError::Refused(Refusal::Invalid("the host gave no mark for a monitor".to_owned()))),
+        }
+    }
+
+    /// Ties the ends of two processes together.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]: there is no such process, or one of the two has too many links.
+    pub fn link(&self, to: Pid) -> Result<(), Refusal> {
+        links::link(to)
+    }
+
+    /// Unties; afterwards no exit of that link arrives.
+    pub fn unlink(&self, to: Pid) {
+        links::unlink(to);
+    }
+
+    /// Asks to be told at `handle_down` when the target ends; at once, with `Noproc`, if there is none.
+    pub fn monitor(&self, target: impl Into<Address>) -> Mark {
+        links::monitor(&target.into())
+    }
+
+    /// Ends a monitor. Says whether there was one. A down already queued still arrives.
+    pub fn demonitor(&self, mark: Mark) -> bool {
+        links::demonitor(mark, false)
+    }
+
+    /// As [`demonitor`](Context::demonitor), and takes back a down already queued.
+    pub fn demonitor_flush(&self, mark: Mark) -> bool {
+        links::demonitor(mark, true)
+    }
+
+    /// From now on exit signals arrive at `handle_exit` (or no longer do). Says what it was before.
+    pub fn trap_exit(&self, on: bool) -> bool {
+        links::trap_exit(on)
+    }
+
+    /// Sends an exit signal, as if a linked process had ended with this reason.
+    pub fn exit(&self, to: Pid, reason: &ExitReason) {
+        links::exit(to, reason);
+    }
+
+    /// Ends a process, whether it traps exits or not.
+    pub fn kill(&self, to: Pid) {
+        links::kill(to);
+    }
+
+    /// Ends this process here and now; `terminate` does not run.
+    #[allow(clippy::needless_pass_by_value, reason = "it is the last thing that happens to it")]
+    pub fn stop(&self, reason: ExitReason) -> ! {
+        links::stop(&reason);
+        unreachable!("the host ends a process that stops");
+    }
+
+    /// Gives a process a name.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]: taken, not granted, no such process, or it has a name already.
+    pub fn register(&self, name: &str, pid: Pid) -> Result<(), Refusal> {
+        names::register(name, pid)
+    }
+
+    /// Frees a name that this process holds. Says whether it held it.
+    pub fn unregister(&self, name: &str) -> bool {
+        names::unregister(name)
+    }
+
+    /// Who holds the name now.
+    pub fn whereis(&self, name: &str) -> Option<Pid> {
+        names::whereis(name)
+    }
+
+    /// Sends a plain message later.
+    ///
+    /// # Panics
+    ///
+    /// If serde cannot write the message.
+    pub fn send_after(&self, after: Duration, to: impl Into<Address>, message: &impl Message) -> Mark {
+        timers::send_after(millis(after), &to.into(), &written(message, Codec::default()))
+    }
+
+    /// Lets `handle_timer` run later, with this message and the mark returned here.
+    ///
+    /// # Panics
+    ///
+    /// If serde cannot write the message.
+    pub fn start_timer(&self, after: Duration, message: &impl Message) -> Mark {
+        timers::start(millis(after), &written(message, Codec::default()))
+    }
+
+    /// Stops a timer, and says what was left; `None` if it has fired (then it may be queued) or never was.
+    pub fn cancel(&self, timer: Mark) -> Option<Duration> {
+        timers::cancel(timer).map(Duration::from_millis)
+    }
+
+    /// What is left; `None` if it has fired or never was.
+    pub fn left(&self, timer: Mark) -> Option<Duration> {
+        timers::left(timer).map(Duration::from_millis)
+    }
+
+    /// Writes a line into the node's log.
+    pub fn log(&self, level: Level, line: &str) {
+        log::log(level, line);
+    }
+
+    /// [`log`](Context::log) for what a developer looks for.
+    pub fn debug(&self, line: &str) {
+        self.log(Level::Debug, line);
+    }
+
+    /// [`log`](Context::log) for what an operator may want to know.
+    pub fn info(&self, line: &str) {
+        self.log(Level::Info, line);
+    }
+
+    /// [`log`](Context::log) for what an operator should look into.
+    pub fn warn(&self, line: &str) {
+        self.log(Level::Warn, line);
+    }
+
+    /// [`log`](Context::log) for what went wrong.
+    pub fn error(&self, line: &str) {
+        self.log(Level::Error, line);
+    }
+}
+
+/// Whole milliseconds, rounded up so that nothing is early; too long a time becomes the longest there is.
+pub(crate) fn millis(time: Duration) -> u64 {
+    const LONGEST: u64 = (1 << 53) - 1;
+    let whole = u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(LONGEST);
+    whole.min(LONGEST)
+}
+
+fn spawn(module: &str, args: &impl Message, options: Options) -> Result<spawning::Child, SpawnError> {
+    let body = args.encode(Codec::default()).map_err(|e| SpawnError::Refused(Refusal::Invalid(e.to_string())))?;
+    let Options { link, monitor, name } = options;
+    spawning::spawn(module, &body, &spawning::Options { link, monitor, name, more: None }).map_err(
+        |error| match error {
+            spawning::SpawnError::Refused(refusal) => SpawnError::Refused(refusal),
+            spawning::SpawnError::Ignored => SpawnError::Ignored,
+            spawning::SpawnError::Failed(reason) => SpawnError::Failed(reason),
+        },
+    )
+}
+
+/// How a child is started: by default neither linked nor monitored nor named.
+///
+/// ```
+/// # use skep_sdk::Options;
+/// let options = Options::new().link().named("bank");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    pub(crate) link: bool,
+    pub(crate) monitor: bool,
+    pub(crate) name: Option<String>,
+}
+
+impl Options {
+    /// Neither linked nor monitored nor named.
+    pub fn new() -> Options {
+        Options::default()
+    }
+
+    /// Linked before it runs.
+    pub fn link(self) -> Options {
+        Options { link: true, ..self }
+    }
+
+    /// Monitored before it runs.
+    pub fn monitor(self) -> Options {
+        Options { monitor: true, ..self }
+    }
+
+    /// With a name before it runs.
+    pub fn named(self, name: impl Into<String>) -> Options {
+        Options { name: Some(name.into()), ..self }
+    }
+}
+
+/// A process just started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Child<P> {
+    /// Its pid.
+    pub pid: Pid,
+    /// The same, as what it understands.
+    pub process: Ref<P>,
+    /// The mark of the monitor, if one was asked for.
+    pub monitor: Option<Mark>,
+}
+
+/// Why a process was not started.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SpawnError {
+    /// The host did not even try.
+    Refused(Refusal),
+    /// Its `init` had nothing to do.
+    Ignored,
+    /// Its `init` failed, stopped or took too long.
+    Failed(ExitReason),
+}
+
+impl std::fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            SpawnError::Refused(refusal) => write!(f, "not started: {refusal}"),
+            SpawnError::Ignored => f.write_str("not started: ignored"),
+            SpawnError::Failed(reason) => write!(f, "not started: {reason:?}"),
+        }
+    }
+}
+
+impl std::error::Error for SpawnError {}

@@ -1,0 +1,17 @@
+//! The way to the host, or to what stands in for it.
+//!
+//! Owns the choice between the two and nothing else: in Wasm the generated imports, natively the test harness, which has
+//! the same functions. Called by everything that acts.
+
+#[cfg(target_family = "wasm")]
+pub(crate) use crate::bindings::process::skep::process::{inbox, links, log, messaging, names, timers};
+pub(crate) mod spawning {
+    //! The types are the generated ones on both sides.
+    #[cfg(target_family = "wasm")]
+    pub(crate) use crate::bindings::process::skep::process::spawning::spawn;
+    pub(crate) use crate::bindings::process::skep::process::spawning::{Child, Options, SpawnError};
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) use crate::testing::imports::spawning::spawn;
+}
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use crate::testing::imports::{inbox, links, log, messaging, names, timers};

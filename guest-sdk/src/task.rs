@@ -1,0 +1,92 @@
+//! Tasks: processes that run once, and may wait in the middle.
+//!
+//! Owns the trait and the receiving. Never keeps a state: a task that ends early is begun anew. Called by `run`.
+
+use std::ops::Deref;
+use std::time::Duration;
+
+use crate::codec::Message;
+use crate::context::{Context, millis};
+use crate::host::inbox;
+use crate::outcome::Failure;
+use crate::reference::Pending;
+use crate::types::{CallError, Event, Mark};
+
+/// A process that computes one result.
+///
+/// ```
+/// use skep_sdk::prelude::*;
+///
+/// pub struct Sum;
+///
+/// impl Task for Sum {
+///     type Args = Vec<u64>;
+///     type Output = u64;
+///
+///     fn run(numbers: Vec<u64>, _: &TaskContext) -> Result<u64, Failure> {
+///         numbers.into_iter().try_fold(0, u64::checked_add).ok_or_else(|| "too large".into())
+///     }
+/// }
+///
+/// skep_sdk::export!(task Sum);
+/// # fn main() {
+/// # assert_eq!(skep_sdk::testing::run_task::<Sum>(vec![1, 2], []), Ok(3));
+/// # }
+/// ```
+#[diagnostic::on_unimplemented(message = "`{Self}` is no task", note = "write impl Task for {Self} {{ … }}")]
+pub trait Task {
+    /// What it is started with.
+    type Args: Message;
+    /// What it brings.
+    type Output: Message;
+
+    /// Does the work. The result goes to whoever started the task with [`spawn_task`](Context::spawn_task).
+    ///
+    /// # Errors
+    ///
+    /// A failure ends the task with [`ExitReason::Failed`](crate::ExitReason::Failed).
+    fn run(args: Self::Args, context: &TaskContext) -> Result<Self::Output, Failure>;
+}
+
+/// What a task may do: all of a [`Context`], and receive.
+#[derive(Debug)]
+pub struct TaskContext(Context);
+
+impl TaskContext {
+    pub(crate) const fn new() -> TaskContext {
+        TaskContext(Context::new())
+    }
+
+    /// The oldest event, waiting for it; `None` when the time is up. A time of zero looks once, `None` waits for ever.
+    pub fn receive(&self, timeout: impl Into<Option<Duration>>) -> Option<Event> {
+        inbox::receive(timeout.into().map(millis))
+    }
+
+    /// As [`receive`](TaskContext::receive), only an answer, a timer or a down with one of these marks; the rest keeps
+    /// its place.
+    pub fn receive_only(&self, marks: &[Mark], timeout: impl Into<Option<Duration>>) -> Option<Event> {
+        inbox::receive_only(marks, timeout.into().map(millis))
+    }
+
+    /// Waits for one answer; `None` when the time is up, and then it may be waited for again.
+    pub fn wait<R: Message>(
+        &self,
+        pending: &Pending<R>,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Option<Result<R, CallError>> {
+        match self.receive_only(&[pending.mark()], timeout)? {
+            Event::Answer(answer) => answer.of(pending),
+            // A task ended without bringing its result: its monitor has the same mark.
+            Event::Down(down) => Some(Err(CallError::Ended(down.reason))),
+            _ => None,
+        }
+    }
+}
+
+impl Deref for TaskContext {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.0
+    }
+}

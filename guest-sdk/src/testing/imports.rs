@@ -1,0 +1,158 @@
+//! The host's functions as the harness performs them.
+//!
+//! Owns signatures equal to the generated imports, and nothing else: each looks up the world of this thread and asks
+//! it. Called by `host` in place of the imports.
+
+/// Talking.
+pub(crate) mod messaging {
+    use crate::testing::world::{act, look};
+    use crate::types::{Address, Body, CallError, Caller, Mark, Pid, Refusal};
+
+    pub(crate) fn me() -> Pid {
+        look(|world| world.me)
+    }
+
+    pub(crate) fn send(to: Pid, body: &Body) -> Result<(), Refusal> {
+        act(|world| world.send(Address::Pid(to), body.clone()))
+    }
+
+    pub(crate) fn send_named(name: &str, body: &Body) -> Result<(), Refusal> {
+        act(|world| world.send(Address::Name(name.to_owned()), body.clone()))
+    }
+
+    pub(crate) fn cast(to: &Address, body: &Body) {
+        act(|world| world.cast(to.clone(), body.clone()));
+    }
+
+    pub(crate) fn call(to: &Address, body: &Body, timeout_ms: Option<u64>) -> Result<Body, CallError> {
+        act(|world| world.call(to, body, timeout_ms))
+    }
+
+    pub(crate) fn request(to: &Address, body: &Body, timeout_ms: Option<u64>) -> Mark {
+        act(|world| world.request(to.clone(), body.clone(), timeout_ms))
+    }
+
+    pub(crate) fn reply(to: Caller, body: &Body) {
+        act(|world| world.reply(to, body.clone()));
+    }
+}
+
+/// Receiving.
+pub(crate) mod inbox {
+    use crate::testing::world::act;
+    use crate::types::{Body, Event, Mark};
+
+    pub(crate) fn more(reply: Option<&Body>) -> Option<Event> {
+        act(|world| world.more(reply.cloned()))
+    }
+
+    pub(crate) fn receive(timeout_ms: Option<u64>) -> Option<Event> {
+        act(|world| world.receive(None, timeout_ms))
+    }
+
+    pub(crate) fn receive_only(marks: &[Mark], timeout_ms: Option<u64>) -> Option<Event> {
+        act(|world| world.receive(Some(marks), timeout_ms))
+    }
+}
+
+/// Links and monitors.
+pub(crate) mod links {
+    use crate::testing::world::{Action, Stopped, act};
+    use crate::types::{Address, ExitReason, Mark, Pid, Refusal};
+
+    #[allow(clippy::unnecessary_wraps, reason = "the signature is the contract's")]
+    pub(crate) fn link(to: Pid) -> Result<(), Refusal> {
+        act(|world| world.note(Action::Link(to)));
+        Ok(())
+    }
+
+    pub(crate) fn unlink(to: Pid) {
+        act(|world| world.note(Action::Unlink(to)));
+    }
+
+    pub(crate) fn monitor(target: &Address) -> Mark {
+        act(|world| world.monitor(target.clone()))
+    }
+
+    pub(crate) fn demonitor(mark: Mark, flush: bool) -> bool {
+        act(|world| world.demonitor(mark, flush))
+    }
+
+    pub(crate) fn trap_exit(on: bool) -> bool {
+        act(|world| std::mem::replace(&mut world.traps_exits, on))
+    }
+
+    pub(crate) fn exit(to: Pid, reason: &ExitReason) {
+        act(|world| world.note(Action::Exit { to, reason: reason.clone() }));
+    }
+
+    pub(crate) fn kill(to: Pid) {
+        act(|world| world.note(Action::Kill(to)));
+    }
+
+    pub(crate) fn stop(reason: &ExitReason) {
+        act(|_| ());
+        std::panic::resume_unwind(Box::new(Stopped(reason.clone())));
+    }
+}
+
+/// Children.
+pub(crate) mod spawning {
+    use crate::host::spawning::{Child, Options, SpawnError};
+    use crate::testing::world::act;
+    use crate::types::Body;
+
+    pub(crate) fn spawn(module: &str, args: &Body, options: &Options) -> Result<Child, SpawnError> {
+        act(|world| world.spawn(module, args, options))
+    }
+}
+
+/// Names.
+pub(crate) mod names {
+    use crate::testing::world::act;
+    use crate::types::{Pid, Refusal};
+
+    pub(crate) fn register(name: &str, pid: Pid) -> Result<(), Refusal> {
+        act(|world| world.register(name, pid))
+    }
+
+    pub(crate) fn unregister(name: &str) -> bool {
+        act(|world| world.names.remove(name).is_some())
+    }
+
+    pub(crate) fn whereis(name: &str) -> Option<Pid> {
+        act(|world| world.names.get(name).copied())
+    }
+}
+
+/// Timers.
+pub(crate) mod timers {
+    use crate::testing::world::act;
+    use crate::types::{Address, Body, Mark};
+
+    pub(crate) fn send_after(after_ms: u64, to: &Address, body: &Body) -> Mark {
+        act(|world| world.start_timer(after_ms, Some(to.clone()), body.clone()))
+    }
+
+    pub(crate) fn start(after_ms: u64, body: &Body) -> Mark {
+        act(|world| world.start_timer(after_ms, None, body.clone()))
+    }
+
+    pub(crate) fn cancel(mark: Mark) -> Option<u64> {
+        act(|world| world.cancel(mark))
+    }
+
+    pub(crate) fn left(mark: Mark) -> Option<u64> {
+        act(|world| world.left(mark))
+    }
+}
+
+/// The log.
+pub(crate) mod log {
+    use crate::testing::world::{Action, look};
+    use crate::types::Level;
+
+    pub(crate) fn log(level: Level, message: &str) {
+        look(|world| world.note(Action::Log(level, message.to_owned())));
+    }
+}

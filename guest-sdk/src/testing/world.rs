@@ -1,0 +1,404 @@
+//! What stands in for the host while a guest is tested natively.
+//!
+//! Owns a virtual clock, the timers, the names, the inbox of the one process under test, and a record of what it did.
+//! Never runs a second process: the test says what others answer. Called by `imports`, and by the harness.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+use crate::host::spawning;
+use crate::types::{
+    Address, Alarm, Answer, Body, CallError, Caller, Event, ExitReason, Level, Lost, Mark, Pid, Refusal,
+};
+
+/// What the process under test did, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Sent a plain message (to itself: it is handled next, and not noted).
+    Send {
+        /// Where to.
+        to: Address,
+        /// What.
+        body: Body,
+    },
+    /// Sent a cast.
+    Cast {
+        /// Where to.
+        to: Address,
+        /// What.
+        body: Body,
+    },
+    /// Called; what [`World::on_call`] says was the reply.
+    Call {
+        /// Whom.
+        to: Address,
+        /// With what.
+        body: Body,
+    },
+    /// Asked without waiting; the test answers with [`Harness::answer`](super::Harness::answer).
+    Request {
+        /// Tells it from others.
+        mark: Mark,
+        /// Whom.
+        to: Address,
+        /// With what.
+        body: Body,
+    },
+    /// Linked itself.
+    Link(Pid),
+    /// Unlinked itself.
+    Unlink(Pid),
+    /// Began to monitor.
+    Monitor {
+        /// Tells it from others.
+        mark: Mark,
+        /// Whom.
+        target: Address,
+    },
+    /// Ceased to monitor.
+    Demonitor(Mark),
+    /// Sent an exit signal.
+    Exit {
+        /// Where to.
+        to: Pid,
+        /// Saying what.
+        reason: ExitReason,
+    },
+    /// Killed a process.
+    Kill(Pid),
+    /// Started a process; what [`World::on_spawn`] says became of it.
+    Spawn {
+        /// Of which module.
+        module: String,
+        /// With what arguments.
+        args: Body,
+    },
+    /// Wrote into the log.
+    Log(Level, String),
+}
+
+struct Timer {
+    due_ms: u64,
+    /// None: an alarm for the process itself.
+    to: Option<Address>,
+    body: Body,
+}
+
+/// The payload with which `stop` leaves the guest's code.
+pub(crate) struct Stopped(pub(crate) ExitReason);
+
+type OnCall = Box<dyn FnMut(&Address, Body) -> Result<Body, CallError>>;
+type OnSpawn = Box<dyn FnMut(&str, Body) -> Result<Pid, ExitReason>>;
+
+/// The surroundings of a process under test.
+pub struct World {
+    pub(crate) me: Pid,
+    pub(crate) now_ms: u64,
+    pub(crate) inbox: VecDeque<Event>,
+    pub(crate) current: Option<Caller>,
+    pub(crate) replies: HashMap<Mark, Body>,
+    pub(crate) names: BTreeMap<String, Pid>,
+    pub(crate) traps_exits: bool,
+    pub(crate) actions: Vec<Action>,
+    /// False while a state is saved or restored.
+    pub(crate) may_act: bool,
+    monitors: BTreeMap<Mark, Address>,
+    timers: BTreeMap<Mark, Timer>,
+    on_call: OnCall,
+    on_spawn: Option<OnSpawn>,
+    last_mark: Mark,
+    last_id: u64,
+}
+
+impl Default for World {
+    fn default() -> World {
+        World {
+            me: Pid { node: 0, id: 1, tag: 0xa11ce },
+            now_ms: 0,
+            inbox: VecDeque::new(),
+            current: None,
+            replies: HashMap::new(),
+            names: BTreeMap::new(),
+            traps_exits: false,
+            actions: Vec::new(),
+            may_act: true,
+            monitors: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            on_call: Box::new(|_, _| Err(CallError::Ended(ExitReason::Noproc))),
+            on_spawn: None,
+            last_mark: 0,
+            last_id: 1,
+        }
+    }
+}
+
+impl std::fmt::Debug for World {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("World").field("now_ms", &self.now_ms).field("actions", &self.actions).finish_non_exhaustive()
+    }
+}
+
+impl World {
+    /// Nobody else, no names, time zero.
+    pub fn new() -> World {
+        World::default()
+    }
+
+    /// What others reply to calls. Unless told, nobody is there: `Noproc`.
+    #[must_use]
+    pub fn on_call(self, reply: impl FnMut(&Address, Body) -> Result<Body, CallError> + 'static) -> World {
+        World { on_call: Box::new(reply), ..self }
+    }
+
+    /// What becomes of children. Unless told, each gets a new pid.
+    #[must_use]
+    pub fn on_spawn(self, start: impl FnMut(&str, Body) -> Result<Pid, ExitReason> + 'static) -> World {
+        World { on_spawn: Some(Box::new(start)), ..self }
+    }
+
+    /// A name that somebody holds.
+    #[must_use]
+    pub fn named(mut self, name: &str, pid: Pid) -> World {
+        self.names.insert(name.to_owned(), pid);
+        self
+    }
+
+    /// The process under test.
+    pub fn me(&self) -> Pid {
+        self.me
+    }
+
+    pub(crate) fn note(&mut self, action: Action) {
+        self.actions.push(action);
+    }
+
+    pub(crate) fn mark(&mut self) -> Mark {
+        self.last_mark += 1;
+        self.last_mark
+    }
+
+    /// A pid of nobody in particular.
+    pub fn pid(&mut self) -> Pid {
+        self.last_id += 1;
+        Pid { node: 0, id: self.last_id, tag: 0xb0b }
+    }
+
+    fn holder(&self, address: &Address) -> Option<Pid> {
+        match address {
+            Address::Pid(pid) => Some(*pid),
+            Address::Name(name) => self.names.get(name).copied(),
+        }
+    }
+
+    pub(crate) fn send(&mut self, to: Address, body: Body) -> Result<(), Refusal> {
+        match self.holder(&to) {
+            Some(pid) if pid == self.me => self.inbox.push_back(Event::Info(body)),
+            Some(_) => self.note(Action::Send { to, body }),
+            None => return Err(Refusal::Unknown(format!("nobody holds the name {to}"))),
+        }
+        Ok(())
+    }
+
+    pub(crate) fn cast(&mut self, to: Address, body: Body) {
+        if self.holder(&to) == Some(self.me) {
+            self.inbox.push_back(Event::Cast(body));
+        } else {
+            self.note(Action::Cast { to, body });
+        }
+    }
+
+    pub(crate) fn call(&mut self, to: &Address, body: &Body, timeout_ms: Option<u64>) -> Result<Body, CallError> {
+        self.note(Action::Call { to: to.clone(), body: body.clone() });
+        if self.holder(to) == Some(self.me) {
+            return Err(CallError::Refused("a process cannot call itself".to_owned()));
+        }
+        let outcome = (self.on_call)(to, body.clone());
+        if let (Err(CallError::Timeout), Some(timeout_ms)) = (&outcome, timeout_ms) {
+            self.now_ms = self.now_ms.saturating_add(timeout_ms);
+        }
+        outcome
+    }
+
+    pub(crate) fn request(&mut self, to: Address, body: Body, _: Option<u64>) -> Mark {
+        let mark = self.mark();
+        self.note(Action::Request { mark, to, body });
+        mark
+    }
+
+    pub(crate) fn reply(&mut self, to: Caller, body: Body) {
+        self.replies.entry(to.mark).or_insert(body);
+    }
+
+    pub(crate) fn more(&mut self, reply: Option<Body>) -> Option<Event> {
+        self.settle(reply);
+        self.take()
+    }
+
+    /// The event in hand is done, perhaps with a reply.
+    pub(crate) fn settle(&mut self, reply: Option<Body>) {
+        if let (Some(caller), Some(reply)) = (self.current.take(), reply) {
+            self.reply(caller, reply);
+        }
+    }
+
+    /// The next event, which is in hand from now on.
+    pub(crate) fn take(&mut self) -> Option<Event> {
+        let event = self.inbox.pop_front()?;
+        if let Event::Call(request) = &event {
+            self.current = Some(request.caller);
+        }
+        Some(event)
+    }
+
+    /// Time passes only where there is nothing to receive and a timer is due before the wait is over.
+    pub(crate) fn receive(&mut self, marks: Option<&[Mark]>, timeout_ms: Option<u64>) -> Option<Event> {
+        let until = timeout_ms.map(|ms| self.now_ms.saturating_add(ms));
+        loop {
+            let wanted = |event: &Event| match (marks, event) {
+                (None, _) => true,
+                (Some(marks), Event::Answer(Answer { mark, .. }))
+                | (Some(marks), Event::Timer(Alarm { mark, .. }))
+                | (Some(marks), Event::Down(Lost { mark, .. })) => marks.contains(mark),
+                _ => false,
+            };
+            if let Some(place) = self.inbox.iter().position(wanted) {
+                return self.inbox.remove(place);
+            }
+            match self.next_timer_ms().filter(|due| until.is_none_or(|until| *due <= until)) {
+                Some(due) => self.fire_one(due),
+                None => {
+                    assert!(until.is_some(), "the task waits for ever: nothing queued, no timer set");
+                    self.now_ms = until.unwrap_or(self.now_ms);
+                    return None;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn monitor(&mut self, target: Address) -> Mark {
+        let mark = self.mark();
+        if self.holder(&target).is_none() {
+            let reason = ExitReason::Noproc;
+            self.inbox.push_back(Event::Down(Lost { mark, target: target.clone(), reason }));
+        } else {
+            self.monitors.insert(mark, target.clone());
+        }
+        self.note(Action::Monitor { mark, target });
+        mark
+    }
+
+    pub(crate) fn demonitor(&mut self, mark: Mark, flush: bool) -> bool {
+        self.note(Action::Demonitor(mark));
+        if flush {
+            self.inbox.retain(|event| !matches!(event, Event::Down(lost) if lost.mark == mark));
+        }
+        self.monitors.remove(&mark).is_some()
+    }
+
+    /// What was monitored with this mark, and no longer is.
+    pub(crate) fn lost(&mut self, mark: Mark) -> Option<Address> {
+        self.monitors.remove(&mark)
+    }
+
+    pub(crate) fn spawn(
+        &mut self,
+        module: &str,
+        args: &Body,
+        options: &spawning::Options,
+    ) -> Result<spawning::Child, spawning::SpawnError> {
+        self.note(Action::Spawn { module: module.to_owned(), args: args.clone() });
+        if let Some(holder) = options.name.as_ref().and_then(|name| self.names.get(name)) {
+            return Err(spawning::SpawnError::Refused(Refusal::Taken(*holder)));
+        }
+        let pid = match &mut self.on_spawn {
+            Some(start) => start(module, args.clone()).map_err(spawning::SpawnError::Failed)?,
+            None => self.pid(),
+        };
+        if let Some(name) = &options.name {
+            self.names.insert(name.clone(), pid);
+        }
+        if options.link {
+            self.note(Action::Link(pid));
+        }
+        let mark = options.monitor.then(|| self.monitor(Address::Pid(pid)));
+        Ok(spawning::Child { pid, mark })
+    }
+
+    pub(crate) fn register(&mut self, name: &str, pid: Pid) -> Result<(), Refusal> {
+        if let Some(holder) = self.names.get(name) {
+            return Err(Refusal::Taken(*holder));
+        }
+        if name.is_empty() || self.names.values().any(|holder| *holder == pid) {
+            return Err(Refusal::Invalid("the name is empty, or the process has one".to_owned()));
+        }
+        self.names.insert(name.to_owned(), pid);
+        Ok(())
+    }
+
+    pub(crate) fn start_timer(&mut self, after_ms: u64, to: Option<Address>, body: Body) -> Mark {
+        let mark = self.mark();
+        self.timers.insert(mark, Timer { due_ms: self.now_ms.saturating_add(after_ms), to, body });
+        mark
+    }
+
+    pub(crate) fn cancel(&mut self, mark: Mark) -> Option<u64> {
+        self.timers.remove(&mark).map(|timer| timer.due_ms - self.now_ms)
+    }
+
+    pub(crate) fn left(&self, mark: Mark) -> Option<u64> {
+        self.timers.get(&mark).map(|timer| timer.due_ms - self.now_ms)
+    }
+
+    pub(crate) fn next_timer_ms(&self) -> Option<u64> {
+        self.timers.values().map(|timer| timer.due_ms).min()
+    }
+
+    /// Sets the clock to `due_ms`, at which a timer is due, and fires it.
+    pub(crate) fn fire_one(&mut self, due_ms: u64) {
+        self.now_ms = due_ms;
+        let due = self.timers.iter().find(|(_, timer)| timer.due_ms == due_ms).map(|(mark, _)| *mark);
+        let Some((mark, timer)) = due.and_then(|mark| Some((mark, self.timers.remove(&mark)?))) else { return };
+        match timer.to {
+            None => self.inbox.push_back(Event::Timer(Alarm { mark, body: timer.body })),
+            // To a name that nobody holds it goes nowhere.
+            Some(to) => drop(self.send(to, timer.body)),
+        }
+    }
+
+    /// What the clock says.
+    pub fn now(&self) -> Duration {
+        Duration::from_millis(self.now_ms)
+    }
+}
+
+thread_local! {
+    static WORLD: RefCell<Option<World>> = const { RefCell::new(None) };
+}
+
+/// Runs guest code in a world, and gives both back; the world also if the code stopped the process.
+pub(crate) fn inside<R>(world: &mut World, code: impl FnOnce() -> R) -> Result<R, ExitReason> {
+    let outer = WORLD.replace(Some(std::mem::take(world)));
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(code));
+    *world = WORLD.replace(outer).unwrap_or_default();
+    outcome.map_err(|panic| match panic.downcast::<Stopped>() {
+        Ok(stopped) => stopped.0,
+        Err(panic) => std::panic::resume_unwind(panic),
+    })
+}
+
+/// What may be asked at any time.
+pub(crate) fn look<R>(ask: impl FnOnce(&mut World) -> R) -> R {
+    WORLD.with_borrow_mut(|world| match world {
+        Some(world) => ask(world),
+        None => panic!("there is no host here: outside Wasm a guest runs in skep_sdk::testing"),
+    })
+}
+
+/// What may not be done while a state is saved or restored.
+pub(crate) fn act<R>(act: impl FnOnce(&mut World) -> R) -> R {
+    look(|world| {
+        assert!(world.may_act, "a state hook must not act: only the log and `me` work there");
+        act(world)
+    })
+}
