@@ -1,8 +1,13 @@
 //! Tests of the supervisor: scenarios by rule of OTP, interleavings that OTP does not have, the full table of endings,
 //! and random sequences. All drive the machine by hand; none has a process, a thread or a clock.
 
-mod conformance;
-mod interleavings;
-
+mod dice;
+mod endings;
+mod life;
+mod random;
+mod rebuilds;
+mod requests;
+mod restarts;
 mod scenario;
 mod shutdown;
+mod table;
