@@ -3,11 +3,20 @@
 //! Each function checks its arguments, makes one call on [`Syscalls`], and maps the refusal. What the calls mean is
 //! decided behind that trait, by the shell and the kernel.
 
+pub(crate) mod bindings;
+pub(crate) mod convert;
+mod inbox;
+mod links;
+pub(crate) mod log;
+mod messaging;
+mod names;
+mod spawning;
+pub(crate) mod text;
+mod timers;
+
 use std::task::{Context, Poll};
 
-use skep_kernel::{
-    Address, Body, CallError, Caller, Event, ExitReason, Mark, Name, Pid, Refusal, SpawnError,
-};
+use skep_kernel::{Address, Body, CallError, Caller, Event, ExitReason, Mark, Name, Pid, Refusal, SpawnError};
 
 use crate::observe::Level;
 
@@ -56,8 +65,12 @@ pub trait Syscalls: Send + Sync + 'static {
     /// Kills.
     fn kill(&self, to: Pid) -> Result<(), Ended>;
     /// Begins a spawn that this process blocks on. [`Syscalls::poll_spawn`] brings the child.
-    fn begin_spawn(&self, module: &str, args: Body, options: SpawnOptions)
-    -> Result<Result<PendingSpawn, SpawnError>, Ended>;
+    fn begin_spawn(
+        &self,
+        module: &str,
+        args: Body,
+        options: SpawnOptions,
+    ) -> Result<Result<PendingSpawn, SpawnError>, Ended>;
     /// The child, when its `init` has returned.
     fn poll_spawn(&self, pending: PendingSpawn, cx: &mut Context<'_>) -> Poll<Result<Result<Pid, SpawnError>, Ended>>;
     /// Registers a name.
@@ -96,4 +109,20 @@ pub struct PendingSpawn {
     pub mark: Mark,
     /// The mark of the monitor, if one was asked for.
     pub monitor: Option<Mark>,
+}
+
+/// Adds every interface of `wit/` to a linker: two of four languages import them all, used or not, so that what is not
+/// granted is refused when it is called.
+pub(crate) fn add_to_linker(
+    linker: &mut wasmtime::component::Linker<crate::engine::context::Context>,
+) -> wasmtime::Result<()> {
+    use wasmtime::component::HasSelf;
+    type Own = HasSelf<crate::engine::context::Context>;
+    bindings::messaging::add_to_linker::<_, Own>(linker, |context| context)?;
+    bindings::links::add_to_linker::<_, Own>(linker, |context| context)?;
+    bindings::spawning::add_to_linker::<_, Own>(linker, |context| context)?;
+    bindings::names::add_to_linker::<_, Own>(linker, |context| context)?;
+    bindings::timers::add_to_linker::<_, Own>(linker, |context| context)?;
+    bindings::log::add_to_linker::<_, Own>(linker, |context| context)?;
+    inbox::add_to_linker(linker)
 }

@@ -1,0 +1,38 @@
+//! Rust types and traits generated from `wit/`.
+//!
+//! Owns nothing by hand: a change of the contract shows here as a compile error in the file that implements it. The
+//! functions that carry a body are async, so that one that has used up its slice can give way; `inbox` needs the store
+//! for fuel and is linked by hand in `inbox.rs`.
+
+#![allow(missing_docs, reason = "generated; the words are in wit/")]
+
+/// What a server exports, and what every guest imports.
+pub mod server {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "process",
+        imports: {
+            "skep:process/messaging.me": trappable,
+            "skep:process/messaging": async | trappable,
+            "skep:process/spawning": async | trappable,
+            "skep:process/links.exit": async | trappable,
+            "skep:process/timers.send-after": async | trappable,
+            "skep:process/timers.start": async | trappable,
+            "skep:process/log": async | trappable,
+            default: trappable,
+        },
+        exports: { default: async },
+    });
+}
+
+/// What a task exports.
+pub mod task {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "task",
+        exports: { default: async },
+        with: { "skep:process": super::server::skep::process },
+    });
+}
+
+pub use server::skep::process::{links, log, messaging, names, spawning, timers, types};

@@ -1,0 +1,115 @@
+//! `skep:process/messaging`: talking to other processes.
+
+use std::future::poll_fn;
+
+use skep_kernel::{Address, Body, CallError, ExitReason, Name, Refusal};
+
+use super::bindings::messaging::Host;
+use super::bindings::types;
+use super::{Ended, convert};
+use crate::engine::context::{Context, Misuse};
+use crate::engine::fuel;
+use crate::observe::Level;
+
+/// Why a body is not sent.
+pub(crate) fn too_large(body: &Body, limit: usize) -> Option<String> {
+    (body.len() > limit).then(|| format!("the body has {} bytes; {limit} are allowed", body.len()))
+}
+
+impl Context {
+    async fn send_to(
+        &mut self,
+        import: &'static str,
+        to: Address,
+        body: Body,
+    ) -> wasmtime::Result<Result<(), Refusal>> {
+        let limit = self.body_bytes;
+        let syscalls = self.act_with(import, fuel::MESSAGE, body.len()).await?;
+        if let Some(why) = too_large(&body, limit) {
+            return Ok(Err(Refusal::Limit(why)));
+        }
+        Ok(syscalls.send(to, body)?)
+    }
+}
+
+impl Host for Context {
+    fn me(&mut self) -> wasmtime::Result<types::Pid> {
+        self.meter.pay(fuel::CALL)?;
+        match self.syscalls() {
+            Some(syscalls) => Ok(syscalls.pid().into()),
+            None => Err(Misuse::SideEffect { import: "me", phase: self.phase }.into()),
+        }
+    }
+
+    async fn send(&mut self, to: types::Pid, body: types::Body) -> wasmtime::Result<Result<(), types::Refusal>> {
+        let to = Address::Pid(convert::pid(to)?);
+        Ok(self.send_to("send", to, body.into()).await?.map_err(types::Refusal::from))
+    }
+
+    async fn send_named(&mut self, name: String, body: types::Body) -> wasmtime::Result<Result<(), types::Refusal>> {
+        if let Err(why) = convert::check_name(&name) {
+            return Ok(Err(types::Refusal::Invalid(why)));
+        }
+        let to = Address::Name(Name::from(name));
+        Ok(self.send_to("send-named", to, body.into()).await?.map_err(types::Refusal::from))
+    }
+
+    async fn cast(&mut self, to: types::Address, body: types::Body) -> wasmtime::Result<()> {
+        let (to, body) = (convert::address(to)?, Body::from(body));
+        let limit = self.body_bytes;
+        let syscalls = self.act_with("cast", fuel::MESSAGE, body.len()).await?;
+        match too_large(&body, limit) {
+            None => syscalls.cast(to, body)?,
+            Some(why) => syscalls.log(Level::Warn, &format!("a cast was dropped: {why}")),
+        }
+        Ok(())
+    }
+
+    async fn call(
+        &mut self,
+        to: types::Address,
+        body: types::Body,
+        timeout_ms: Option<u64>,
+    ) -> wasmtime::Result<Result<types::Body, types::CallError>> {
+        let (to, body) = (convert::address(to)?, Body::from(body));
+        let timeout_ms = convert::maybe_number(timeout_ms, "`timeout-ms`")?;
+        let limit = self.body_bytes;
+        let syscalls = self.act_with("call", fuel::MESSAGE, body.len()).await?.clone();
+        if let Some(why) = too_large(&body, limit) {
+            return Ok(Err(types::CallError::Refused(why)));
+        }
+        let answer: Result<Body, CallError> = match syscalls.begin_call(to, body, timeout_ms)? {
+            Ok(mark) => poll_fn(|cx| syscalls.poll_call(mark, cx)).await?,
+            Err(refused) => Err(refused),
+        };
+        self.meter.waited();
+        self.pay(0, answer.as_ref().map_or(0, Body::len)).await?;
+        Ok(answer.map(types::Body::from).map_err(types::CallError::from))
+    }
+
+    async fn request(
+        &mut self,
+        to: types::Address,
+        body: types::Body,
+        timeout_ms: Option<u64>,
+    ) -> wasmtime::Result<u64> {
+        let (to, body) = (convert::address(to)?, Body::from(body));
+        let timeout_ms = convert::maybe_number(timeout_ms, "`timeout-ms`")?;
+        let limit = self.body_bytes;
+        let syscalls = self.act_with("request", fuel::MESSAGE, body.len()).await?;
+        if body.len() > limit {
+            return Err(Ended(ExitReason::limit("body")).into());
+        }
+        Ok(syscalls.request(to, body, timeout_ms)?.0)
+    }
+
+    async fn reply(&mut self, to: types::Caller, body: types::Body) -> wasmtime::Result<()> {
+        let (to, body) = (convert::caller(to)?, Body::from(body));
+        let limit = self.body_bytes;
+        let syscalls = self.act_with("reply", fuel::MESSAGE, body.len()).await?;
+        if body.len() > limit {
+            return Err(Ended(ExitReason::limit("body")).into());
+        }
+        Ok(syscalls.reply(to, body)?)
+    }
+}

@@ -1,0 +1,244 @@
+//! One Wasm incarnation of a process: its exports as Rust functions.
+//!
+//! Owns the store and the place in its class, and gives each call its phase and its fuel. Never knows what the process
+//! is waiting for. Driven by the shell, in one future for each process; dropping it half-way is a kill.
+
+use std::sync::Arc;
+
+use skep_kernel::{Body, Cause, Event, ExitReason, Limits, Outcome, Start, State};
+use wasmtime::{PoolConcurrencyLimitError, Store};
+
+use super::budget::Permit;
+use super::context::{Context, Phase};
+use super::module::{Exports, Module};
+use super::wasi::Wasi;
+use super::{Class, Engine, fault, fuel};
+use crate::api::bindings::server::exports::skep::process::behaviour::Guest;
+use crate::api::bindings::types;
+use crate::api::convert::{self, TEXT_BYTES};
+use crate::api::text::cut;
+use crate::api::{Ended, Syscalls};
+use crate::spec::Grants;
+
+/// Bytes beyond the body limit that one call may bring out of a guest: names, reasons, the text of an error. A body up
+/// to twice the limit is still refused in words; beyond, the process ends.
+const HOSTCALL_SLACK: usize = 64 << 10;
+
+/// Why there is no instance.
+#[derive(Debug)]
+pub enum InstantiateError {
+    /// All places of the class are taken (which one, says [`Module::class_for`]): give one back and try again.
+    Full,
+    /// The guest, or what was granted to it, is at fault.
+    Failed(ExitReason),
+}
+
+/// An export did not answer as it should.
+#[derive(Debug)]
+pub struct Failure {
+    /// Why the process ends, or, for `save`, why it refuses.
+    pub reason: ExitReason,
+    /// Whether the instance can be called again.
+    pub instance: Soundness,
+}
+
+/// What a failure left of the instance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Soundness {
+    /// It answered with an error, and can be called again.
+    Sound,
+    /// It trapped: every further call would fail.
+    Ruined,
+}
+
+impl Failure {
+    fn sound(reason: ExitReason) -> Self {
+        Failure { reason, instance: Soundness::Sound }
+    }
+}
+
+impl From<Ended> for Failure {
+    fn from(Ended(reason): Ended) -> Self {
+        Failure::sound(reason)
+    }
+}
+
+/// A live instance.
+pub struct Instance {
+    // Dropped before the permit, so that a place that is free can be taken.
+    store: Store<Context>,
+    exports: Exports,
+    class: Class,
+    _permit: Permit,
+}
+
+impl Module {
+    /// Makes an instance for the process behind `syscalls` and runs its start functions, which may not act.
+    ///
+    /// Compiles, blocking, if the class was not prepared (see [`Module::prepare`]).
+    pub async fn instantiate(
+        &self,
+        syscalls: Arc<dyn Syscalls>,
+        limits: &Limits,
+        grants: &Grants,
+    ) -> Result<Instance, InstantiateError> {
+        let failed = |text: String| InstantiateError::Failed(ExitReason::failed(text));
+        let class = self.class_for(limits.memory_bytes);
+        let prepared = self.prepared(class).map_err(|error| failed(error.to_string()))?;
+        let permit = self.engine().budget(class).take().ok_or(InstantiateError::Full)?;
+        let wasi = match self.needs_wasi() {
+            true => Some(Box::new(Wasi::new(Some(&syscalls), grants).map_err(|error| failed(error.to_string()))?)),
+            false => None,
+        };
+        let mut store = store(self.engine(), class, Context::new(Some(syscalls), limits, wasi));
+        let made = match begin(&mut store, Phase::Start, fuel::INSTANTIATE).await {
+            Ok(()) => prepared.instantiate(&mut store).await,
+            Err(error) => Err(error),
+        };
+        end(&mut store);
+        match made {
+            Ok(exports) => Ok(Instance { store, exports, class, _permit: permit }),
+            Err(error) if error.is::<PoolConcurrencyLimitError>() => Err(InstantiateError::Full),
+            Err(error) => Err(InstantiateError::Failed(fault::reason(&error, store.data_mut()))),
+        }
+    }
+}
+
+/// A store that is ready for its first call.
+pub(super) fn store(engine: &Engine, class: Class, context: Context) -> Store<Context> {
+    let hostcall_bytes = context.body_bytes.saturating_mul(2).saturating_add(HOSTCALL_SLACK);
+    let mut store = Store::new(engine.wasmtime(class), context);
+    store.limiter(|context| &mut context.limiter);
+    store.set_hostcall_fuel(hostcall_bytes);
+    store.fuel_async_yield_interval(Some(fuel::SLICE)).expect("fuel is on, and a slice is not zero");
+    store
+}
+
+/// Before an export: gives way if the slice is over, then sets phase and fuel.
+pub(super) async fn begin(store: &mut Store<Context>, phase: Phase, budget: u64) -> wasmtime::Result<()> {
+    if store.data_mut().meter.slice_is_over() {
+        fuel::give_way().await;
+    }
+    let context = store.data_mut();
+    context.phase = phase;
+    context.limiter.take_refused();
+    context.meter.begin(budget);
+    store.set_fuel(budget)
+}
+
+/// After an export: settles the account.
+fn end(store: &mut Store<Context>) {
+    let left = store.get_fuel().expect("fuel is on");
+    store.data_mut().meter.end(left);
+}
+
+/// The exports of a server. The shell knows the kind of its module.
+fn server(exports: &Exports) -> &Guest {
+    match exports {
+        Exports::Server(server) => server.skep_process_behaviour(),
+        Exports::Task(_) => unreachable!("a task was used as a server"),
+    }
+}
+
+impl Instance {
+    /// Where it lives.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
+    /// Fuel used so far, the host's work included.
+    #[must_use]
+    pub fn fuel_used(&self) -> u64 {
+        self.store.data().meter.used()
+    }
+
+    /// Bytes of linear memory.
+    #[must_use]
+    pub fn memory_bytes(&self) -> usize {
+        self.store.data().limiter.memory_bytes()
+    }
+
+    /// Whether it holds open files, which a saved state would not bring back.
+    pub fn holds_files(&mut self) -> bool {
+        self.store.data_mut().wasi.as_mut().is_some_and(|wasi| wasi.holds_files())
+    }
+
+    /// `init`, with fuel of its own.
+    pub async fn init(&mut self, args: Body) -> Result<Start, Failure> {
+        self.begin(Phase::Init, fuel::INIT).await?;
+        let answer = server(&self.exports).call_init(&mut self.store, &args.into()).await;
+        let start = self.end(answer)?;
+        Ok(convert::start(start, self.body_bytes())?)
+    }
+
+    /// `handle`, with the fuel of one message, and again as much at each `more`. `waiting` events are queued behind it.
+    pub async fn handle(&mut self, event: Event, waiting: u32) -> Result<Outcome, Failure> {
+        self.begin(Phase::Handle, self.store.data().fuel_per_message).await?;
+        let event = types::Event::from(event);
+        let answer = server(&self.exports).call_handle(&mut self.store, &event, waiting).await;
+        let outcome = self.end(answer)?;
+        Ok(convert::outcome(outcome, self.body_bytes())?)
+    }
+
+    /// `save`, as version `target` wrote it or as this code does. A failure that leaves the instance sound is a refusal.
+    pub async fn save(&mut self, target: Option<u32>) -> Result<State, Failure> {
+        self.begin(Phase::Save, fuel::SAVE).await?;
+        let answer = server(&self.exports).call_save(&mut self.store, target).await;
+        let state = State::from(self.end(answer)?);
+        let (length, limit) = (state.body.len(), self.body_bytes());
+        if length > limit {
+            let text = format!("the state has {length} bytes; {limit} are allowed for a body");
+            return Err(Failure::sound(ExitReason::failed(text)));
+        }
+        Ok(state)
+    }
+
+    /// `restore`, in place of `init`.
+    pub async fn restore(&mut self, state: State, cause: Cause) -> Result<(), Failure> {
+        self.begin(Phase::Restore, fuel::RESTORE).await?;
+        let (state, cause) = (types::State::from(state), types::Cause::from(cause));
+        let answer = server(&self.exports).call_restore(&mut self.store, &state, &cause).await;
+        self.end(answer)
+    }
+
+    /// `terminate`, on an instance that is sound.
+    pub async fn terminate(&mut self, reason: ExitReason) -> Result<(), Failure> {
+        self.begin(Phase::Terminate, fuel::TERMINATE).await?;
+        let reason = types::ExitReason::from(reason);
+        let answer = server(&self.exports).call_terminate(&mut self.store, &reason).await;
+        self.end(answer)
+    }
+
+    /// `run`, of a task: with the fuel of one message, and again as much after each `receive`.
+    pub async fn run(&mut self, args: Body) -> Result<Body, Failure> {
+        self.begin(Phase::Run, self.store.data().fuel_per_message).await?;
+        let Exports::Task(task) = &self.exports else { unreachable!("a server was used as a task") };
+        let answer = task.skep_process_entry().call_run(&mut self.store, &args.into()).await;
+        let result = Body::from(self.end(answer)?);
+        if result.len() > self.body_bytes() { Err(Failure::sound(ExitReason::limit("body"))) } else { Ok(result) }
+    }
+
+    fn body_bytes(&self) -> usize {
+        self.store.data().body_bytes
+    }
+
+    async fn begin(&mut self, phase: Phase, budget: u64) -> Result<(), Failure> {
+        let begun = begin(&mut self.store, phase, budget).await;
+        begun.map_err(|error| self.ruined(&error))
+    }
+
+    /// Settles the account and understands the answer.
+    fn end<T>(&mut self, answer: wasmtime::Result<Result<T, String>>) -> Result<T, Failure> {
+        end(&mut self.store);
+        match answer {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(text)) => Err(Failure::sound(ExitReason::failed(cut(text, TEXT_BYTES)))),
+            Err(error) => Err(self.ruined(&error)),
+        }
+    }
+
+    fn ruined(&mut self, error: &wasmtime::Error) -> Failure {
+        Failure { reason: fault::reason(error, self.store.data_mut()), instance: Soundness::Ruined }
+    }
+}
