@@ -3,7 +3,7 @@
 //! Owns the choice of codec: MessagePack with named fields unless the other side spoke JSON, who is then answered in
 //! JSON. Never logs and never ends a process: what cannot be read is an error, which the caller judges.
 
-use serde::de::{DeserializeOwned, IntoDeserializer, value};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::types::Body;
@@ -93,10 +93,13 @@ pub(crate) fn decode<T: DeserializeOwned>(body: &Body) -> Result<T, CodecError> 
     match body {
         Body::Messagepack(bytes) => rmp_serde::from_slice(bytes).map_err(CodecError::new),
         Body::Json(text) => serde_json::from_str(text).map_err(CodecError::new),
+        // By way of JSON, since each further form of input would compile all of the author's types once more.
         Body::Text(text) => {
-            let text: value::StrDeserializer<'_, value::Error> = text.as_str().into_deserializer();
-            T::deserialize(text).map_err(CodecError::new)
+            let quoted = serde_json::to_string(text).map_err(CodecError::new)?;
+            serde_json::from_str(&quoted).map_err(CodecError::new)
         }
+        // No bytes at all are nothing at all, as where a person gives no arguments.
+        Body::Raw(bytes) if bytes.is_empty() => serde_json::from_str("null").map_err(CodecError::new),
         Body::Raw(_) => Err(CodecError::new("raw bytes, where MessagePack or JSON is expected")),
     }
 }

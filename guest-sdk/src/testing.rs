@@ -16,7 +16,7 @@ use crate::run;
 use crate::state::{self, Exported};
 use crate::task::Task;
 use crate::types::{
-    Answer, Body, CallError, Caller, Cause, Ended, Event, ExitReason, Lost, Mark, Next, Pid, Request, Start, State,
+    Answer, Body, CallError, Cause, Ended, Event, ExitReason, Lost, Mark, Next, Pid, Request, Start, State,
 };
 
 pub use world::{Action, World};
@@ -147,10 +147,9 @@ impl<S: Exported> Harness<S> {
     }
 
     fn open(&mut self, body: Body) -> Pending<S::Reply> {
-        let mark = self.world.mark();
-        let caller = Caller { pid: self.world.pid(), mark };
+        let caller = self.world.caller();
         self.deliver(Event::Call(Request { caller, body }));
-        Pending::of(mark)
+        Pending::of(caller.mark)
     }
 
     /// The reply to an open call, if there is one by now.

@@ -108,6 +108,7 @@ pub struct World {
     on_call: OnCall,
     on_spawn: Option<OnSpawn>,
     last_mark: Mark,
+    last_call: Mark,
     last_id: u64,
 }
 
@@ -128,6 +129,7 @@ impl Default for World {
             on_call: Box::new(|_, _| Err(CallError::Ended(ExitReason::Noproc))),
             on_spawn: None,
             last_mark: 0,
+            last_call: 0,
             last_id: 1,
         }
     }
@@ -176,6 +178,12 @@ impl World {
     pub(crate) fn mark(&mut self) -> Mark {
         self.last_mark += 1;
         self.last_mark
+    }
+
+    /// A call by somebody else, whose marks are no business of this process.
+    pub(crate) fn caller(&mut self) -> Caller {
+        self.last_call += 1;
+        Caller { pid: self.pid(), mark: self.last_call }
     }
 
     /// A pid of nobody in particular.

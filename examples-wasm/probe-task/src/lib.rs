@@ -1,0 +1,99 @@
+//! A task that does what its arguments say, step by step, and brings what each step brought.
+//!
+//! Owns the steps that only a task can do: waiting in the middle, for anything or for certain marks. The other steps it
+//! shares with `probe`. The host's conformance tests start it.
+
+#[path = "../../probe/src/steps.rs"]
+pub mod steps;
+
+use std::time::Duration;
+
+use serde_json::Value;
+use skep_sdk::prelude::*;
+
+use steps::Step;
+
+/// The task.
+pub struct ProbeTask;
+
+impl Task for ProbeTask {
+    /// The steps, in order.
+    type Args = Vec<Value>;
+    /// What each brought, in the same order.
+    type Output = Vec<Value>;
+
+    fn run(steps: Vec<Value>, context: &TaskContext) -> Result<Vec<Value>, Failure> {
+        let mut results = Vec::new();
+        for step in steps {
+            let result = match steps::read(step).map(|step| steps::perform(step, &results, context)) {
+                Ok(Ok(result)) | Err(result) => result,
+                Ok(Err(step)) => perform(*step, &results, context)?,
+            };
+            results.push(result);
+        }
+        Ok(results)
+    }
+}
+
+fn perform(step: Step, results: &[Value], context: &TaskContext) -> Result<Value, Failure> {
+    match step {
+        Step::Receive { timeout_ms } => Ok(shown(context.receive(timeout_ms.map(Duration::from_millis)))),
+        Step::ReceiveOnly { marks, timeout_ms } => {
+            let marks: Result<Vec<Mark>, String> = marks.into_iter().map(|mark| steps::mark(mark, results)).collect();
+            Ok(shown(context.receive_only(&marks?, timeout_ms.map(Duration::from_millis))))
+        }
+        Step::Fail(why) => Err(why.into()),
+        _ => Ok(steps::wrong("a task cannot do this")),
+    }
+}
+
+fn shown(event: Option<Event>) -> Value {
+    event.map_or(Value::Null, steps::entry)
+}
+
+skep_sdk::export!(task ProbeTask);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use skep_sdk::testing::run_task;
+
+    use super::*;
+
+    fn run(steps: Value, events: impl IntoIterator<Item = Event>) -> Result<Value, ExitReason> {
+        let steps = serde_json::from_value(steps).expect("these are steps");
+        run_task::<ProbeTask>(steps, events).map(Value::Array)
+    }
+
+    #[test]
+    fn a_failure_is_the_reason() {
+        assert_eq!(run(json!([{ "Fail": "no" }]), []), Err(ExitReason::Failed("no".into())));
+        let stop = json!([{ "Stop": { "reason": "normal" } }]);
+        assert_eq!(run(stop, []), Err(ExitReason::Normal));
+    }
+
+    #[test]
+    fn selective_receive_leaves_the_rest_in_place() {
+        let infos = ["a", "b"].map(|text| Event::Info(Body::Text(text.into())));
+        let results = run(
+            json!([
+                { "StartTimer": { "after_ms": 10, "body": "now" } },
+                { "ReceiveOnly": { "marks": [{ "step": 0 }] } },
+                { "Receive": { "timeout_ms": 0 } },
+                { "Receive": { "timeout_ms": 0 } },
+                { "Receive": { "timeout_ms": 0 } }
+            ]),
+            infos,
+        );
+        assert_eq!(
+            results,
+            Ok(json!([
+                1,
+                { "timer": { "mark": 1, "body": "now" } },
+                { "info": { "$text": "a" } },
+                { "info": { "$text": "b" } },
+                null
+            ]))
+        );
+    }
+}
