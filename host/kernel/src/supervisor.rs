@@ -168,12 +168,10 @@ impl<S: Clone, A> Supervisor<S, A> {
         self.rebuild.is_some_and(|from| rank >= from)
     }
 
-    /// Whether several children are being started or restarted, one after the other.
+    /// Whether several children are being started or restarted, one after the other. Between two inputs, pending ones
+    /// wait for a turn or for a rebuild.
     fn is_busy(&self) -> bool {
-        matches!(self.phase, Phase::New | Phase::Init)
-            || self.rebuild.is_some()
-            || self.turn.is_some()
-            || self.children.first_pending().is_some()
+        !self.is_ready() || self.rebuild.is_some() || self.turn.is_some()
     }
 
     /// The next thing that is due: first whatever must stop, then whatever must start, then what waited for both.
