@@ -88,8 +88,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, codec: Codec) -> Result<B
     }
 }
 
-/// As [`Message::decode`], for what need not be written.
-pub(crate) fn decode<T: DeserializeOwned>(body: &Body) -> Result<T, CodecError> {
+fn decode<T: DeserializeOwned>(body: &Body) -> Result<T, CodecError> {
     match body {
         Body::Messagepack(bytes) => rmp_serde::from_slice(bytes).map_err(CodecError::new),
         Body::Json(text) => serde_json::from_str(text).map_err(CodecError::new),

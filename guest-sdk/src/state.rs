@@ -191,12 +191,14 @@ pub(crate) fn restore<S: Exported>(state: State, cause: Cause) -> Result<S, Stri
         .map_err(|failure| failure.0)
 }
 
+/// States are MessagePack only: reading JSON too would compile every author's state twice.
 fn opened<T: DeserializeOwned>(body: &Body) -> Result<T, Failure> {
-    match codec::decode::<Opened<T>>(body) {
+    let Body::Messagepack(bytes) = body else { return Err("the state is no MessagePack".into()) };
+    match rmp_serde::from_slice::<Opened<T>>(bytes) {
         Ok(Opened { sdk: ENVELOPE, state }) => Ok(state),
         Ok(Opened { sdk, .. }) => Err(unknown_envelope(sdk)),
         // The label alone is of interest only where the whole cannot be read.
-        Err(error) => match codec::decode::<Label>(body) {
+        Err(error) => match rmp_serde::from_slice::<Label>(bytes) {
             Ok(Label { sdk }) if sdk != ENVELOPE => Err(unknown_envelope(sdk)),
             _ => Err(Failure(format!("cannot read the state: {error}"))),
         },

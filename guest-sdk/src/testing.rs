@@ -199,9 +199,14 @@ impl<S: Exported> Harness<S> {
 
     /// Delivers an event as it is.
     pub fn deliver(&mut self, event: Event) {
+        self.deliver_all([event]);
+    }
+
+    /// Queues all of these before the first is handled, so that the server may take them in one crossing.
+    pub fn deliver_all(&mut self, events: impl IntoIterator<Item = Event>) {
         if self.ended.is_none() {
             self.idle_at_ms = None;
-            self.world.inbox.push_back(event);
+            self.world.inbox.extend(events);
             self.drain();
         }
     }

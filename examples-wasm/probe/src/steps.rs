@@ -254,7 +254,7 @@ fn attempt(step: Step, results: &[Value], context: &Context) -> Result<Result<Va
         Step::Me => show(context.me()),
         Step::Send { to, body } => address(to, results).and_then(|to| show(context.send(to, &Raw(body.0)))),
         Step::SendNamed { name, body } => show(context.send(name, &Raw(body.0))),
-        Step::Cast { to, body } => process(to, results).and_then(|to| show(to.cast(context, Raw(body.0)))),
+        Step::Cast { to, body } => process(to, results).map(|to| nothing(|| to.cast(context, Raw(body.0)))),
         Step::Call { to, body, timeout_ms } => process(to, results).and_then(|to| {
             let reply = to.call_within(context, Raw(body.0), timeout_ms.map(Duration::from_millis));
             show(reply.map(|Raw(body)| Content(body)))
@@ -265,16 +265,16 @@ fn attempt(step: Step, results: &[Value], context: &Context) -> Result<Result<Va
         Step::Request { to, body, timeout_ms } => process(to, results)
             .and_then(|to| show(to.request(context, Raw(body.0), timeout_ms.map(Duration::from_millis)).mark())),
         Step::ReplyTo { caller, body } => {
-            caller.get("caller", results).and_then(|caller| show(context.reply_to(caller, &body.0)))
+            caller.get("caller", results).map(|caller| nothing(|| context.reply_to(caller, &body.0)))
         }
         Step::Link { to } => pid(to, results).and_then(|to| show(context.link(to))),
-        Step::Unlink { to } => pid(to, results).and_then(|to| show(context.unlink(to))),
+        Step::Unlink { to } => pid(to, results).map(|to| nothing(|| context.unlink(to))),
         Step::Monitor { target } => address(target, results).and_then(|target| show(context.monitor(target))),
         Step::Demonitor { mark: which, flush } => mark(which, results)
             .and_then(|mark| show(if flush { context.demonitor_flush(mark) } else { context.demonitor(mark) })),
         Step::TrapExit(on) => show(context.trap_exit(on)),
-        Step::Exit { to, reason } => pid(to, results).and_then(|to| show(context.exit(to, &reason))),
-        Step::Kill { to } => pid(to, results).and_then(|to| show(context.kill(to))),
+        Step::Exit { to, reason } => pid(to, results).map(|to| nothing(|| context.exit(to, &reason))),
+        Step::Kill { to } => pid(to, results).map(|to| nothing(|| context.kill(to))),
         Step::Stop { reason } => context.stop(reason),
         Step::Spawn { module, args, link, monitor, name } => {
             let args = Raw(Content::from(args).0);
@@ -302,7 +302,7 @@ fn attempt(step: Step, results: &[Value], context: &Context) -> Result<Result<Va
         Step::StartTimer { after_ms, body } => show(context.start_timer(Duration::from_millis(after_ms), &Raw(body.0))),
         Step::Cancel { mark: which } => mark(which, results).and_then(|mark| show(context.cancel(mark).map(millis))),
         Step::Left { mark: which } => mark(which, results).and_then(|mark| show(context.left(mark).map(millis))),
-        Step::Log(line) => show(context.info(&line)),
+        Step::Log(line) => Ok(nothing(|| context.info(&line))),
         Step::Spin => loop {
             std::hint::black_box(());
         },
@@ -313,6 +313,12 @@ fn attempt(step: Step, results: &[Value], context: &Context) -> Result<Result<Va
 
 fn show(result: impl Serialize) -> Result<Value, String> {
     serde_json::to_value(result).map_err(|error| error.to_string())
+}
+
+/// What an operation brings that brings nothing.
+fn nothing(act: impl FnOnce()) -> Value {
+    act();
+    Value::Null
 }
 
 fn millis(time: Duration) -> u64 {
