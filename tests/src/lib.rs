@@ -1,1 +1,8 @@
-//! Placeholder.
+//! What the whole-system tests stand on: guests built once, runtimes with an app of probes, reports collected.
+//!
+//! Nothing here decides whether a test passes, and nothing sleeps: whoever waits, waits for an event with a bound.
+
+pub mod app;
+pub mod guests;
+
+pub use app::{Child, TestApp, eventually};

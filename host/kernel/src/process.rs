@@ -41,6 +41,8 @@ pub struct Birth {
     pub pid: Pid,
     /// What runs in it.
     pub kind: Kind,
+    /// The name it holds, which the registry has given already.
+    pub name: Option<Name>,
     /// Who started it; a trapped exit signal of theirs is an order to shut down (GS-12).
     pub parent: Option<Pid>,
     /// Who waits for its `init`.
@@ -136,7 +138,7 @@ impl Process {
     /// A process that has not run yet, already on the run queue. `actions` holds the timer of its `init`.
     pub fn new(birth: Birth, now: Time, actions: &mut Vec<crate::Action>) -> Self {
         let mut process = Process {
-            name: None,
+            name: birth.name.clone(),
             phase: Phase::New,
             run: Run::Queued,
             trap_exit: false,
@@ -207,6 +209,12 @@ impl Process {
     #[must_use]
     pub fn is_doomed(&self) -> bool {
         self.doomed.is_some() || self.is_gone()
+    }
+
+    /// The exit signal that ends it as soon as its guest can be stopped.
+    #[must_use]
+    pub fn doom(&self) -> Option<&ExitReason> {
+        self.doomed.as_ref()
     }
 
     /// The size of its saved state in bytes; none while it has an instance.

@@ -5,8 +5,12 @@
 
 pub mod api;
 pub mod engine;
+pub mod inspect;
 pub mod observe;
+mod runtime;
+mod shell;
 pub mod spec;
 
 pub use engine::{Engine, EngineConfig, Module};
+pub use runtime::{Request, Runtime, RuntimeConfig, RuntimeError, StartError};
 pub use skep_kernel as kernel;

@@ -82,6 +82,21 @@ pub struct Grants {
     pub names: bool,
 }
 
+impl Grants {
+    /// These rights as far as `parent` has them too: nobody passes on what they have not.
+    #[must_use]
+    pub fn within(&self, parent: &Grants) -> Grants {
+        let covered = |grant: &&FolderGrant| {
+            parent.folders.iter().any(|held| grant.host.starts_with(&held.host) && grant.access <= held.access)
+        };
+        Grants {
+            folders: self.folders.iter().filter(covered).cloned().collect(),
+            spawn: self.spawn.iter().filter(|module| parent.spawn.contains(module)).cloned().collect(),
+            names: self.names && parent.names,
+        }
+    }
+}
+
 /// One folder of the host that a guest sees.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FolderGrant {
@@ -94,7 +109,7 @@ pub struct FolderGrant {
 }
 
 /// What may be done in a granted folder.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Access {
     /// List and read.
     Read,

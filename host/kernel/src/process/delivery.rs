@@ -62,7 +62,7 @@ impl Process {
             }
             Signal::LinkExit { from, reason } => Ok(self.take_link_exit(from, reason)),
             Signal::Exit { from, reason } => Ok(self.take_exit(from, reason)),
-            Signal::Kill => Ok(self.doom(ExitReason::Killed)),
+            Signal::Kill => Ok(self.condemn(ExitReason::Killed)),
             Signal::Down { mark, reason } => Ok(self.take_down(mark, reason)),
             Signal::TimeUp { mark } => Ok(self.take_time_up(mark, now, actions)),
             Signal::Evict => Ok(self.take_evict()),
@@ -101,7 +101,7 @@ impl Process {
         }
         match reason {
             ExitReason::Normal => Effect::Quiet,
-            reason => self.doom(reason),
+            reason => self.condemn(reason),
         }
     }
 
@@ -119,7 +119,7 @@ impl Process {
         }
         match reason {
             ExitReason::Normal if from != self.birth.pid => Effect::Quiet,
-            reason => self.doom(reason),
+            reason => self.condemn(reason),
         }
     }
 
@@ -130,7 +130,7 @@ impl Process {
     }
 
     /// The first exit signal decides (PROC-05).
-    pub(super) fn doom(&mut self, reason: ExitReason) -> Effect {
+    pub(super) fn condemn(&mut self, reason: ExitReason) -> Effect {
         self.doomed.get_or_insert(reason);
         Effect::Stir
     }

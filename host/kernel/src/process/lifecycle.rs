@@ -65,6 +65,8 @@ pub(super) struct Plan {
     hibernate: bool,
     /// It refused to save: its instance stays.
     pinned: bool,
+    /// It holds something that a state cannot carry: its instance stays until the next event is handled.
+    kept: bool,
     handling: Option<Handling>,
     /// `init` answered `ignore`.
     ignored: bool,
@@ -166,6 +168,7 @@ impl Process {
     fn begin_handling(&mut self, event: &Event, now: Time, actions: &mut Vec<Action>) {
         self.cancel_idle(actions);
         self.plan.hibernate = false;
+        self.plan.kept = false;
         self.plan.last_active = now;
         let caller = match event {
             Event::Call { caller, .. } => Some(*caller),
@@ -183,7 +186,7 @@ impl Process {
 
     /// Nothing to do: is the instance given back?
     fn rest(&mut self, now: Time, actions: &mut Vec<Action>) -> Step {
-        if self.birth.kind != Kind::Server || self.plan.pinned {
+        if self.birth.kind != Kind::Server || self.plan.pinned || self.plan.kept {
             return Step::Wait;
         }
         if self.plan.hibernate || self.gives_back_after_each() {
@@ -222,7 +225,7 @@ impl Process {
     /// The instance is wanted back, if the process can do without.
     pub(super) fn take_evict(&mut self) -> Effect {
         let idle = self.phase == Phase::Up && self.saved.is_none() && !self.is_blocked();
-        if !idle || self.plan.pinned || self.birth.kind != Kind::Server {
+        if !idle || self.plan.pinned || self.plan.kept || self.birth.kind != Kind::Server {
             return Effect::Quiet;
         }
         self.plan.hibernate = true;
@@ -328,6 +331,12 @@ impl Process {
         self.plan.hibernate = false;
     }
 
+    /// The instance cannot be given back as things stand, because of an open file, say. Asked again after the next event.
+    pub fn save_postponed(&mut self) {
+        self.plan.kept = true;
+        self.plan.hibernate = false;
+    }
+
     /// The state for a new instance.
     pub fn take_saved(&mut self) -> Option<State> {
         self.saved.take()
@@ -350,6 +359,7 @@ impl Process {
             && self.run == Run::Idle
             && self.birth.kind == Kind::Server
             && !self.plan.pinned
+            && !self.plan.kept
             && !self.is_blocked()
     }
 

@@ -79,7 +79,7 @@ impl Process {
         if self.plan.init_timer.is_some_and(|(timer, _)| timer == mark) {
             self.plan.init_timer = None;
             return match self.phase {
-                Phase::New | Phase::Starting => self.doom(ExitReason::limit("time")),
+                Phase::New | Phase::Starting => self.condemn(ExitReason::limit("time")),
                 Phase::Up | Phase::Stopping | Phase::Gone => Effect::Quiet,
             };
         }

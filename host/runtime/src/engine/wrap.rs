@@ -131,3 +131,111 @@ fn outline(bytes: &[u8]) -> Result<Outline, WrapError> {
 fn damaged(error: &wasmparser::BinaryReaderError) -> WrapError {
     WrapError::Damaged { offset: error.offset() as u64, message: error.message().to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What wit-bindgen leaves for `package t:t; world w {}`.
+    const EMPTY_WORLD: &[u8] = b"\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\
+        \x07\x10\x01A\x02\x01A\0\x04\0\x05t:t/w\x04\0\x0b\x07\x01\0\x01w\x03\0\0";
+    /// The same for `package u:u; world w { export f: func(); }`.
+    const WORLD_WITH_A_FUNCTION: &[u8] = b"\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\
+        \x07\x1b\x01A\x02\x01A\x02\x01@\0\x01\0\x04\0\x01f\x01\0\x04\0\x05u:u/w\x04\0\x0b\x07\x01\0\x01w\x03\0\0";
+
+    fn section(id: u8, content: &[u8]) -> Vec<u8> {
+        let length = u8::try_from(content.len()).ok().filter(|length| *length < 0x80).expect("a short section");
+        [&[id, length], content].concat()
+    }
+
+    fn custom(name: &str, content: &[u8]) -> Vec<u8> {
+        let name_length = u8::try_from(name.len()).expect("a short name");
+        section(0, &[&[name_length], name.as_bytes(), content].concat())
+    }
+
+    fn module(sections: &[Vec<u8>]) -> Vec<u8> {
+        [b"\0asm\x01\0\0\0".to_vec(), sections.concat()].concat()
+    }
+
+    fn plain() -> Vec<u8> {
+        module(&[custom("component-type:w", EMPTY_WORLD)])
+    }
+
+    /// Imports `sched_yield: func() -> i32`, and has the memory that the adapter looks for.
+    fn with_preview1() -> Vec<u8> {
+        module(&[
+            section(1, b"\x01\x60\0\x01\x7f"),
+            section(2, b"\x01\x16wasi_snapshot_preview1\x0bsched_yield\0\0"),
+            section(5, b"\x01\0\x01"),
+            section(7, b"\x01\x06memory\x02\0"),
+            custom("component-type:w", EMPTY_WORLD),
+        ])
+    }
+
+    #[test]
+    fn a_module_with_a_contract_becomes_a_component_and_stays_one() {
+        for module in [plain(), with_preview1()] {
+            let once = component(&module).expect("wrapped");
+            assert!(Parser::is_component(&once));
+            let again = component(&once).expect("a component already");
+            assert!(matches!(again, Cow::Borrowed(bytes) if bytes == &once[..]));
+        }
+    }
+
+    #[test]
+    fn the_adapter_is_there_only_for_who_imports_preview1() {
+        let adapter = |module: &[u8]| {
+            let bytes = component(module).expect("wrapped");
+            bytes.windows(PREVIEW1.len()).any(|window| window == PREVIEW1.as_bytes())
+        };
+        assert!(adapter(&with_preview1()));
+        assert!(!adapter(&plain()));
+    }
+
+    #[test]
+    fn other_files_are_not_wasm() {
+        for bytes in [&b""[..], b"\0as", b"fn main() {}", b"\x7fELF\x02\x01\x01\0", b"(module)"] {
+            assert!(matches!(component(bytes), Err(WrapError::NotWasm)), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_module_without_a_contract_says_what_is_missing() {
+        for bytes in [module(&[]), module(&[custom("producers", b"\0")])] {
+            let error = component(&bytes).expect_err("no contract");
+            assert!(matches!(error, WrapError::NoContract), "{error}");
+            assert!(error.to_string().contains("wit-bindgen"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_never_taken_for_the_whole() {
+        let wrapped = component(&with_preview1()).expect("wrapped").into_owned();
+        for whole in [plain(), with_preview1(), wrapped] {
+            for length in 0..whole.len() {
+                match component(&whole[..length]) {
+                    Err(WrapError::NotWasm) if length < 4 => {}
+                    Err(WrapError::CutOff { length: told }) if told == length => {}
+                    // Cut between two sections nothing is incomplete: the last one, the contract, is simply not there.
+                    Err(WrapError::NoContract) => {}
+                    Ok(_) if Parser::is_component(&whole) => {}
+                    other => panic!("{length} of {} bytes: {other:?}", whole.len()),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn damage_is_told_with_its_place() {
+        let error = component(&module(&[section(2, b"\x01\x01a\x01b\x09")])).expect_err("no such kind");
+        assert!(matches!(error, WrapError::Damaged { offset: 8.., .. }), "{error:?}");
+        let error = component(b"\0asm\x07\0\0\0").expect_err("no such version");
+        assert!(matches!(error, WrapError::Damaged { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_module_that_lacks_what_its_contract_exports_is_a_misfit() {
+        let error = component(&module(&[custom("component-type:w", WORLD_WITH_A_FUNCTION)])).expect_err("no export");
+        assert!(matches!(&error, WrapError::Misfit { message } if message.contains('f')), "{error:?}");
+    }
+}

@@ -1,0 +1,166 @@
+//! Adds up the counts of pieces of a file.
+//!
+//! Owns the sums and which bytes are in them, so that a piece which arrives twice counts once. Never reads or counts
+//! anything itself. Called by the reader, and by `skep demo` for the result.
+
+mod ranges;
+
+use std::collections::HashMap;
+
+use ranges::{Ranges, Verdict};
+use skep_sdk::Message;
+use skep_sdk::prelude::*;
+use tally::{Counted, Piece, Reply, Request, Totals};
+
+/// Bytes of words in one page, about: far below what a message may have, and enough for 100,000 words.
+const PAGE_BYTES: usize = 1 << 20;
+/// Words in one page: those of the whole text are searched for them.
+const PAGE_WORDS: usize = 100_000;
+
+/// The server, which is its own state.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Server {
+    added: Ranges,
+    totals: Totals,
+    counts: HashMap<String, u64, foldhash::fast::RandomState>,
+}
+
+#[server]
+impl skep_sdk::Server for Server {
+    type Call = Request;
+    type Reply = Reply;
+
+    fn init(_: (), _: &Context) -> Start<Self> {
+        Ok(Server::default())
+    }
+
+    fn handle_call(&mut self, request: Request, _: From<Self>, _: &Context) -> Outcome<Reply> {
+        match request {
+            Request::Add { piece, result } => match self.add(piece, result) {
+                Ok(()) => reply(Reply::Done),
+                // It cannot be told any longer what has been counted: to begin anew is the only way to be right.
+                Err(why) => fail(why),
+            },
+            Request::Added => reply(Reply::Added(self.added.pieces().to_vec())),
+            Request::Totals => reply(Reply::Totals(self.totals)),
+            Request::Page { after } => reply(Reply::Page(self.page(after.as_deref()))),
+        }
+    }
+}
+
+impl Server {
+    fn add(&mut self, piece: Piece, result: tally::Outcome) -> Result<(), String> {
+        // Before the piece is noted, for an answer that cannot be read must not pass for counted.
+        let (counted, rejected) = match result {
+            tally::Outcome::Counted(body) => (Counted::decode(body).map_err(|error| error.to_string())?, 0),
+            tally::Outcome::Rejected => (Counted { lines: 1, ..Counted::default() }, 1),
+        };
+        match self.added.insert(piece) {
+            Verdict::Seen => return Ok(()),
+            Verdict::Torn => return Err(format!("bytes {} to {} are in part counted already", piece.start, piece.end)),
+            Verdict::New => {}
+        }
+        self.totals.lines += counted.lines;
+        self.totals.rejected += rejected;
+        self.totals.words += counted.words;
+        for (word, count) in counted.counts {
+            *self.counts.entry(word).or_default() += count;
+        }
+        self.totals.distinct = self.counts.len() as u64;
+        Ok(())
+    }
+
+    /// The next words in order, as many as a message should have.
+    fn page(&self, after: Option<&str>) -> Vec<(String, u64)> {
+        let behind = |word: &str| after.is_none_or(|after| word > after);
+        let mut words: Vec<(&String, u64)> =
+            self.counts.iter().filter(|(word, _)| behind(word)).map(|(word, count)| (word, *count)).collect();
+        if words.len() > PAGE_WORDS {
+            words.select_nth_unstable(PAGE_WORDS);
+            words.truncate(PAGE_WORDS);
+        }
+        words.sort_unstable();
+        let mut bytes = 0;
+        let fits = |(word, _): &(&String, u64)| {
+            let first = bytes == 0;
+            bytes += word.len() + 1;
+            first || bytes <= PAGE_BYTES
+        };
+        words.into_iter().take_while(fits).map(|(word, count)| (word.clone(), count)).collect()
+    }
+}
+
+skep_sdk::export!(Server);
+
+#[cfg(test)]
+mod tests {
+    use skep_sdk::Codec;
+    use skep_sdk::testing::Harness;
+
+    use super::*;
+
+    fn add(start: u64, end: u64, words: &[(&str, u64)]) -> Request {
+        let counts = words.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect();
+        let counted = Counted { lines: 1, words: words.iter().map(|(_, count)| count).sum(), counts };
+        let body = counted.encode(Codec::default()).expect("it can be written");
+        Request::Add { piece: Piece { start, end }, result: tally::Outcome::Counted(body) }
+    }
+
+    fn page(server: &mut Harness<Server>, after: Option<&str>) -> Vec<(String, u64)> {
+        match server.call(Request::Page { after: after.map(str::to_owned) }) {
+            Ok(Reply::Page(page)) => page,
+            other => panic!("no page but {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_torn_piece_ends_it() {
+        let mut server = Harness::<Server>::start(()).expect("init succeeds");
+        assert_eq!(server.call(add(0, 10, &[("a", 1)])), Ok(Reply::Done));
+        let Err(CallError::Ended(ExitReason::Failed(why))) = server.call(add(5, 15, &[("a", 1)])) else {
+            panic!("it should have failed");
+        };
+        assert_eq!(why, "bytes 5 to 15 are in part counted already");
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_is_not_counted() {
+        let mut server = Harness::<Server>::start(()).expect("init succeeds");
+        let result = tally::Outcome::Counted(Body::Text("many".into()));
+        let add = Request::Add { piece: Piece { start: 0, end: 1 }, result };
+        assert!(matches!(server.call(add), Err(CallError::Ended(ExitReason::Failed(_)))));
+    }
+
+    #[test]
+    fn a_piece_counts_once() {
+        let mut server = Harness::<Server>::start(()).expect("init succeeds").always_hibernating();
+        let rejected = Request::Add { piece: Piece { start: 10, end: 12 }, result: tally::Outcome::Rejected };
+        for _ in 0..2 {
+            assert_eq!(server.call(add(0, 10, &[("b", 2), ("a", 1)])), Ok(Reply::Done));
+            assert_eq!(server.call(rejected.clone()), Ok(Reply::Done));
+        }
+        assert_eq!(server.call(add(12, 20, &[("b", 5)])), Ok(Reply::Done));
+        let totals = Totals { lines: 3, rejected: 1, words: 8, distinct: 2 };
+        assert_eq!(server.call(Request::Totals), Ok(Reply::Totals(totals)));
+        assert_eq!(server.call(Request::Added), Ok(Reply::Added(vec![Piece { start: 0, end: 20 }])));
+        assert_eq!(page(&mut server, None), [("a".to_owned(), 1), ("b".to_owned(), 7)]);
+    }
+
+    #[test]
+    fn pages_are_in_order_and_none_is_too_large() {
+        let mut server = Harness::<Server>::start(()).expect("init succeeds");
+        let long = "z".repeat(PAGE_BYTES + 1);
+        let longer = format!("{long}z");
+        let words = [(longer.as_str(), 1), ("é", 4), (long.as_str(), 2), ("a", 3)];
+        assert_eq!(server.call(add(0, 10, &words)), Ok(Reply::Done));
+        let mut pages = Vec::new();
+        let mut after = None;
+        loop {
+            let page = page(&mut server, after.as_deref());
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            pages.push(page.iter().map(|(_, count)| *count).collect::<Vec<_>>());
+        }
+        assert_eq!(pages, [vec![3], vec![2], vec![1], vec![4]]);
+    }
+}

@@ -1,0 +1,396 @@
+//! What runs in the processes of a test: a guest that follows a script, driven as the runtime drives an instance.
+//!
+//! A message whose body is JSON is a script to follow; any other is only noted. Every operation is the one system call
+//! of the same name, in the order of the runtime: first the process's own tables, then the signal.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::notation;
+use super::world::{Child, Duty, Lane, Seen, World};
+use crate::process::*;
+use crate::{Address, Body, Event, Fault, Next, Outcome, Signal, Start};
+
+/// One thing that a guest does.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Op {
+    Say(String),
+    Send(String, Body),
+    Cast(String, Body),
+    Call { to: String, timeout: Option<u64>, body: Body },
+    Request { to: String, timeout: Option<u64>, body: Body },
+    /// Replies to the call that is being handled.
+    Reply(Body),
+    /// Replies to the oldest call that `whose` has left open.
+    Answer { whose: String, body: Body },
+    Link(String),
+    Unlink(String),
+    Monitor(String),
+    Demonitor { of: String, flush: bool },
+    Trap(bool),
+    Exit(String, ExitReason),
+    Kill(String),
+    Spawn(Box<SpawnOp>),
+    Timer { label: String, ms: u64 },
+    After { label: String, ms: u64, to: String },
+    Cancel(String),
+    Left(String),
+    Register(String),
+    Unregister(String),
+    Alive(String),
+    Receive { only: Option<String>, timeout: Option<u64> },
+    More,
+    Next(Next),
+    Ignore,
+    Fail(String),
+    Crash(String),
+    Finish(Body),
+    /// Uses up its slice.
+    Spin,
+}
+
+/// A child to be started, and how it is waited for.
+#[derive(Clone, Debug)]
+pub(super) struct SpawnOp {
+    pub(super) child: Child,
+    pub(super) waiting: Waiting,
+}
+
+impl PartialEq for SpawnOp {
+    fn eq(&self, other: &Self) -> bool {
+        self.child.label == other.child.label
+    }
+}
+
+/// Where the guest stands.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Stage {
+    /// There is no instance.
+    Absent,
+    /// Between two steps.
+    Loop,
+    Init,
+    Handler,
+    Saving,
+    Terminating(ExitReason),
+}
+
+/// What a blocked guest polls.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Blocked {
+    No,
+    Call(Mark),
+    Spawn(Mark),
+    Receive,
+}
+
+#[derive(Debug)]
+pub(super) struct Guest {
+    pub(super) stage: Stage,
+    pub(super) blocked: Blocked,
+    pub(super) script: VecDeque<Op>,
+    init: Vec<Op>,
+    terminate: Vec<Op>,
+    pinned: bool,
+    /// The call being handled.
+    pub(super) call: Option<Caller>,
+    reply: Option<Body>,
+    next: Option<Next>,
+    start: Option<Start>,
+    result: Option<Body>,
+    /// Monitors and timers by what they were called.
+    pub(super) marks: BTreeMap<String, Mark>,
+}
+
+/// What came of letting a guest go on.
+pub(super) enum Went {
+    On,
+    /// It waits for something.
+    Nowhere,
+    /// Its slice is used up.
+    TooFar,
+    Ended(ExitReason),
+}
+
+impl Guest {
+    pub(super) fn new(child: &Child) -> Self {
+        Guest {
+            stage: Stage::Absent,
+            blocked: Blocked::No,
+            script: VecDeque::new(),
+            init: child.init.clone(),
+            terminate: child.terminate.clone(),
+            pinned: child.pinned,
+            call: None,
+            reply: None,
+            next: None,
+            start: None,
+            result: None,
+            marks: BTreeMap::new(),
+        }
+    }
+}
+
+impl World {
+    /// A worker begins with a process.
+    pub(super) fn begin_turn(&mut self, pid: Pid) {
+        let person = self.person(pid);
+        match person.process.begin_slice() {
+            Turn::Exit(reason) => self.finish(pid, &reason),
+            Turn::Nothing if person.guest.stage == Stage::Absent => self.end_turn(pid),
+            Turn::Run | Turn::Nothing => person.running = true,
+        }
+    }
+
+    fn end_turn(&mut self, pid: Pid) {
+        let person = self.person(pid);
+        person.running = false;
+        if person.process.end_slice() == SliceEnd::Preempted {
+            self.queue.push_back(pid);
+        }
+    }
+
+    fn finish(&mut self, pid: Pid, reason: &ExitReason) {
+        let person = self.person(pid);
+        person.running = false;
+        person.guest.stage = Stage::Absent;
+        self.see(pid, Seen::Ends(reason.clone()));
+        self.transition(pid, |process, _, actions| process.exit(reason, actions));
+    }
+
+    /// A process that a worker has goes on by one small step. Its own lane must be empty.
+    pub(super) fn go_on(&mut self, pid: Pid) {
+        assert!(!self.is_busy(Lane::Of(pid)), "a thread does one thing at a time");
+        match self.small_step(pid) {
+            Went::On => {}
+            Went::Nowhere => self.end_turn(pid),
+            Went::TooFar => {
+                assert!(!self.person(pid).process.stir(), "a running process is on no queue");
+                self.end_turn(pid);
+            }
+            Went::Ended(reason) => self.finish(pid, &reason),
+        }
+    }
+
+    fn small_step(&mut self, pid: Pid) -> Went {
+        let guest = &mut self.person(pid).guest;
+        if guest.stage == Stage::Absent {
+            guest.stage = Stage::Loop;
+            if self.person(pid).process.take_saved().is_some() {
+                self.see(pid, Seen::Wakes);
+            }
+            return Went::On;
+        }
+        if guest.blocked != Blocked::No {
+            return self.poll(pid);
+        }
+        match guest.script.pop_front() {
+            Some(op) => self.system_call(pid, op),
+            None => self.returns(pid),
+        }
+    }
+
+    /// Each call of the host looks first whether an exit signal has come.
+    fn doom(&mut self, pid: Pid) -> Option<ExitReason> {
+        self.person(pid).process.doom().cloned()
+    }
+
+    fn poll(&mut self, pid: Pid) -> Went {
+        if let Some(reason) = self.doom(pid) {
+            return Went::Ended(reason);
+        }
+        let seen = match self.person(pid).guest.blocked {
+            Blocked::Call(mark) => {
+                let answer = self.person(pid).process.poll_call(mark);
+                answer.map(|answer| Seen::Result(notation::answer(&answer)))
+            }
+            Blocked::Spawn(mark) => {
+                let answer = self.person(pid).process.poll_spawn(mark);
+                answer.map(|answer| Seen::Result(self.show_spawn(&answer)))
+            }
+            Blocked::Receive => match self.transition(pid, |process, _, actions| process.poll_receive(actions)) {
+                Received::Event(event) => Some(Seen::Event(event)),
+                Received::Nothing => Some(Seen::Result("nothing".into())),
+                Received::NotYet => None,
+            },
+            Blocked::No => unreachable!("it is blocked"),
+        };
+        let Some(seen) = seen else { return Went::Nowhere };
+        self.person(pid).guest.blocked = Blocked::No;
+        if let Seen::Event(event) = seen {
+            self.take_event(pid, event);
+        } else {
+            self.see(pid, seen);
+        }
+        Went::On
+    }
+
+    /// The script is at its end: what the guest's function returns.
+    fn returns(&mut self, pid: Pid) -> Went {
+        let guest = &mut self.person(pid).guest;
+        let (start, next, reply) = (guest.start.take(), guest.next.take(), guest.reply.take());
+        match std::mem::replace(&mut guest.stage, Stage::Loop) {
+            Stage::Loop => self.step(pid),
+            Stage::Init => self.init_returns(pid, start, next),
+            Stage::Handler => {
+                let outcome = Outcome { reply, next: next.unwrap_or(Next::Wait) };
+                self.leave_open(pid, outcome.reply.is_some());
+                self.transition(pid, |process, now, actions| process.handled(outcome, now, actions));
+                Went::On
+            }
+            Stage::Saving => {
+                guest.stage = Stage::Absent;
+                let state = State { version: 1, body: Body::Raw(vec![0; 8]) };
+                self.person(pid).process.saved(state);
+                Went::Nowhere
+            }
+            Stage::Terminating(reason) => Went::Ended(reason),
+            Stage::Absent => unreachable!("there is an instance"),
+        }
+    }
+
+    fn init_returns(&mut self, pid: Pid, start: Option<Start>, next: Option<Next>) -> Went {
+        if self.person(pid).process.kind() == Kind::Task {
+            let result = self.person(pid).guest.result.take().unwrap_or(Body::Raw(Vec::new()));
+            self.transition(pid, |process, _, actions| process.finished(result, actions));
+            return Went::Ended(ExitReason::Normal);
+        }
+        let start = start.unwrap_or(Start::Ready(next.unwrap_or(Next::Wait)));
+        match self.transition(pid, |process, now, actions| process.started(start, now, actions)) {
+            None => Went::On,
+            Some(reason) => Went::Ended(reason),
+        }
+    }
+
+    fn step(&mut self, pid: Pid) -> Went {
+        match self.transition(pid, Process::next_step) {
+            Step::Init => {
+                let guest = &mut self.person(pid).guest;
+                guest.stage = Stage::Init;
+                guest.script = guest.init.clone().into();
+                Went::On
+            }
+            Step::Handle { event, .. } => {
+                self.person(pid).guest.stage = Stage::Handler;
+                self.take_event(pid, event);
+                Went::On
+            }
+            Step::Terminate(reason) => {
+                self.see(pid, Seen::Terminates(reason.clone()));
+                let guest = &mut self.person(pid).guest;
+                guest.stage = Stage::Terminating(reason);
+                guest.script = guest.terminate.clone().into();
+                Went::On
+            }
+            Step::Save if self.person(pid).guest.pinned => {
+                self.see(pid, Seen::RefusesToSleep);
+                self.person(pid).process.save_refused();
+                Went::On
+            }
+            Step::Save => {
+                self.see(pid, Seen::Sleeps);
+                self.person(pid).guest.stage = Stage::Saving;
+                Went::On
+            }
+            Step::Wait => Went::Nowhere,
+            Step::Exit(reason) => Went::Ended(reason),
+        }
+    }
+
+    /// Notes an event, or follows the script it brings. A call that brings text is replied to.
+    fn take_event(&mut self, pid: Pid, event: Event) {
+        let script = match &event {
+            Event::Call { caller, body } => {
+                let guest = &mut self.person(pid).guest;
+                guest.call = Some(*caller);
+                if let Body::Text(text) = body {
+                    guest.reply = Some(Body::Text(format!("re {text}")));
+                }
+                notation::script(body)
+            }
+            Event::Cast(body) | Event::Info(body) | Event::Continue(body) => notation::script(body),
+            _ => None,
+        };
+        match script {
+            Some(script) => self.person(pid).guest.script.extend(script),
+            None => self.see(pid, Seen::Event(event)),
+        }
+    }
+
+    /// A call that was not replied to is still owed an answer.
+    fn leave_open(&mut self, pid: Pid, replied: bool) {
+        let call = self.person(pid).guest.call.take();
+        if let Some(caller) = call.filter(|_| !replied) {
+            self.owed.entry(pid).or_default().push_back(caller);
+        }
+    }
+
+    pub(super) fn address(&self, to: &str) -> Address {
+        match to.strip_prefix('@') {
+            Some(name) => Address::Name(name.into()),
+            None => Address::Pid(self.pid(to)),
+        }
+    }
+
+    fn system_call(&mut self, pid: Pid, op: Op) -> Went {
+        if let Some(reason) = self.doom(pid) {
+            return Went::Ended(reason);
+        }
+        match op {
+            Op::Say(text) => self.see(pid, Seen::Says(text)),
+            Op::Reply(body) => self.person(pid).guest.reply = Some(body),
+            Op::Next(Next::Stop(reason)) if self.person(pid).guest.stage == Stage::Init => {
+                if self.person(pid).process.kind() == Kind::Task {
+                    return Went::Ended(reason);
+                }
+                self.person(pid).guest.start = Some(Start::Stop(reason));
+            }
+            Op::Next(next) => self.person(pid).guest.next = Some(next),
+            Op::Ignore => self.person(pid).guest.start = Some(Start::Ignore),
+            Op::Finish(body) => self.person(pid).guest.result = Some(body),
+            Op::Spin => return Went::TooFar,
+            Op::Crash(kind) => {
+                let fault = Fault { kind, message: String::new(), trace: String::new() };
+                return Went::Ended(ExitReason::Trap(fault.into()));
+            }
+            Op::Fail(text) => return self.fails(pid, ExitReason::failed(text)),
+            Op::More => {
+                let reply = self.person(pid).guest.reply.take();
+                self.leave_open(pid, reply.is_some());
+                match self.transition(pid, |process, now, actions| process.more(reply, now, actions)) {
+                    Some((event, _)) => self.take_event(pid, event),
+                    None => self.see(pid, Seen::Result("no more".into())),
+                }
+            }
+            op => return self.act_on_others(pid, op),
+        }
+        Went::On
+    }
+
+    /// An export answers with an error; its instance is sound.
+    fn fails(&mut self, pid: Pid, reason: ExitReason) -> Went {
+        let person = self.person(pid);
+        person.guest.script.clear();
+        match std::mem::replace(&mut person.guest.stage, Stage::Loop) {
+            Stage::Handler => {
+                person.guest.call = None;
+                person.process.failed(reason);
+                Went::On
+            }
+            _ => Went::Ended(reason),
+        }
+    }
+
+    /// Sends a signal from a process; what comes of it is its lane's business.
+    pub(super) fn post(&mut self, from: Pid, to: Pid, signal: Signal) {
+        self.give(Lane::Of(from), Duty::Action { owner: from, action: crate::Action::Deliver { to, signal } });
+    }
+
+    pub(super) fn after(&self, ms: u64) -> Time {
+        self.now.saturating_add(Duration::from_millis(ms))
+    }
+
+    pub(super) fn went_wrong(&mut self, pid: Pid, reason: ExitReason) {
+        self.person(pid).guest.script.push_front(Op::Crash(reason.to_string()));
+    }
+}

@@ -1,0 +1,284 @@
+//! Scenarios as text: what happens on the left, what the processes see of it on the right.
+//!
+//! A line holds statements, separated by `;`. Their signals are all delivered before anybody runs; then everybody runs
+//! until nobody has anything to do.
+//!
+//! - `new a [options]`: a process without parent. `spawn` takes the same options: `task`, `native`, `link`, `monitor`,
+//!   `as-event`, `name=n`, `hibernate=ms`, `mailbox=n`, `body=bytes`, `links=n`, `monitors=n`, `timers=n`,
+//!   `requests=n`, `pinned`, `init={script}`, `terminate={script}`
+//! - `a: script`: `a` is told to do these things, separated by `,`, within one handler
+//! - `info a text`, `cast a text`, `exit a reason [from b]`, `kill a`, `evict a`: signals from outside
+//! - `wait ms`: time passes
+//!
+//! A text in braces is a script for whoever receives it; any other is only noted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::guest::{Op, SpawnOp};
+use super::world::{Child, Lane, Seen, World};
+use crate::process::*;
+use crate::{Action, Address, Body, CallError, Event, Limits, Next, Refusal, Signal};
+
+/// Runs a scenario, line by line.
+pub(super) fn check(lines: &[(&str, &str)]) -> World {
+    let mut world = World::default();
+    for (number, (happens, expected)) in lines.iter().enumerate() {
+        for statement in split(happens, ';') {
+            world.happens(&statement);
+        }
+        world.settle();
+        world.check_at_rest();
+        assert_eq!(world.trace(), *expected, "line {number}: {happens}");
+    }
+    world
+}
+
+impl World {
+    fn happens(&mut self, statement: &str) {
+        let (word, rest) = statement.split_once(' ').unwrap_or((statement, ""));
+        if let Some(label) = word.strip_suffix(':') {
+            let to = self.pid(label);
+            let signal = Signal::Message(Event::Cast(body(&format!("{{{rest}}}"))));
+            return self.from_outside(to, signal);
+        }
+        let (who, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        match word {
+            "new" => {
+                let child = child(who, rest);
+                let pid = self.new_pid(who);
+                let birth = World::birth(pid, &child, None, None);
+                self.give(Lane::Outside, birth);
+                self.work_off();
+            }
+            "wait" => self.wait(Duration::from_millis(number(who))),
+            "info" => self.from_outside(self.pid(who), Signal::Message(Event::Info(body(rest)))),
+            "cast" => self.from_outside(self.pid(who), Signal::Message(Event::Cast(body(rest)))),
+            "kill" => self.from_outside(self.pid(who), Signal::Kill),
+            "evict" => self.from_outside(self.pid(who), Signal::Evict),
+            "exit" => {
+                let (why, from) = rest.split_once(" from ").unwrap_or((rest, "outside"));
+                let from = self.labels.get(from).copied().unwrap_or(Pid { node: 0, id: 0, tag: 0 });
+                self.from_outside(self.pid(who), Signal::Exit { from, reason: to_reason(why) });
+            }
+            other => panic!("what is {other}?"),
+        }
+    }
+
+    fn from_outside(&mut self, to: Pid, signal: Signal) {
+        let action = Action::Deliver { to, signal };
+        self.give(Lane::Outside, super::world::Duty::Action { owner: to, action });
+        self.work_off();
+    }
+
+    /// What was seen since the last time.
+    fn trace(&mut self) -> String {
+        let seen = std::mem::take(&mut self.seen);
+        let lines: Vec<String> = seen.iter().map(|(who, what)| self.show(*who, what)).collect();
+        lines.join(", ")
+    }
+
+    pub(super) fn show(&self, who: Pid, what: &Seen) -> String {
+        let who = self.label(who);
+        match what {
+            Seen::Event(event) => format!("{who}: {}", self.show_event(event)),
+            Seen::Result(text) => format!("{who} = {text}"),
+            Seen::Says(text) => format!("{who} says {text}"),
+            Seen::Terminates(why) => format!("{who} terminates {}", reason(why)),
+            Seen::Ends(why) => format!("{who} ends {}", reason(why)),
+            Seen::Sleeps => format!("{who} sleeps"),
+            Seen::RefusesToSleep => format!("{who} refuses to sleep"),
+            Seen::Wakes => format!("{who} wakes"),
+        }
+    }
+
+    fn show_event(&self, event: &Event) -> String {
+        match event {
+            Event::Call { body, .. } => format!("call {}", text(body)),
+            Event::Cast(body) => format!("cast {}", text(body)),
+            Event::Info(body) => format!("info {}", text(body)),
+            Event::Continue(body) => format!("continue {}", text(body)),
+            Event::Timer { body, .. } => format!("timer {}", text(body)),
+            Event::Answer { outcome, .. } => format!("answer {}", answer(outcome)),
+            Event::Exit { pid, reason: why } => format!("exit {} {}", self.label(*pid), reason(why)),
+            Event::Down { target: Address::Pid(pid), reason: why, .. } => {
+                format!("down {} {}", self.label(*pid), reason(why))
+            }
+            Event::Down { target: Address::Name(name), reason: why, .. } => format!("down @{name} {}", reason(why)),
+            Event::Idle => "idle".into(),
+            Event::Started { outcome, .. } => format!("started {}", self.show_spawn(outcome)),
+        }
+    }
+}
+
+pub(super) fn reason(why: &ExitReason) -> String {
+    match why {
+        ExitReason::Failed(text) => text.to_string(),
+        other => other.to_string(),
+    }
+}
+
+pub(super) fn to_reason(word: &str) -> ExitReason {
+    match word {
+        "normal" => ExitReason::Normal,
+        "shutdown" => ExitReason::Shutdown(None),
+        "shutdown+" => ExitReason::Shutdown(Some(Arc::new(Body::Text("why".into())))),
+        "killed" => ExitReason::Killed,
+        other => ExitReason::failed(other),
+    }
+}
+
+pub(super) fn answer(outcome: &Result<Body, CallError>) -> String {
+    match outcome {
+        Ok(body) => text(body).into(),
+        Err(CallError::Timeout) => "error timeout".into(),
+        Err(CallError::Ended(why)) => format!("error ended {}", reason(why)),
+        Err(CallError::Refused(why)) => format!("error refused: {why}"),
+    }
+}
+
+pub(super) fn refusal(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Denied(text) | Refusal::Unknown(text) | Refusal::Invalid(text) => text.clone(),
+        Refusal::Limit(text) => format!("limit {text}"),
+        Refusal::Taken(_) => "taken".into(),
+    }
+}
+
+fn text(body: &Body) -> &str {
+    std::str::from_utf8(body.as_bytes()).expect("text")
+}
+
+/// The script that a body is.
+pub(super) fn script(body: &Body) -> Option<Vec<Op>> {
+    match body {
+        Body::Json(script) => Some(ops(script)),
+        _ => None,
+    }
+}
+
+fn body(text: &str) -> Body {
+    match braced(text) {
+        Some(script) => Body::Json(script.into()),
+        None => Body::Text(text.into()),
+    }
+}
+
+fn braced(text: &str) -> Option<&str> {
+    text.strip_prefix('{')?.strip_suffix('}')
+}
+
+/// Splits outside of braces.
+fn split(text: &str, at: char) -> Vec<String> {
+    let (mut parts, mut depth) = (vec![String::new()], 0);
+    for c in text.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if c == at && depth == 0 {
+            parts.push(String::new());
+        } else {
+            parts.last_mut().expect("one at least").push(c);
+        }
+    }
+    parts.iter().map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+fn ops(script: &str) -> Vec<Op> {
+    split(script, ',').iter().map(|text| op(text)).collect()
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().unwrap_or_else(|_| panic!("{text} is no number"))
+}
+
+fn timeout(text: &str) -> Option<u64> {
+    (text != "-").then(|| number(text))
+}
+
+fn op(all: &str) -> Op {
+    let (word, rest) = all.split_once(' ').unwrap_or((all, ""));
+    let (first, second) = rest.split_once(' ').unwrap_or((rest, ""));
+    let (middle, third) = second.split_once(' ').unwrap_or((second, ""));
+    match word {
+        "say" => Op::Say(rest.into()),
+        "send" => Op::Send(first.into(), body(second)),
+        "cast" => Op::Cast(first.into(), body(second)),
+        "call" => Op::Call { to: first.into(), timeout: timeout(middle), body: body(third) },
+        "request" => Op::Request { to: first.into(), timeout: timeout(middle), body: body(third) },
+        "reply" => Op::Reply(body(rest)),
+        "answer" => Op::Answer { whose: first.into(), body: body(second) },
+        "link" => Op::Link(first.into()),
+        "unlink" => Op::Unlink(first.into()),
+        "monitor" => Op::Monitor(first.into()),
+        "demonitor" => Op::Demonitor { of: first.into(), flush: second == "flush" },
+        "trap" => Op::Trap(rest != "off"),
+        "exit" => Op::Exit(first.into(), to_reason(second)),
+        "kill" => Op::Kill(first.into()),
+        "spawn" => {
+            let waiting = if second.contains("as-event") { Waiting::AsEvent } else { Waiting::Blocking };
+            Op::Spawn(Box::new(SpawnOp { child: child(first, second), waiting }))
+        }
+        "timer" => Op::Timer { label: first.into(), ms: number(second) },
+        "after" => Op::After { label: first.into(), ms: number(middle), to: third.into() },
+        "cancel" => Op::Cancel(first.into()),
+        "left" => Op::Left(first.into()),
+        "register" => Op::Register(first.into()),
+        "unregister" => Op::Unregister(first.into()),
+        "alive" => Op::Alive(first.into()),
+        "receive" => Op::Receive { only: None, timeout: timeout(first) },
+        "pick" => Op::Receive { only: Some(first.into()), timeout: timeout(second) },
+        "more" => Op::More,
+        "wait-for" => Op::Next(Next::WaitFor(number(first))),
+        "hibernate" => Op::Next(Next::Hibernate),
+        "continue" => Op::Next(Next::Continue(body(rest))),
+        "stop" => Op::Next(Next::Stop(to_reason(first))),
+        "ignore" => Op::Ignore,
+        "fail" => Op::Fail(first.into()),
+        "crash" => Op::Crash(first.into()),
+        "finish" => Op::Finish(body(rest)),
+        "spin" => Op::Spin,
+        other => panic!("what is {other}?"),
+    }
+}
+
+pub(super) fn child(label: &str, options: &str) -> Child {
+    let mut child = Child {
+        label: label.into(),
+        kind: Kind::Server,
+        name: None,
+        link: false,
+        monitor: false,
+        hibernate_after: None,
+        limits: Limits::default(),
+        init: Vec::new(),
+        terminate: Vec::new(),
+        pinned: false,
+    };
+    for option in split(options, ' ') {
+        let (key, value) = option.split_once('=').unwrap_or((&option, ""));
+        let count = || usize::try_from(number(value)).expect("a small number");
+        match key {
+            "task" => child.kind = Kind::Task,
+            "native" => child.kind = Kind::Native,
+            "link" => child.link = true,
+            "monitor" => child.monitor = true,
+            "as-event" => {}
+            "pinned" => child.pinned = true,
+            "name" => child.name = Some(value.into()),
+            "hibernate" => child.hibernate_after = Some(Duration::from_millis(number(value))),
+            "mailbox" => child.limits.mailbox_messages = count(),
+            "body" => child.limits.body_bytes = count(),
+            "links" => child.limits.links = count(),
+            "monitors" => child.limits.monitors = count(),
+            "timers" => child.limits.timers = count(),
+            "requests" => child.limits.requests = count(),
+            "init" => child.init = ops(braced(value).expect("a script in braces")),
+            "terminate" => child.terminate = ops(braced(value).expect("a script in braces")),
+            other => panic!("what is {other}?"),
+        }
+    }
+    child
+}

@@ -1,0 +1,308 @@
+//! A whole node in a test: processes in a table, names, a clock that stands still, and signals under way.
+//!
+//! Performs actions by the rules of the runtime's shell. Whoever has something to perform has a lane, as a thread would:
+//! a duty is done at its front, what follows from it goes to its back, and a process goes on only when its own lane is
+//! empty. Lanes may be worked off at once ([`World::settle`]) or mixed at will ([`World::lane_step`]).
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::guest::{Guest, Op};
+use crate::process::*;
+use crate::registry::Registry;
+use crate::signal::Undelivered;
+use crate::timer_queue::{TimerKey, TimerQueue};
+use crate::{Action, Address, Event, Limits, Name, Signal};
+
+/// Who performs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Lane {
+    /// Whoever is not a process: an operator, the clock.
+    Outside,
+    Clock,
+    Of(Pid),
+}
+
+/// Something to be performed.
+#[derive(Debug)]
+pub(super) enum Duty {
+    Action { owner: Pid, action: Action },
+    /// A link asked for, which may have to be taken back.
+    Link(Pid),
+    Birth(Box<Birth>, Box<Guest>),
+}
+
+/// What can be seen of a process.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Seen {
+    Event(Event),
+    /// What an operation came to.
+    Result(String),
+    Says(String),
+    Terminates(ExitReason),
+    Ends(ExitReason),
+    Sleeps,
+    RefusesToSleep,
+    Wakes,
+}
+
+/// One process and what runs in it.
+#[derive(Debug)]
+pub(super) struct Person {
+    pub(super) process: Process,
+    pub(super) guest: Guest,
+    /// Whether signals still find it.
+    pub(super) listed: bool,
+    /// Whether a worker has it.
+    pub(super) running: bool,
+}
+
+/// What a process is to be born with, beside what the world gives.
+#[derive(Clone, Debug)]
+pub(super) struct Child {
+    pub(super) label: String,
+    pub(super) kind: Kind,
+    pub(super) name: Option<Name>,
+    pub(super) link: bool,
+    pub(super) monitor: bool,
+    pub(super) hibernate_after: Option<Duration>,
+    pub(super) limits: Limits,
+    /// What it does in `init`, or as a task.
+    pub(super) init: Vec<Op>,
+    /// What it does in `terminate`.
+    pub(super) terminate: Vec<Op>,
+    /// Whether it refuses to be saved.
+    pub(super) pinned: bool,
+}
+
+#[derive(Default)]
+pub(super) struct World {
+    pub(super) now: Time,
+    pub(super) people: BTreeMap<Pid, Person>,
+    pub(super) labels: BTreeMap<String, Pid>,
+    pub(super) names: Registry,
+    pub(super) timers: TimerQueue<(Pid, Mark)>,
+    keys: BTreeMap<(Pid, Mark), TimerKey>,
+    pub(super) queue: VecDeque<Pid>,
+    pub(super) lanes: BTreeMap<Lane, VecDeque<Duty>>,
+    /// Callers whose reply is still owed, by who was called.
+    pub(super) owed: BTreeMap<Pid, VecDeque<Caller>>,
+    pub(super) seen: Vec<(Pid, Seen)>,
+}
+
+impl World {
+    pub(super) fn pid(&self, label: &str) -> Pid {
+        *self.labels.get(label).unwrap_or_else(|| panic!("no process {label}"))
+    }
+
+    pub(super) fn label(&self, pid: Pid) -> &str {
+        self.labels.iter().find(|(_, known)| **known == pid).map_or("outside", |(label, _)| label)
+    }
+
+    pub(super) fn person(&mut self, pid: Pid) -> &mut Person {
+        self.people.get_mut(&pid).expect("a process that was born")
+    }
+
+    pub(super) fn see(&mut self, who: Pid, what: Seen) {
+        self.seen.push((who, what));
+    }
+
+    pub(super) fn resolve(&self, address: &Address) -> Option<Pid> {
+        match address {
+            Address::Pid(pid) => Some(*pid),
+            Address::Name(name) => self.names.whereis(name),
+        }
+    }
+
+    /// A pid for a process still to be born.
+    pub(super) fn new_pid(&mut self, label: &str) -> Pid {
+        let id = self.labels.len() as u64 + 1;
+        let pid = Pid { node: 0, id, tag: id * 1_000_003 };
+        assert_eq!(self.labels.insert(label.into(), pid), None, "two processes are called {label}");
+        pid
+    }
+
+    /// What a process is born with.
+    pub(super) fn birth(pid: Pid, child: &Child, parent: Option<Caller>, monitor: Option<Mark>) -> Duty {
+        let birth = Birth {
+            pid,
+            kind: child.kind,
+            name: child.name.clone(),
+            parent: parent.map(|parent| parent.pid),
+            starter: parent,
+            link: child.link,
+            monitor,
+            limits: Arc::new(child.limits.clone()),
+            hibernate_after: child.hibernate_after,
+            secret: [pid.tag, pid.id],
+        };
+        Duty::Birth(Box::new(birth), Box::new(Guest::new(child)))
+    }
+
+    /// Gives `lane` something to perform.
+    pub(super) fn give(&mut self, lane: Lane, duty: Duty) {
+        self.lanes.entry(lane).or_default().push_back(duty);
+    }
+
+    fn give_all(&mut self, lane: Lane, owner: Pid, actions: impl IntoIterator<Item = Action>) {
+        for action in actions {
+            self.give(lane, Duty::Action { owner, action });
+        }
+    }
+
+    /// One transition of a process, whose actions its own lane performs.
+    pub(super) fn transition<T>(&mut self, pid: Pid, change: impl FnOnce(&mut Process, Time, &mut Vec<Action>) -> T) -> T {
+        let (mut actions, now) = (Vec::new(), self.now);
+        let result = change(&mut self.person(pid).process, now, &mut actions);
+        self.give_all(Lane::Of(pid), pid, actions);
+        result
+    }
+
+    /// Performs the first duty of a lane. False if it has none.
+    pub(super) fn lane_step(&mut self, lane: Lane) -> bool {
+        let Some(queue) = self.lanes.get_mut(&lane) else { return false };
+        let Some(duty) = queue.pop_front() else {
+            self.lanes.remove(&lane);
+            return false;
+        };
+        self.perform(lane, duty);
+        true
+    }
+
+    pub(super) fn is_busy(&self, lane: Lane) -> bool {
+        self.lanes.get(&lane).is_some_and(|queue| !queue.is_empty())
+    }
+
+    /// Performs everything that anybody has to perform. Nobody runs.
+    pub(super) fn work_off(&mut self) {
+        while let Some(lane) = self.lanes.keys().next().copied() {
+            self.lane_step(lane);
+        }
+    }
+
+    fn perform(&mut self, lane: Lane, duty: Duty) {
+        match duty {
+            Duty::Action { owner, action } => self.act(lane, owner, action),
+            Duty::Link(to) => self.ask_for_link(lane, to),
+            Duty::Birth(birth, guest) => self.bear(lane, *birth, *guest),
+        }
+    }
+
+    fn act(&mut self, lane: Lane, owner: Pid, action: Action) {
+        match action {
+            Action::Deliver { to, signal } => {
+                let _ = self.hand_over(lane, to, signal);
+            }
+            Action::Send { to, body } => {
+                if let Some(to) = self.resolve(&to) {
+                    let _ = self.hand_over(lane, to, Signal::Message(Event::Info(body)));
+                }
+            }
+            Action::StartTimer { mark, at } => {
+                let key = self.timers.insert(at, (owner, mark));
+                assert_eq!(self.keys.insert((owner, mark), key), None, "one mark, two timers");
+            }
+            Action::CancelTimer { mark, .. } => {
+                if let Some(key) = self.keys.remove(&(owner, mark)) {
+                    self.timers.remove(key);
+                }
+            }
+            Action::ReleaseName(name) => self.names.release(&name, owner),
+            Action::Remove => self.person(owner).listed = false,
+        }
+    }
+
+    /// Gives a signal to its receiver, as the shell does.
+    pub(super) fn hand_over(&mut self, lane: Lane, to: Pid, signal: Signal) -> Result<(), Undelivered> {
+        let complaint = signal.complaint();
+        let now = self.now;
+        let Some(person) = self.people.get_mut(&to).filter(|person| person.listed) else {
+            let answer = complaint.map(|complaint| complaint.action(to, Undelivered::Gone));
+            self.give_all(lane, to, answer);
+            return Err(Undelivered::Gone);
+        };
+        let mut actions = Vec::new();
+        let delivery = person.process.deliver(signal, now, &mut actions);
+        self.give_all(lane, to, actions);
+        if let Err(why) = delivery.outcome {
+            let answer = complaint.map(|complaint| complaint.action(to, why));
+            self.give_all(lane, to, answer);
+        }
+        if delivery.wake {
+            self.queue.push_back(to);
+        }
+        delivery.outcome
+    }
+
+    fn ask_for_link(&mut self, lane: Lane, to: Pid) {
+        let Lane::Of(from) = lane else { panic!("nobody asks for a link") };
+        if let Err(why) = self.hand_over(lane, to, Signal::Link { from }) {
+            let refused = self.person(from).process.link_failed(to, why);
+            if let Err(refusal) = refused {
+                self.see(from, Seen::Result(format!("error {}", super::notation::refusal(&refusal))));
+            }
+        }
+    }
+
+    fn bear(&mut self, lane: Lane, birth: Birth, guest: Guest) {
+        let (pid, starter) = (birth.pid, birth.starter);
+        if let Some(name) = birth.name.clone()
+            && let Err(taken) = self.names.register(name, pid)
+        {
+            let starter = starter.expect("a starter");
+            let outcome = Err(crate::SpawnError::Refused(crate::Refusal::Taken(taken.0)));
+            let _ = self.hand_over(lane, starter.pid, Signal::Started { mark: starter.mark, outcome });
+            return;
+        }
+        let mut actions = Vec::new();
+        let process = Process::new(birth, self.now, &mut actions);
+        self.people.insert(pid, Person { process, guest, listed: true, running: false });
+        self.give_all(lane, pid, actions);
+        self.queue.push_back(pid);
+    }
+
+    /// What is due by now goes onto the clock's lane.
+    pub(super) fn ring(&mut self) {
+        while let Some((pid, mark)) = self.timers.pop_due(self.now) {
+            self.keys.remove(&(pid, mark));
+            let action = Action::Deliver { to: pid, signal: Signal::TimeUp { mark } };
+            self.give(Lane::Clock, Duty::Action { owner: pid, action });
+        }
+    }
+
+    /// A worker has one turn with the first process of the queue, to its end.
+    pub(super) fn turn(&mut self) -> bool {
+        let Some(pid) = self.queue.pop_front() else { return false };
+        self.begin_turn(pid);
+        while self.people[&pid].running {
+            self.work_off();
+            self.go_on(pid);
+        }
+        self.work_off();
+        true
+    }
+
+    /// Everybody runs until nobody has anything to do. Time stands still.
+    pub(super) fn settle(&mut self) {
+        for _ in 0..10_000 {
+            self.work_off();
+            if !self.turn() {
+                return;
+            }
+        }
+        panic!("it never settles");
+    }
+
+    /// Time passes: each timer rings at its moment.
+    pub(super) fn wait(&mut self, time: Duration) {
+        let until = self.now + time;
+        self.settle();
+        while let Some(at) = self.timers.next_at().filter(|at| *at <= until) {
+            self.now = self.now.max(at);
+            self.ring();
+            self.settle();
+        }
+        self.now = until;
+    }
+}

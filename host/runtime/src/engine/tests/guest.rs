@@ -1,0 +1,90 @@
+//! Guests as text: a core module whose exports answer with zeros, which stand for "nothing to report" in every type of
+//! the contract, except where a test puts something else. Wrapped by the engine, like what a compiler leaves.
+
+use std::path::Path;
+
+use wit_component::StringEncoding;
+use wit_parser::Resolve;
+
+/// An area of zeros: `ok`, no reply, `wait`; an empty state; version 0.
+pub const ZEROS: &str = "(i32.const 1024)";
+
+/// A server in parts. Each part is the body of a function in WebAssembly text.
+#[derive(Clone)]
+pub struct Server {
+    /// Imports and other definitions.
+    pub more: String,
+    pub pages: u32,
+    pub describe: String,
+    pub init: String,
+    pub handle: String,
+    pub save: String,
+    pub restore: String,
+    pub terminate: String,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        let zeros = || ZEROS.to_owned();
+        Server {
+            more: String::new(),
+            pages: 1,
+            describe: zeros(),
+            init: zeros(),
+            handle: zeros(),
+            save: zeros(),
+            restore: zeros(),
+            terminate: zeros(),
+        }
+    }
+}
+
+impl Server {
+    pub fn build(&self) -> Vec<u8> {
+        let Server { more, pages, describe, init, handle, save, restore, terminate } = self;
+        let event = "(param i32 i64 i64 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32)";
+        wrap(
+            "process",
+            &format!(
+                r#"(module {more}
+                    (memory (export "memory") {pages})
+                    {REALLOC}
+                    (func $describe (export "skep:process/behaviour@0.1.0#describe") (result i32) {describe})
+                    (func $init (export "skep:process/behaviour@0.1.0#init") (param i32 i32 i32) (result i32) {init})
+                    (func $handle (export "skep:process/behaviour@0.1.0#handle") {event} (result i32) {handle})
+                    (func $save (export "skep:process/behaviour@0.1.0#save") (param i32 i32) (result i32) {save})
+                    (func $restore (export "skep:process/behaviour@0.1.0#restore")
+                        (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32) (result i32) {restore})
+                    (func $terminate (export "skep:process/behaviour@0.1.0#terminate")
+                        (param i32 i32 i32 i32 i32 i32 i32) (result i32) {terminate})
+                )"#
+            ),
+        )
+    }
+}
+
+/// A task whose `run` is this.
+pub fn task(more: &str, run: &str) -> Vec<u8> {
+    wrap(
+        "task",
+        &format!(
+            r#"(module {more} (memory (export "memory") 1) {REALLOC}
+                (func (export "skep:process/entry@0.1.0#run") (param i32 i32 i32) (result i32) {run}))"#
+        ),
+    )
+}
+
+/// Everything that the host hands over goes to the same place.
+const REALLOC: &str =
+    r#"(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 32768))"#;
+
+/// A core module with the contract in it.
+fn wrap(world: &str, text: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(&wit).expect("the contract can be read");
+    let world = resolve.select_world(&[package], Some(world)).expect("the world is there");
+    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("it fits");
+    module
+}

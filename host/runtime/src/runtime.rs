@@ -1,0 +1,345 @@
+//! What an embedding program holds: a runtime, its apps, and a way to talk to their processes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use skep_kernel::supervisor::{Answer, ChildKind, ChildStatus, ChildView, Input, RequestError};
+use skep_kernel::{Address, Body, CallError, Event, ExitReason, Name, Pid, Signal, SpawnError};
+use tokio::sync::watch;
+
+use crate::engine::{Engine, EngineConfig, EngineError};
+use crate::inspect::{ProcessInfo, TreeNode};
+use crate::observe::Observer;
+use crate::shell::{App, Cell, Client, Content, Shell};
+use crate::spec::{AppSpec, Blueprint, Keep};
+
+/// How a runtime is made.
+#[derive(Clone, Debug, Default)]
+pub struct RuntimeConfig {
+    /// Threads that run guests; as many as there are cores, unless said.
+    pub workers: Option<usize>,
+    /// The engine.
+    pub engine: EngineConfig,
+    /// Overrides what every process says about its instance. [`Keep::Never`] is the mode for tests.
+    pub keep: Option<Keep>,
+}
+
+/// Why a runtime did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// The engine could not be made.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// No thread could be started.
+    #[error("no thread for the scheduler: {0}")]
+    Threads(#[from] std::io::Error),
+    /// It was called outside of a tokio runtime, which serves the guests' files.
+    #[error("a runtime must be made inside of a tokio runtime")]
+    NoTokio,
+    /// There is no such app.
+    #[error("no app called {0}")]
+    NoSuchApp(Name),
+    /// There is no such supervisor.
+    #[error("no supervisor with the pid {0}")]
+    NoSuchSupervisor(Pid),
+    /// The supervisor refused.
+    #[error("the supervisor refused: {0:?}")]
+    Refused(RequestError),
+    /// The supervisor ended before it answered.
+    #[error("the supervisor ended before it answered")]
+    SupervisorEnded,
+}
+
+/// Why an app did not start. Nothing of it runs.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is one of this name.
+    #[error("an app called {0} runs already")]
+    Taken(Name),
+    /// Its root supervisor did not start: a child failed, or the spec makes no sense.
+    #[error("the root supervisor did not start: {0:?}")]
+    Failed(SpawnError),
+}
+
+/// Processes, and everything they need. Clones are the same runtime; it is taken down with the last of them.
+#[derive(Clone)]
+pub struct Runtime {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shell: Arc<Shell>,
+    apps: Mutex<HashMap<Name, Running>>,
+}
+
+/// An app that runs.
+#[derive(Clone)]
+struct Running {
+    app: Arc<App>,
+    root: Pid,
+    /// The process that started the root, whose exit signal is an order.
+    owner: Pid,
+    ended: watch::Receiver<Option<ExitReason>>,
+}
+
+impl Runtime {
+    /// A runtime without apps. Must be called inside of a tokio runtime.
+    pub fn new(config: RuntimeConfig, observer: Arc<dyn Observer>) -> Result<Self, RuntimeError> {
+        let tokio = tokio::runtime::Handle::try_current().map_err(|_| RuntimeError::NoTokio)?;
+        let engine = Engine::new(config.engine)?;
+        let workers = config.workers.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)).max(1);
+        let shell = Shell::new(engine, observer, config.keep, workers);
+        shell.start(&tokio)?;
+        Ok(Runtime { inner: Arc::new(Inner { shell, apps: Mutex::default() }) })
+    }
+
+    /// The engine, for loading modules.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.inner.shell.engine
+    }
+
+    /// Starts an app: its root supervisor and, in order, all of its children. Returns when they are up; if one fails,
+    /// those before it are stopped and nothing remains.
+    pub async fn start_app(&self, spec: AppSpec) -> Result<(), StartError> {
+        let app = App::new(Arc::clone(&spec.name), spec.modules);
+        if self.inner.apps.lock().contains_key(&spec.name) {
+            return Err(StartError::Taken(spec.name));
+        }
+        let mut owner = Client::new(&self.inner.shell, Arc::clone(&app), Some("app".into()));
+        let root = Blueprint::Supervisor(Arc::new(spec.root));
+        let pid = owner.spawn("root".into(), &root).await.map_err(StartError::Failed)?;
+        let (ending, ended) = watch::channel(None);
+        let running = Running { app, root: pid, owner: owner.pid(), ended };
+        if let Some(other) = self.inner.apps.lock().insert(Arc::clone(&spec.name), running) {
+            // Two starts of one name at once: the first one stays.
+            self.inner.apps.lock().insert(Arc::clone(&spec.name), other);
+            return Err(StartError::Taken(spec.name));
+        }
+        tokio::spawn(async move {
+            let reason = owner.down(pid).await;
+            let _ = ending.send(Some(reason));
+        });
+        Ok(())
+    }
+
+    fn app(&self, name: &str) -> Result<Running, RuntimeError> {
+        self.inner.apps.lock().get(name).cloned().ok_or_else(|| RuntimeError::NoSuchApp(name.into()))
+    }
+
+    /// Stops an app, children in reverse order, and says how its root supervisor ended.
+    pub async fn stop_app(&self, name: &str) -> Result<ExitReason, RuntimeError> {
+        let Running { root, owner, .. } = self.app(name)?;
+        let signal = Signal::Exit { from: owner, reason: ExitReason::Shutdown(None) };
+        let _ = self.inner.shell.deliver(root, signal);
+        let reason = self.app_ended(name).await?;
+        self.inner.apps.lock().remove(name);
+        Ok(reason)
+    }
+
+    /// Ends an app at once: everything in it is killed.
+    pub async fn kill_app(&self, name: &str) -> Result<ExitReason, RuntimeError> {
+        let _ = self.inner.shell.deliver(self.app(name)?.root, Signal::Kill);
+        let reason = self.app_ended(name).await?;
+        self.inner.apps.lock().remove(name);
+        Ok(reason)
+    }
+
+    /// Waits until the root supervisor of an app has ended, and says why.
+    pub async fn app_ended(&self, name: &str) -> Result<ExitReason, RuntimeError> {
+        let mut ended = self.app(name)?.ended;
+        let reason = match ended.wait_for(Option::is_some).await {
+            Ok(reason) => reason.clone(),
+            Err(_) => None,
+        };
+        Ok(reason.unwrap_or(ExitReason::Killed))
+    }
+
+    /// The apps that were started and not yet stopped.
+    #[must_use]
+    pub fn apps(&self) -> Vec<Name> {
+        let mut names: Vec<Name> = self.inner.apps.lock().keys().cloned().collect();
+        names.sort();
+        names
+    }
+
+    /// Who holds a name within an app.
+    #[must_use]
+    pub fn whereis(&self, app: &str, name: &str) -> Option<Pid> {
+        self.app(app).ok()?.app.whereis(name)
+    }
+
+    /// Calls a process and waits for the reply. The target is told if the caller stops waiting, by nothing at all.
+    pub async fn call(&self, app: &str, to: Address, body: Body, timeout: Option<Duration>) -> Result<Body, CallError> {
+        let mut client = self.client(app)?;
+        client.call(&to, body, timeout).await
+    }
+
+    fn client(&self, app: &str) -> Result<Client, CallError> {
+        let Running { app, .. } = self.app(app).map_err(|error| CallError::Refused(error.to_string().into()))?;
+        Ok(Client::new(&self.inner.shell, app, Some("client".into())))
+    }
+
+    /// Sends a cast. What cannot be delivered is dropped.
+    pub fn cast(&self, app: &str, to: &Address, body: Body) -> Result<(), CallError> {
+        self.message(app, to, Event::Cast(body))
+    }
+
+    /// Sends a message, which arrives as `info`.
+    pub fn send(&self, app: &str, to: &Address, body: Body) -> Result<(), CallError> {
+        self.message(app, to, Event::Info(body))
+    }
+
+    fn message(&self, app: &str, to: &Address, event: Event) -> Result<(), CallError> {
+        let Running { app, .. } = self.app(app).map_err(|error| CallError::Refused(error.to_string().into()))?;
+        let pid = app.resolve(to).ok_or(CallError::Ended(ExitReason::Noproc))?;
+        self.inner.shell.deliver(pid, Signal::Message(event)).map_err(CallError::from)
+    }
+
+    /// Sends an exit signal, as an operator.
+    pub fn exit(&self, pid: Pid, reason: ExitReason) {
+        let _ = self.inner.shell.deliver(pid, Signal::Exit { from: pid, reason });
+    }
+
+    /// Kills a process, as an operator.
+    pub fn kill(&self, pid: Pid) {
+        let _ = self.inner.shell.deliver(pid, Signal::Kill);
+    }
+
+    /// Asks a supervisor something: to start, stop, restart or forget a child.
+    pub async fn supervise(&self, supervisor: Pid, request: Request) -> Result<Answer, RuntimeError> {
+        let cell = self.inner.shell.table.get(supervisor);
+        let cell = cell.filter(|cell| matches!(cell.content, Content::Supervisor(_)));
+        let cell = cell.ok_or(RuntimeError::NoSuchSupervisor(supervisor))?;
+        let (ask, answer) = tokio::sync::oneshot::channel();
+        let input = match request {
+            Request::StartChild(spec) => Input::StartChild { spec, ask },
+            Request::TerminateChild(id) => Input::TerminateChild { id, ask },
+            Request::RestartChild(id) => Input::RestartChild { id, ask },
+            Request::DeleteChild(id) => Input::DeleteChild { id, ask },
+            Request::WhichChildren => Input::WhichChildren { ask },
+            Request::CountChildren => Input::CountChildren { ask },
+        };
+        self.inner.shell.instruct(&cell, input);
+        drop(cell);
+        answer.await.map_err(|_| RuntimeError::SupervisorEnded)?.map_err(RuntimeError::Refused)
+    }
+
+    /// The pid of an app's root supervisor.
+    #[must_use]
+    pub fn root(&self, app: &str) -> Option<Pid> {
+        Some(self.app(app).ok()?.root)
+    }
+
+    /// All processes at this moment, in the order of their birth.
+    #[must_use]
+    pub fn processes(&self) -> Vec<ProcessInfo> {
+        self.inner.shell.table.all().iter().map(|cell| info(cell)).collect()
+    }
+
+    /// The tree of an app.
+    #[must_use]
+    pub fn tree(&self, app: &str) -> Option<TreeNode> {
+        let Running { root, .. } = self.app(app).ok()?;
+        let view = ChildView {
+            id: "root".into(),
+            status: ChildStatus::Running(root),
+            kind: ChildKind::Supervisor,
+            restart: skep_kernel::supervisor::Restart::Temporary,
+            restarts: 0,
+        };
+        Some(self.node(&view, None))
+    }
+
+    fn node(&self, view: &ChildView, blueprint: Option<&Blueprint>) -> TreeNode {
+        let cell = view.status.pid().and_then(|pid| self.inner.shell.table.get(pid));
+        let children = match cell.as_deref().map(|cell| &cell.content) {
+            Some(Content::Supervisor(overseer)) => {
+                overseer.view().iter().map(|child| self.node(child, overseer.blueprint(&child.id))).collect()
+            }
+            _ => Vec::new(),
+        };
+        let planned = match blueprint {
+            Some(Blueprint::Process(spec)) => Some(Arc::clone(&spec.module)),
+            Some(Blueprint::Supervisor(_)) | None => None,
+        };
+        TreeNode {
+            id: Arc::clone(&view.id),
+            kind: view.kind,
+            pid: view.status.pid(),
+            status: status_word(view.status),
+            module: cell.and_then(|cell| cell.module().cloned()).or(planned),
+            restarts: view.restarts,
+            children,
+        }
+    }
+
+    /// Stops every app in order, then the scheduler.
+    pub async fn shutdown(&self) {
+        for name in self.apps() {
+            // One that has ended by itself needs no stopping.
+            let _ = self.stop_app(&name).await;
+        }
+        self.inner.shell.stop();
+    }
+}
+
+/// What a supervisor may be asked.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Add a child and start it.
+    StartChild(skep_kernel::supervisor::ChildSpec<Blueprint>),
+    /// Stop a child, and keep its spec.
+    TerminateChild(Name),
+    /// Start a child that is down.
+    RestartChild(Name),
+    /// Forget a child that is down.
+    DeleteChild(Name),
+    /// List the children.
+    WhichChildren,
+    /// Count the children.
+    CountChildren,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shell.stop();
+    }
+}
+
+fn status_word(status: ChildStatus) -> &'static str {
+    match status {
+        ChildStatus::Stopped => "stopped",
+        ChildStatus::Starting => "starting",
+        ChildStatus::Running(_) => "running",
+        ChildStatus::Stopping(_) => "stopping",
+        ChildStatus::Restarting => "restarting",
+    }
+}
+
+fn info(cell: &Cell) -> ProcessInfo {
+    let process = cell.process.lock();
+    ProcessInfo {
+        pid: cell.pid,
+        app: Arc::clone(&cell.app.name),
+        label: cell.label.clone(),
+        module: cell.module().cloned(),
+        name: process.name().cloned(),
+        kind: match (&cell.content, process.kind()) {
+            (Content::Supervisor(_), _) => "supervisor",
+            (Content::Client(_), _) => "client",
+            (Content::Guest(_), skep_kernel::process::Kind::Task) => "task",
+            (Content::Guest(_), _) => "server",
+        },
+        status: process.status(),
+        mailbox_messages: process.mailbox().len(),
+        mailbox_bytes: process.mailbox().bytes(),
+        dropped: process.mailbox().dropped(),
+        links: process.links().count(),
+        timers: process.timers_running(),
+        saved_bytes: process.saved_bytes(),
+    }
+}

@@ -1,0 +1,82 @@
+//! One process as the shell holds it: its state machine, and what runs in it.
+
+use std::sync::{Arc, Weak};
+use std::task::Wake;
+
+use parking_lot::Mutex;
+use skep_kernel::{Name, Pid, Process};
+
+use super::client::Hands;
+use super::guest::Guest;
+use super::supervise::Overseer;
+use super::{App, Shell};
+use crate::observe::Subject;
+
+/// One process.
+pub(crate) struct Cell {
+    pub(crate) pid: Pid,
+    pub(crate) app: Arc<App>,
+    /// Its child id, or its name.
+    pub(crate) label: Option<Name>,
+    /// Locked for the time of one transition, never while a guest runs or an action is performed.
+    pub(crate) process: Mutex<Process>,
+    pub(crate) content: Content,
+    shell: Weak<Shell>,
+}
+
+/// What runs in a process.
+pub(crate) enum Content {
+    Guest(Guest),
+    Supervisor(Overseer),
+    Client(Hands),
+}
+
+impl Cell {
+    pub(crate) fn new(
+        shell: &Arc<Shell>,
+        app: Arc<App>,
+        label: Option<Name>,
+        process: Process,
+        content: Content,
+    ) -> Arc<Self> {
+        let pid = process.pid();
+        Arc::new(Cell { pid, app, label, process: Mutex::new(process), content, shell: Arc::downgrade(shell) })
+    }
+
+    /// The shell; none once it is being taken down, when nothing matters any more.
+    pub(crate) fn shell(&self) -> Option<Arc<Shell>> {
+        self.shell.upgrade()
+    }
+
+    pub(crate) fn module(&self) -> Option<&Name> {
+        match &self.content {
+            Content::Guest(guest) => Some(&guest.spec.module),
+            Content::Supervisor(_) | Content::Client(_) => None,
+        }
+    }
+
+    /// How reports name it.
+    pub(crate) fn subject(&self) -> Subject {
+        Subject {
+            app: Arc::clone(&self.app.name),
+            module: self.module().cloned(),
+            label: self.label.clone(),
+            pid: self.pid,
+        }
+    }
+}
+
+/// The waker of a guest's future: fuel that ran out for this turn, a file that was read, a signal it blocks on.
+impl Wake for Cell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.process.lock().stir()
+            && let Some(shell) = self.shell()
+        {
+            shell.schedule(Arc::clone(self));
+        }
+    }
+}

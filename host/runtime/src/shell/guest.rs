@@ -1,0 +1,101 @@
+//! A process that is a guest: what it was made from, and its driver while it has an instance.
+//!
+//! The driver is one future that owns the instance and lasts as long as it; each turn polls it. Dropping it in the
+//! middle is how a process is killed.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use parking_lot::Mutex;
+use skep_kernel::ExitReason;
+use skep_kernel::process::Turn;
+
+use super::room::Ticket;
+use super::worker::Slice;
+use super::{Cell, Shell, drive};
+use crate::Module;
+use crate::engine::fault;
+use crate::spec::ProcessSpec;
+
+/// A guest.
+pub(crate) struct Guest {
+    pub(crate) spec: Arc<ProcessSpec>,
+    pub(crate) module: Module,
+    /// Locked by the worker whose turn it is, so never waited for.
+    live: Mutex<Option<Live>>,
+}
+
+struct Live {
+    driver: Pin<Box<dyn Future<Output = End> + Send>>,
+    ticket: Ticket,
+}
+
+/// How a driver ends.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The process ends. A crash is reported, an end that a signal brought is not.
+    Exit { reason: ExitReason, crash: bool },
+    /// The state is saved; the process goes on without an instance.
+    GaveBack,
+    /// There was no room for an instance.
+    NoRoom,
+}
+
+impl Guest {
+    pub(crate) fn new(spec: Arc<ProcessSpec>, module: Module) -> Self {
+        Guest { spec, module, live: Mutex::new(None) }
+    }
+
+    /// One turn: the driver goes on until it waits, is out of fuel for this turn, or ends.
+    pub(super) fn slice(&self, shell: &Arc<Shell>, cell: &Arc<Cell>, turn: &Turn) -> Slice {
+        let mut live = self.live.lock();
+        if live.is_none() && *turn == Turn::Nothing {
+            return Slice::Over;
+        }
+        let driver = live.get_or_insert_with(|| Live {
+            driver: Box::pin(drive::drive(Arc::clone(cell))),
+            ticket: shell.room.enter(cell),
+        });
+        let waker = Waker::from(Arc::clone(cell));
+        let mut context = Context::from_waker(&waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| driver.driver.as_mut().poll(&mut context)));
+        let end = match polled {
+            Ok(Poll::Pending) => return Slice::Over,
+            Ok(Poll::Ready(end)) => end,
+            Err(panic) => End::Exit { reason: host_panic(panic.as_ref()), crash: true },
+        };
+        drop(waker);
+        discard(live.take(), shell);
+        drop(live);
+        match end {
+            End::Exit { reason, crash } => Slice::Ended { reason, crash },
+            End::GaveBack => Slice::Over,
+            End::NoRoom => {
+                shell.room.wait(cell, shell);
+                Slice::Over
+            }
+        }
+    }
+
+    /// Drops the instance, wherever the guest stands.
+    pub(super) fn discard(&self, shell: &Shell) {
+        let live = self.live.lock().take();
+        discard(live, shell);
+    }
+}
+
+fn discard(live: Option<Live>, shell: &Shell) {
+    if let Some(Live { driver, ticket }) = live {
+        drop(driver);
+        shell.room.leave(ticket, shell);
+    }
+}
+
+/// A panic in a host function ends the process in whose name it ran, and nothing else.
+fn host_panic(panic: &(dyn Any + Send)) -> ExitReason {
+    fault::host_panic(panic)
+}

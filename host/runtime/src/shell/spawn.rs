@@ -1,0 +1,135 @@
+//! Births: a pid, a cell, a place in the table, a name, a place on the run queue.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use skep_kernel::process::{Birth, Kind};
+use skep_kernel::registry::valid_name;
+use skep_kernel::supervisor::SupervisorSpec;
+use skep_kernel::{Action, Caller, Limits, Mark, Name, Pid, Process, Refusal, Signal, SpawnError};
+
+use super::guest::Guest;
+use super::supervise::Overseer;
+use super::{App, Cell, Content, Shell};
+use crate::spec::{Blueprint, Keep, ProcessSpec};
+
+/// Where a process comes into the world.
+pub(crate) struct Birthplace {
+    pub(crate) pid: Pid,
+    pub(crate) app: Arc<App>,
+    pub(crate) label: Option<Name>,
+    pub(crate) parent: Pid,
+    /// Who waits for its `init`.
+    pub(crate) starter: Mark,
+    pub(crate) link: bool,
+    pub(crate) monitor: Option<Mark>,
+}
+
+impl Shell {
+    /// Starts a process. The starter hears of it by `Started`, whatever happens.
+    pub(crate) fn spawn(self: &Arc<Self>, place: Birthplace, blueprint: &Blueprint) {
+        let starter = Caller { pid: place.parent, mark: place.starter };
+        let born = match blueprint {
+            Blueprint::Process(spec) => self.guest(place, Arc::clone(spec)),
+            Blueprint::Supervisor(spec) => self.supervisor(place, Arc::clone(spec)),
+        };
+        if let Err(refusal) = born {
+            let outcome = Err(SpawnError::Refused(refusal));
+            let _ = self.deliver(starter.pid, Signal::Started { mark: starter.mark, outcome });
+        }
+    }
+
+    fn guest(self: &Arc<Self>, place: Birthplace, spec: Arc<ProcessSpec>) -> Result<(), Refusal> {
+        let module = match place.app.modules.get(&spec.module) {
+            Some(module) => module.module.clone(),
+            None => return Err(Refusal::Unknown(format!("module {}", spec.module))),
+        };
+        if spec.args.len() > spec.limits.body_bytes {
+            return Err(Refusal::Limit("arguments larger than a body may be".into()));
+        }
+        let name = spec.name.clone();
+        let kind = if module.is_task() { Kind::Task } else { Kind::Server };
+        let limits = Arc::new(spec.limits.clone());
+        let hibernate_after = match self.keep.unwrap_or(spec.keep) {
+            Keep::WhileItFits => None,
+            Keep::Never => Some(Duration::ZERO),
+            Keep::For(time) => Some(time),
+        };
+        let content = Content::Guest(Guest::new(spec, module));
+        self.bear(place, name, kind, limits, hibernate_after, content)
+    }
+
+    fn supervisor(self: &Arc<Self>, place: Birthplace, spec: Arc<SupervisorSpec<Blueprint>>) -> Result<(), Refusal> {
+        let overseer = Overseer::new(spec).map_err(|error| Refusal::Invalid(format!("{error:?}")))?;
+        let content = Content::Supervisor(overseer);
+        self.bear(place, None, Kind::Native, native_limits(), None, content)
+    }
+
+    fn bear(
+        self: &Arc<Self>,
+        place: Birthplace,
+        name: Option<Name>,
+        kind: Kind,
+        limits: Arc<Limits>,
+        hibernate_after: Option<Duration>,
+        content: Content,
+    ) -> Result<(), Refusal> {
+        if let Some(name) = &name {
+            valid_name(name).map_err(|why| Refusal::Invalid(why.into()))?;
+            place.app.register(Arc::clone(name), place.pid)?;
+        }
+        let birth = Birth {
+            pid: place.pid,
+            kind,
+            name: name.clone(),
+            parent: Some(place.parent),
+            starter: Some(Caller { pid: place.parent, mark: place.starter }),
+            link: place.link,
+            monitor: place.monitor,
+            limits,
+            hibernate_after,
+            secret: rand::random(),
+        };
+        let cell = self.enter(place.app, place.label.or(name), birth, content);
+        self.schedule(cell);
+        Ok(())
+    }
+
+    /// Puts a new process into the table.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        app: Arc<App>,
+        label: Option<Name>,
+        birth: Birth,
+        content: Content,
+    ) -> Arc<Cell> {
+        let mut actions: Vec<Action> = Vec::new();
+        let process = Process::new(birth, self.now(), &mut actions);
+        let cell = Cell::new(self, app, label, process, content);
+        self.table.insert(Arc::clone(&cell));
+        self.perform(&cell, actions);
+        cell
+    }
+
+    /// Gives a process a name, if it is free and the process has none (REG-02).
+    pub(super) fn name(&self, cell: &Cell, name: Name) -> Result<(), Refusal> {
+        valid_name(&name).map_err(|why| Refusal::Invalid(why.into()))?;
+        cell.app.register(Arc::clone(&name), cell.pid)?;
+        // The end of the process may come in between: then it has not released this name, so it is released here.
+        cell.process.lock().take_name(Arc::clone(&name)).inspect_err(|_| cell.app.release(&name, cell.pid))
+    }
+}
+
+/// Bounds of the host's own processes: their tables are as large as what they supervise.
+pub(super) fn native_limits() -> Arc<Limits> {
+    Arc::new(Limits {
+        links: usize::MAX,
+        monitors: usize::MAX,
+        requests: usize::MAX,
+        timers: usize::MAX,
+        mailbox_messages: 100_000,
+        mailbox_bytes: 256 << 20,
+        body_bytes: 128 << 20,
+        ..Limits::default()
+    })
+}

@@ -1,0 +1,264 @@
+//! A process that is a supervisor: hands the kernel's machine what happens, and performs its orders.
+//!
+//! A supervisor is a process like any other, with links, a monitor on each child and timers, but it has no guest: its
+//! turns are spent here. It never waits; what takes time comes back as an event.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use skep_kernel::process::{Step, Waiting};
+use skep_kernel::supervisor::{
+    Answer, ChildView, Input, Order, Report as Told, RequestError, SpecError, Supervisor, SupervisorSpec, Token,
+};
+use skep_kernel::{
+    Address, Body, Event, ExitReason, Mark, Name, Next, Outcome, Pid, Process, Refusal, Signal, SpawnError, Start,
+};
+use tokio::sync::oneshot;
+
+use super::worker::Slice;
+use super::{Birthplace, Cell, Content, Shell};
+use crate::observe::{Level, Report};
+use crate::spec::Blueprint;
+
+/// Whoever asked a supervisor something.
+pub(crate) type Ask = oneshot::Sender<Result<Answer, RequestError>>;
+
+/// Something for a supervisor's machine.
+pub(crate) type Instruction = Input<Blueprint, Ask>;
+
+/// Inputs handled in one turn at most, so that a large tree that falls down lets others run too.
+const INPUTS_PER_TURN: usize = 64;
+
+/// A supervisor.
+pub(crate) struct Overseer {
+    pub(crate) spec: Arc<SupervisorSpec<Blueprint>>,
+    /// Locked by the worker whose turn it is, and for a moment by whoever lists the children.
+    inner: Mutex<Inner>,
+    /// What operators and embedding programs ask for.
+    asked: Mutex<VecDeque<Instruction>>,
+}
+
+struct Inner {
+    machine: Supervisor<Blueprint, Ask>,
+    /// Starts under way: by the mark of the spawn, and what it would cancel.
+    starts: HashMap<Mark, (Token, Pid)>,
+    timers: HashMap<Mark, Alarm>,
+}
+
+/// What a timer of this supervisor means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Alarm {
+    Timeout(Token),
+    /// Set for at once: it arrives behind everything that is here already.
+    Retry(Token),
+}
+
+impl Overseer {
+    pub(crate) fn new(spec: Arc<SupervisorSpec<Blueprint>>) -> Result<Self, SpecError> {
+        let machine = Supervisor::new(SupervisorSpec::clone(&spec))?;
+        let inner = Inner { machine, starts: HashMap::new(), timers: HashMap::new() };
+        Ok(Overseer { spec, inner: Mutex::new(inner), asked: Mutex::default() })
+    }
+
+    /// The children in start order.
+    pub(crate) fn view(&self) -> Vec<ChildView> {
+        self.inner.lock().machine.view()
+    }
+
+    /// What is to be started for a child of the spec.
+    pub(crate) fn blueprint(&self, id: &str) -> Option<&Blueprint> {
+        self.spec.children.iter().find(|child| &*child.id == id).map(|child| &child.start)
+    }
+
+    /// One turn.
+    pub(super) fn slice(&self, shell: &Arc<Shell>, cell: &Arc<Cell>) -> Slice {
+        let mut inner = self.inner.lock();
+        for _ in 0..INPUTS_PER_TURN {
+            let input = match self.next_input(&mut inner, cell) {
+                Heard::Input(input) => *input,
+                Heard::Nothing => continue,
+                Heard::Silence => return Slice::Over,
+                Heard::Exit(reason) => return Slice::Ended { reason, crash: false },
+            };
+            let mut orders = Vec::new();
+            inner.machine.step(input, shell.now(), &mut orders);
+            let mut end = None;
+            for order in orders {
+                end = inner.obey(order, shell, cell).or(end);
+            }
+            if let Some(reason) = end {
+                return Slice::Ended { crash: !reason.is_orderly(), reason };
+            }
+        }
+        cell.process.lock().stir();
+        Slice::Over
+    }
+
+    fn next_input(&self, inner: &mut Inner, cell: &Cell) -> Heard {
+        if let Some(instruction) = self.asked.lock().pop_front() {
+            return Heard::Input(Box::new(instruction));
+        }
+        let input = match cell.transition(Process::next_step) {
+            Step::Init => Some(Input::Begin),
+            Step::Handle { event, .. } => {
+                let input = inner.translate(event);
+                let done = Outcome { reply: None, next: Next::Wait };
+                cell.transition(|process, now, actions| process.handled(done, now, actions));
+                input
+            }
+            Step::Terminate(reason) => Some(Input::Stop { reason }),
+            Step::Wait | Step::Save => return Heard::Silence,
+            Step::Exit(reason) => return Heard::Exit(reason),
+        };
+        input.map_or(Heard::Nothing, |input| Heard::Input(Box::new(input)))
+    }
+}
+
+/// What a supervisor finds when it looks for something to do.
+enum Heard {
+    Input(Box<Instruction>),
+    /// Something that is not for it.
+    Nothing,
+    /// Nothing at all.
+    Silence,
+    /// It was killed.
+    Exit(ExitReason),
+}
+
+impl Inner {
+    /// What an event means to the machine. Whatever a stranger sends means nothing.
+    fn translate(&mut self, event: Event) -> Option<Instruction> {
+        match event {
+            Event::Started { mark, outcome } => {
+                let (token, _) = self.starts.remove(&mark)?;
+                Some(Input::Started { token, outcome })
+            }
+            Event::Down { target: Address::Pid(pid), reason, .. } => Some(Input::Down { pid, reason }),
+            Event::Timer { mark, .. } => Some(match self.timers.remove(&mark)? {
+                Alarm::Timeout(token) => Input::Timeout { token },
+                Alarm::Retry(token) => Input::Retry { token },
+            }),
+            _ => None,
+        }
+    }
+
+    /// Performs one order. A reason means that the supervisor itself ends.
+    fn obey(&mut self, order: Order<Blueprint, Ask>, shell: &Arc<Shell>, cell: &Arc<Cell>) -> Option<ExitReason> {
+        let from = cell.pid;
+        match order {
+            Order::Start { token, id, start, .. } => self.start(token, id, &start, shell, cell),
+            Order::CancelStart { token } => self.cancel_start(token, shell, from),
+            Order::Shutdown { pid } => {
+                let _ = shell.deliver(pid, Signal::Exit { from, reason: ExitReason::Shutdown(None) });
+            }
+            Order::Kill { pid } => {
+                let _ = shell.deliver(pid, Signal::Kill);
+            }
+            Order::SetTimer { token, at } => self.set_timer(Alarm::Timeout(token), at, cell),
+            Order::Retry { token } => self.set_timer(Alarm::Retry(token), shell.now(), cell),
+            Order::CancelTimer { token } => {
+                if let Some(mark) = self.mark_of(Alarm::Timeout(token)) {
+                    self.timers.remove(&mark);
+                    cell.transition(|process, now, actions| process.cancel_timer(mark, now, actions));
+                }
+            }
+            Order::Ready => {
+                let end =
+                    cell.transition(|process, now, actions| process.started(Start::Ready(Next::Wait), now, actions));
+                debug_assert!(end.is_none());
+            }
+            Order::Failed { reason } | Order::Finish { reason } => return Some(reason),
+            // Who asked may have stopped waiting.
+            Order::Reply { ask, result } => drop(ask.send(result)),
+            Order::Report(told) => tell(told, self.machine.restarts_total(), cell),
+        }
+        None
+    }
+
+    fn start(&mut self, token: Token, id: Name, start: &Blueprint, shell: &Arc<Shell>, cell: &Arc<Cell>) {
+        let pid = shell.table.new_pid();
+        let begun = cell.process.lock().begin_spawn(pid, true, Some(Address::Pid(pid)), Waiting::AsEvent);
+        // The host's own tables have no bounds, so this is never refused.
+        let Ok((starter, monitor)) = begun else { return };
+        self.starts.insert(starter, (token, pid));
+        let place = Birthplace {
+            pid,
+            app: Arc::clone(&cell.app),
+            label: Some(id),
+            parent: cell.pid,
+            starter,
+            link: true,
+            monitor,
+        };
+        shell.spawn(place, start);
+    }
+
+    /// A worker half-started is killed; a supervisor is told to stop, for the sake of its children.
+    fn cancel_start(&self, token: Token, shell: &Shell, from: Pid) {
+        let Some((_, pid)) = self.starts.values().find(|(started, _)| *started == token) else { return };
+        let Some(child) = shell.table.get(*pid) else { return };
+        let signal = match child.content {
+            Content::Supervisor(_) => Signal::Exit { from, reason: ExitReason::Shutdown(None) },
+            Content::Guest(_) | Content::Client(_) => Signal::Kill,
+        };
+        let _ = shell.deliver(*pid, signal);
+    }
+
+    fn set_timer(&mut self, alarm: Alarm, at: skep_kernel::Time, cell: &Cell) {
+        let mark = cell.transition(|process, _, actions| process.start_timer(at, None, Body::Raw(Vec::new()), actions));
+        if let Ok(mark) = mark {
+            self.timers.insert(mark, alarm);
+        }
+    }
+
+    fn mark_of(&self, alarm: Alarm) -> Option<Mark> {
+        self.timers.iter().find(|(_, set)| **set == alarm).map(|(mark, _)| *mark)
+    }
+}
+
+/// What of the machine's reports is for the operator. A child's crash was reported by the child itself.
+fn tell(told: Told, restarts: u64, cell: &Cell) {
+    let supervisor = cell.subject();
+    match told {
+        Told::Restarting { child, total } => {
+            debug_assert_eq!(total, restarts);
+            cell.report(Report::Restart { supervisor, child, restarts: total });
+        }
+        Told::GaveUp { child } => cell.report(Report::GaveUp { supervisor, child }),
+        Told::StartFailed { child, error } => {
+            let why = match error {
+                SpawnError::Ignored => "it ignored its start".to_owned(),
+                SpawnError::Failed(reason) => reason.to_string(),
+                SpawnError::Refused(refusal) => refusal_text(&refusal),
+            };
+            cell.log(Level::Error, format!("child {child} did not start: {why}"));
+        }
+        Told::StopFailed { child, reason, .. } => {
+            cell.log(Level::Warn, format!("child {child} did not stop in order: {reason}"));
+        }
+        Told::Ended { .. } => {}
+    }
+}
+
+/// A refusal in words.
+pub(crate) fn refusal_text(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Denied(what) => format!("not granted: {what}"),
+        Refusal::Unknown(what) => format!("unknown: {what}"),
+        Refusal::Taken(pid) => format!("the name is held by {pid}"),
+        Refusal::Limit(what) => format!("limit reached: {what}"),
+        Refusal::Invalid(what) => format!("invalid: {what}"),
+    }
+}
+
+impl Shell {
+    /// Hands a supervisor an instruction. The answer comes through its [`Ask`].
+    pub(crate) fn instruct(&self, cell: &Arc<Cell>, instruction: Instruction) {
+        let Content::Supervisor(overseer) = &cell.content else { return };
+        overseer.asked.lock().push_back(instruction);
+        if cell.process.lock().stir() {
+            self.schedule(Arc::clone(cell));
+        }
+    }
+}

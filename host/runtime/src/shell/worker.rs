@@ -1,0 +1,65 @@
+//! The workers: threads that take processes off the run queue and give each a turn.
+
+use std::sync::Arc;
+
+use skep_kernel::ExitReason;
+use skep_kernel::process::{SliceEnd, Turn};
+
+use super::{Cell, Content, Shell};
+
+/// What came of a turn.
+#[must_use]
+pub(super) enum Slice {
+    /// The process goes on, now or when something comes.
+    Over,
+    /// The process ends.
+    Ended { reason: ExitReason, crash: bool },
+}
+
+/// Starts the workers. They do what the guests' blocking files and sockets need within this tokio.
+pub(super) fn start(shell: &Arc<Shell>, tokio: &tokio::runtime::Handle) -> std::io::Result<()> {
+    for number in 0..shell.queue.workers() {
+        let (shell, tokio) = (Arc::clone(shell), tokio.clone());
+        std::thread::Builder::new().name(format!("skep-worker-{number}")).spawn(move || {
+            let _tokio = tokio.enter();
+            shell.queue.serve(|cell| shell.turn(&cell));
+        })?;
+    }
+    Ok(())
+}
+
+impl Shell {
+    fn turn(self: &Arc<Self>, cell: &Arc<Cell>) {
+        let turn = cell.process.lock().begin_slice();
+        let slice = match (turn, &cell.content) {
+            (Turn::Exit(reason), _) => Slice::Ended { crash: is_own_doing(&reason), reason },
+            (turn, Content::Guest(guest)) => guest.slice(self, cell, &turn),
+            (_, Content::Supervisor(overseer)) => overseer.slice(self, cell),
+            (_, Content::Client(_)) => Slice::Over,
+        };
+        match slice {
+            Slice::Ended { reason, crash } => self.finish(cell, &reason, crash),
+            Slice::Over => match cell.process.lock().end_slice() {
+                SliceEnd::Preempted => self.queue.push(Arc::clone(cell)),
+                SliceEnd::Waiting => {}
+            },
+        }
+    }
+
+    /// The end of a process: its instance first, then everybody hears of it.
+    pub(super) fn finish(&self, cell: &Cell, reason: &ExitReason, crash: bool) {
+        if let Content::Guest(guest) = &cell.content {
+            guest.discard(self);
+        }
+        if crash {
+            let handling = cell.process.lock().handling();
+            cell.report_crash(reason, handling);
+        }
+        cell.transition(|process, _, actions| process.exit(reason, actions));
+    }
+}
+
+/// An exit signal that no other process sent: its own `init` took too long.
+fn is_own_doing(reason: &ExitReason) -> bool {
+    *reason == ExitReason::limit("time")
+}

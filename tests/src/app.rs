@@ -1,0 +1,300 @@
+//! A runtime with one app, made from a list of children, and a way to talk to them in JSON.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use skep_runtime::kernel::supervisor::{ChildSpec, Restart, Shutdown, Strategy, SupervisorSpec};
+use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Limits, Pid};
+use skep_runtime::observe::{Observer, Report};
+use skep_runtime::spec::{AppSpec, Blueprint, Grants, Keep, ModuleSpec, ProcessSpec};
+use skep_runtime::{EngineConfig, Runtime, RuntimeConfig, StartError};
+
+use crate::guests;
+
+/// How long a test waits for what must happen.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Collects reports.
+#[derive(Default)]
+pub struct Reports(std::sync::Mutex<Vec<Report>>);
+
+impl Observer for Reports {
+    fn report(&self, report: Report) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(report);
+    }
+}
+
+/// A child of a test's root supervisor: a guest under a name.
+#[derive(Clone)]
+pub struct Child {
+    /// What becomes of it when it ends, and so on.
+    pub spec: ChildSpec<Blueprint>,
+}
+
+impl Child {
+    /// A guest, named as its id, temporary, with everything granted that needs no folder.
+    #[must_use]
+    pub fn new(id: &str, guest: &str, args: &Value) -> Self {
+        let process = ProcessSpec {
+            module: guest.into(),
+            args: Body::Json(args.to_string()),
+            name: Some(id.into()),
+            limits: Limits::default(),
+            grants: Arc::new(all_grants()),
+            keep: Keep::default(),
+        };
+        let mut spec = ChildSpec::worker(id, Blueprint::Process(Arc::new(process)));
+        spec.restart = Restart::Temporary;
+        Child { spec }
+    }
+
+    /// A probe.
+    #[must_use]
+    pub fn probe(id: &str) -> Self {
+        Child::new(id, "probe", &Value::Null)
+    }
+
+    /// With another restart type.
+    #[must_use]
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.spec.restart = restart;
+        self
+    }
+
+    /// With another way to be stopped.
+    #[must_use]
+    pub fn shutdown(mut self, shutdown: Shutdown) -> Self {
+        self.spec.shutdown = shutdown;
+        self
+    }
+
+    /// With other bounds.
+    #[must_use]
+    pub fn limits(self, change: impl FnOnce(&mut Limits)) -> Self {
+        self.process(|process| change(&mut process.limits))
+    }
+
+    /// With anything else changed of how it is made.
+    #[must_use]
+    pub fn process(mut self, change: impl FnOnce(&mut ProcessSpec)) -> Self {
+        if let Blueprint::Process(spec) = &self.spec.start {
+            let mut spec = ProcessSpec::clone(spec);
+            change(&mut spec);
+            self.spec.start = Blueprint::Process(Arc::new(spec));
+        }
+        self
+    }
+}
+
+/// What a test's guests may: spawn any guest, and use names.
+fn all_grants() -> Grants {
+    Grants { folders: Vec::new(), spawn: GUESTS.iter().map(|name| (*name).into()).collect(), names: true }
+}
+
+/// The guests that tests use as modules.
+const GUESTS: &[&str] = &[
+    "counter",
+    "mailbox-flooder",
+    "memory-hog",
+    "probe",
+    "probe-task",
+    "spinner",
+    "stack-overflow",
+    "trapper",
+];
+
+/// A supervisor of these children, one for one, that tolerates much.
+#[must_use]
+pub fn supervisor(children: impl IntoIterator<Item = Child>) -> SupervisorSpec<Blueprint> {
+    SupervisorSpec {
+        strategy: Strategy::OneForOne,
+        max_restarts: 1_000,
+        max_seconds: 1,
+        children: children.into_iter().map(|child| child.spec).collect(),
+    }
+}
+
+/// A runtime with one app, called `test`.
+pub struct TestApp {
+    /// The runtime.
+    pub runtime: Runtime,
+    reports: Arc<Reports>,
+}
+
+impl TestApp {
+    /// An app with these children, in either mode of [`Keep`].
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub async fn start(keep: Keep, children: impl IntoIterator<Item = Child>) -> Self {
+        Self::try_start(keep, supervisor(children)).await.unwrap_or_else(|error| panic!("the app does not start: {error}"))
+    }
+
+    /// As [`TestApp::start`], with a root supervisor of one's own.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from starting.
+    pub async fn try_start(keep: Keep, root: SupervisorSpec<Blueprint>) -> Result<Self, StartError> {
+        let reports = Arc::new(Reports::default());
+        let mut engine = EngineConfig::default();
+        engine.cache = Some(guests::cache());
+        let config = RuntimeConfig { engine, keep: Some(keep), ..RuntimeConfig::default() };
+        let observer: Arc<dyn Observer> = reports.clone();
+        let runtime = Runtime::new(config, observer).unwrap_or_else(|error| panic!("no runtime: {error}"));
+        let modules = GUESTS.iter().map(|name| module(&runtime, name)).collect();
+        let app = TestApp { runtime, reports };
+        app.runtime.start_app(AppSpec { name: "test".into(), modules, root }).await?;
+        Ok(app)
+    }
+
+    /// Calls a child by name with a JSON value.
+    ///
+    /// # Errors
+    ///
+    /// What became of the call.
+    pub async fn call(&self, name: &str, request: Value) -> Result<Value, CallError> {
+        let reply = self
+            .runtime
+            .call("test", Address::Name(name.into()), Body::Json(request.to_string()), Some(PATIENCE))
+            .await?;
+        Ok(match reply {
+            Body::Json(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+            Body::Text(text) => Value::String(text),
+            Body::Raw(bytes) | Body::MessagePack(bytes) => Value::from(bytes),
+        })
+    }
+
+    /// Calls a child that must answer.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub async fn ask(&self, name: &str, request: Value) -> Value {
+        let shown = request.to_string();
+        self.call(name, request).await.unwrap_or_else(|error| panic!("{name} does not answer {shown}: {error:?}"))
+    }
+
+    /// Performs steps in a probe, and brings their results.
+    ///
+    /// # Panics
+    ///
+    /// If it does not answer, or a step was written wrongly.
+    pub async fn steps(&self, name: &str, steps: Value) -> Value {
+        let results = self.ask(name, serde_json::json!({ "Many": steps })).await;
+        assert!(!results.to_string().contains("\"script\""), "a step is wrong: {results}");
+        results
+    }
+
+    /// Sends an info to a child.
+    ///
+    /// # Panics
+    ///
+    /// If nobody has the name.
+    pub fn send(&self, name: &str, message: &Value) {
+        self.runtime
+            .send("test", &Address::Name(name.into()), Body::Json(message.to_string()))
+            .unwrap_or_else(|error| panic!("{name} does not take {message}: {error:?}"));
+    }
+
+    /// A probe's journal, once it satisfies `enough`; it is not cleared.
+    ///
+    /// # Panics
+    ///
+    /// If that does not come about.
+    pub async fn journal(&self, name: &str, enough: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let started = Instant::now();
+        loop {
+            let Value::Array(journal) = self.ask(name, Value::from("Journal")).await else { panic!("no journal") };
+            if enough(&journal) {
+                return journal;
+            }
+            assert!(started.elapsed() < PATIENCE, "{name} has only this in its journal: {journal:?}");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// The pid of a child by name, if it has one now.
+    #[must_use]
+    pub fn whereis(&self, name: &str) -> Option<Pid> {
+        self.runtime.whereis("test", name)
+    }
+
+    /// The pid of a child that must be there.
+    ///
+    /// # Panics
+    ///
+    /// If it is not.
+    #[must_use]
+    pub fn pid(&self, name: &str) -> Pid {
+        self.whereis(name).unwrap_or_else(|| panic!("nobody is called {name}"))
+    }
+
+    /// The pid as a script writes it.
+    #[must_use]
+    pub fn pid_text(&self, name: &str) -> String {
+        self.pid(name).to_text()
+    }
+
+    /// Whether a process exists.
+    #[must_use]
+    pub fn is_alive(&self, pid: Pid) -> bool {
+        self.runtime.processes().iter().any(|process| process.pid == pid)
+    }
+
+    /// What was reported so far.
+    #[must_use]
+    pub fn reports(&self) -> Vec<Report> {
+        self.reports.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    /// Why processes of this label crashed so far.
+    #[must_use]
+    pub fn crashes(&self, label: &str) -> Vec<ExitReason> {
+        self.reports()
+            .into_iter()
+            .filter_map(|report| match report {
+                Report::Crash { subject, reason, .. } if subject.label.as_deref() == Some(label) => Some(reason),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Stops the app in order, then everything else.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end within [`PATIENCE`].
+    pub async fn stop(self) -> ExitReason {
+        let reason = tokio::time::timeout(PATIENCE, self.runtime.stop_app("test"))
+            .await
+            .unwrap_or_else(|_| panic!("the app does not stop: {:#?}", self.runtime.tree("test")))
+            .unwrap_or_else(|error| panic!("the app does not stop: {error}"));
+        self.runtime.shutdown().await;
+        reason
+    }
+}
+
+fn module(runtime: &Runtime, name: &str) -> ModuleSpec {
+    let bytes = std::fs::read(guests::path(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let module = runtime.engine().load(name, &bytes).unwrap_or_else(|error| panic!("{name} does not load: {error}"));
+    ModuleSpec { name: name.into(), module, limits: Limits::default(), grants: Arc::new(all_grants()) }
+}
+
+/// Waits until `ready` brings something.
+///
+/// # Panics
+///
+/// If it does not within [`PATIENCE`].
+pub async fn eventually<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(value) = ready() {
+            return value;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited in vain for {what}");
+        tokio::task::yield_now().await;
+    }
+}

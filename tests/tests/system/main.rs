@@ -1,0 +1,3 @@
+//! Whole-system tests: real guests on a real runtime, in one binary, because linking the engine takes long.
+
+mod smoke;
