@@ -72,3 +72,27 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<Freshness, BuildError> {
     fs::rename(&half, path).map_err(failed)?;
     Ok(Freshness::Written)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_is_written_only_where_it_differs() {
+        let path = std::env::temp_dir().join(format!("skep-output-{}.wasm", std::process::id()));
+        let changed = || fs::metadata(&path).and_then(|file| file.modified()).expect("it is there");
+        assert_eq!(replace(&path, b"one").expect("written"), Freshness::Written);
+        let before = changed();
+        assert_eq!(replace(&path, b"one").expect("the same"), Freshness::Unchanged);
+        assert_eq!(changed(), before, "untouched");
+        assert_eq!(replace(&path, b"two").expect("another"), Freshness::Written);
+        assert_eq!(fs::read(&path).expect("readable"), b"two");
+        fs::remove_file(path).expect("its own file");
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named() {
+        let error = replace(Path::new("/no-such-folder/g.wasm"), b"one").expect_err("no folder");
+        assert!(error.to_string().contains("/no-such-folder/g.wasm"), "{error}");
+    }
+}

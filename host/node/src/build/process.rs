@@ -78,13 +78,19 @@ fn forward(pipe: impl Read + Send + 'static, lines: Sender<Line>, kind: fn(Strin
         let mut pipe = BufReader::new(pipe);
         let mut line = Vec::new();
         while matches!(pipe.read_until(b'\n', &mut line), Ok(1..)) {
-            let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
-            if lines.send(kind(text)).is_err() {
+            if lines.send(kind(shown(&line))).is_err() {
                 return;
             }
             line.clear();
         }
     });
+}
+
+/// What a terminal would show of a line: where it returns to its beginning, as progress does, only the last of it.
+fn shown(line: &[u8]) -> String {
+    let line = String::from_utf8_lossy(line);
+    let line = line.trim_end_matches(['\n', '\r']);
+    line.rsplit('\r').next().unwrap_or(line).to_owned()
 }
 
 /// What a program answered: everything on its standard output, if it ended well, or else everything it said.
@@ -119,6 +125,13 @@ mod tests {
         assert_eq!(lines.len(), 3, "{lines:?}");
         for line in [Line::Out("one".into()), Line::Err("two".into()), Line::Out("three".into())] {
             assert!(lines.contains(&line), "{line:?} in {lines:?}");
+        }
+    }
+
+    #[test]
+    fn progress_leaves_its_last_word() {
+        for (line, expected) in [("plain\n", "plain"), ("dos\r\n", "dos"), ("5%\r10%\rdone\n", "done"), ("\n", "")] {
+            assert_eq!(shown(line.as_bytes()), expected);
         }
     }
 

@@ -153,7 +153,7 @@ pub(super) fn compiler(
     cargo: &Cargo,
     report: &mut dyn Report,
 ) -> Result<Compiler, BuildError> {
-    let memory = rustup::Memory::of(workspace, target);
+    let memory = rustup::Memory::of(workspace);
     let machine = toolchain::probe(target, &workspace.root, forced, |toolchain| memory.failed_lately(toolchain))?;
     let (steps, mut tried) = plan(&machine, forced);
     for step in steps {
@@ -163,7 +163,7 @@ pub(super) fn compiler(
             Step::AddTarget { toolchain } => {
                 match rustup::add_target(target, &toolchain, machine.sysroot.as_deref(), report)? {
                     Ok(()) => {
-                        memory.forget();
+                        memory.forget(&toolchain);
                         Compiler::active(target, cargo)
                     }
                     Err(problem) => {

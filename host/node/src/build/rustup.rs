@@ -3,9 +3,11 @@
 //! Owns how long that may take, and remembering for a while that it failed. Never lets rustup install a toolchain.
 //! Called when the active toolchain lacks a target.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::discover::Workspace;
@@ -47,33 +49,37 @@ pub(super) fn add_target(
     })
 }
 
-/// The error and its innermost cause.
+/// The error and its innermost cause, of the whole chain that rustup prints in a line.
 fn gist(said: &[String]) -> String {
-    let error = said.iter().find_map(|line| line.strip_prefix("error: "));
-    let cause = said.iter().rev().map(|line| line.trim()).find(|line| !line.is_empty());
-    match (error, cause) {
-        (Some(error), Some(cause)) if !cause.ends_with(error) => {
-            let cause = cause.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':').trim_start();
-            format!("{error} ({cause})")
-        }
-        (Some(error), _) => error.to_owned(),
-        (None, Some(cause)) => cause.to_owned(),
-        (None, None) => "it does not say why".to_owned(),
+    let last = || said.iter().rev().map(|line| line.trim()).find(|line| !line.is_empty());
+    let Some(chain) = said.iter().find_map(|line| line.strip_prefix("error: ")).or_else(last) else {
+        return "it does not say why".to_owned();
+    };
+    match (chain.split_once(": "), chain.rsplit_once(": ")) {
+        (Some((error, _)), Some((_, cause))) => format!("{error} ({cause})"),
+        _ => chain.to_owned(),
     }
 }
 
-/// Remembers, beside what is built, which toolchain could not get a target.
+/// Remembers which toolchain could get no target: in this process, and beside what is built for the next one.
 pub(super) struct Memory {
     file: PathBuf,
 }
 
+/// A build of several workspaces waits for a silent network once.
+static FAILED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
 impl Memory {
-    pub fn of(workspace: &Workspace, target: Target) -> Self {
-        Memory { file: output::folder(workspace).join(format!(".rustup-lacks-{target}")) }
+    pub fn of(workspace: &Workspace) -> Self {
+        Memory { file: output::folder(workspace).join(".rustup-failed") }
     }
 
-    /// Whether this toolchain failed within the last day.
+    /// Whether this toolchain failed in this process, or within the last day.
     pub fn failed_lately(&self, toolchain: &str) -> bool {
+        failed_here().contains(toolchain) || self.noted(toolchain)
+    }
+
+    fn noted(&self, toolchain: &str) -> bool {
         let age = fs::metadata(&self.file).and_then(|file| file.modified()).map(|changed| changed.elapsed());
         // A time in the future is a clock that was set back: forget it.
         let fresh = matches!(age, Ok(Ok(age)) if age < MEMORY);
@@ -82,12 +88,20 @@ impl Memory {
 
     /// If it cannot be written down, the next build only takes longer.
     pub fn remember(&self, toolchain: &str) {
+        failed_here().insert(toolchain.to_owned());
         let _ = fs::write(&self.file, toolchain);
     }
 
-    pub fn forget(&self) {
+    /// It worked after all.
+    pub fn forget(&self, toolchain: &str) {
+        failed_here().remove(toolchain);
         let _ = fs::remove_file(&self.file);
     }
+}
+
+fn failed_here() -> MutexGuard<'static, BTreeSet<String>> {
+    // Nothing panics while it is held.
+    FAILED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -96,23 +110,31 @@ mod tests {
 
     #[test]
     fn the_gist_of_a_failure_is_its_error_and_its_cause() {
-        let said = [
-            "info: downloading component rust-std",
-            "error: component download failed for rust-std-wasm32-wasip1",
-            "",
-            "Caused by:",
-            "    0: could not download file",
-            "    1: dns error",
-        ];
+        let chain = "error: download failed for rust-std: could not download 'https://there': dns error: no such host";
         let table: [(&[&str], &str); 4] = [
-            (&said, "component download failed for rust-std-wasm32-wasip1 (dns error)"),
-            (&said[..2], "component download failed for rust-std-wasm32-wasip1"),
-            (&["Killed"], "Killed"),
+            (&["info: downloading", chain, "info: rolled back"], "download failed for rust-std (no such host)"),
+            (&["error: toolchain 'x' is not installed", ""], "toolchain 'x' is not installed"),
+            (&["Killed", ""], "Killed"),
             (&[], "it does not say why"),
         ];
         for (lines, expected) in table {
             let lines: Vec<String> = lines.iter().map(|&line| line.to_owned()).collect();
             assert_eq!(gist(&lines), expected);
         }
+    }
+
+    #[test]
+    fn a_failure_is_remembered_for_its_toolchain_until_it_works() {
+        let target_dir = std::env::temp_dir().join(format!("skep-rustup-memory-{}", std::process::id()));
+        let workspace = Workspace { root: PathBuf::new(), target_dir: target_dir.clone(), guests: Vec::new() };
+        fs::create_dir_all(output::folder(&workspace)).expect("a folder");
+        let memory = Memory::of(&workspace);
+        assert!(!memory.failed_lately("test-stable"));
+        memory.remember("test-stable");
+        assert!(memory.failed_lately("test-stable") && memory.noted("test-stable"));
+        assert!(!memory.failed_lately("test-nightly"));
+        memory.forget("test-stable");
+        assert!(!memory.failed_lately("test-stable"));
+        fs::remove_dir_all(target_dir).expect("its own folder");
     }
 }
