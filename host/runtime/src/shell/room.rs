@@ -3,11 +3,12 @@
 //! The engine says when it is full. Then the process that has had its instance for longest, and can do without, is asked
 //! to give it back; if none can, whoever wants one waits until one is dropped.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
-use skep_kernel::Signal;
+use skep_kernel::{Pid, Signal};
 
 use super::{Cell, Shell};
 
@@ -21,7 +22,9 @@ pub(super) struct Ticket(u64);
 #[derive(Default)]
 pub(super) struct Room {
     holders: Mutex<Holders>,
-    waiting: Mutex<VecDeque<Weak<Cell>>>,
+    waiting: Mutex<Waiting>,
+    /// How many wait, to be looked at without the lock.
+    wanted: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -29,6 +32,13 @@ struct Holders {
     /// In the order in which they got their instance, or were last asked for it.
     by_ticket: BTreeMap<u64, Weak<Cell>>,
     given: u64,
+}
+
+#[derive(Default)]
+struct Waiting {
+    queue: VecDeque<(Weak<Cell>, Pid)>,
+    /// Who is in the queue.
+    pids: HashSet<Pid>,
 }
 
 impl Holders {
@@ -53,8 +63,8 @@ impl Room {
 
     fn wake_next(&self, shell: &Shell) {
         loop {
-            let Some(next) = self.waiting.lock().pop_front() else { return };
-            let Some(cell) = next.upgrade() else { continue };
+            let Some(cell) = self.next_waiting() else { return };
+            let Some(cell) = cell.upgrade() else { continue };
             if cell.process.lock().stir() {
                 shell.schedule(cell);
             }
@@ -62,17 +72,43 @@ impl Room {
         }
     }
 
+    fn next_waiting(&self) -> Option<Weak<Cell>> {
+        let mut waiting = self.waiting.lock();
+        let next = waiting.queue.pop_front()?;
+        waiting.pids.remove(&next.1);
+        self.wanted.fetch_sub(1, Ordering::SeqCst);
+        Some(next.0)
+    }
+
     /// A process found no room: somebody is asked to leave, and it is stirred when somebody has.
     pub(super) fn wait(&self, cell: &Arc<Cell>, shell: &Shell) {
-        self.waiting.lock().push_back(Arc::downgrade(cell));
-        if let Some(victim) = self.candidate(cell) {
+        let mut waiting = self.waiting.lock();
+        // Signals may stir it meanwhile, and it tries again in vain: it still waits once.
+        if waiting.pids.insert(cell.pid) {
+            waiting.queue.push_back((Arc::downgrade(cell), cell.pid));
+            self.wanted.fetch_add(1, Ordering::SeqCst);
+        }
+        drop(waiting);
+        self.ask_somebody(shell);
+    }
+
+    /// A process with an instance has come to rest: if somebody waits for one, it may be the one to give way. Whoever
+    /// began to wait while everybody was busy would wait for ever otherwise.
+    pub(super) fn rested(&self, shell: &Shell) {
+        if self.wanted.load(Ordering::SeqCst) > 0 {
+            self.ask_somebody(shell);
+        }
+    }
+
+    fn ask_somebody(&self, shell: &Shell) {
+        if let Some(victim) = self.candidate() {
             let _ = shell.deliver(victim.pid, Signal::Evict);
         }
     }
 
-    fn candidate(&self, wanting: &Arc<Cell>) -> Option<Arc<Cell>> {
+    fn candidate(&self) -> Option<Arc<Cell>> {
         let oldest: Vec<Arc<Cell>> =
             self.holders.lock().by_ticket.values().filter_map(Weak::upgrade).take(CANDIDATES).collect();
-        oldest.into_iter().find(|cell| !Arc::ptr_eq(cell, wanting) && cell.process.lock().is_evictable())
+        oldest.into_iter().find(|cell| cell.process.lock().is_evictable())
     }
 }

@@ -41,7 +41,7 @@ impl Shell {
             Slice::Ended { reason, crash } => self.finish(cell, &reason, crash),
             Slice::Over => match cell.process.lock().end_slice() {
                 SliceEnd::Preempted => self.queue.push(Arc::clone(cell)),
-                SliceEnd::Waiting => {}
+                SliceEnd::Waiting => self.room.rested(self),
             },
         }
     }
