@@ -1,8 +1,8 @@
 //! Compiles guest crates and leaves components: what stands behind `skep build`, and what tests and the demo call.
 //!
-//! Owns finding the guests of a folder, choosing among the three ways to a compiler for WebAssembly, the flags that make
-//! a guest cheap to start, and where components are put. Never prints and never asks: it tells a [`Report`]. Blocks for
-//! as long as the compiler does, so async code calls it on a thread of its own.
+//! Owns finding the guests of a folder, choosing among the three ways to a compiler for WebAssembly, the flags that
+//! make a guest cheap to start, and where components are put. Never prints and never asks: it tells a [`Report`].
+//! Blocks for as long as the compiler does, so async code calls it on a thread of its own.
 //!
 //! ```no_run
 //! use skep::build::{self, Quiet, Request};

@@ -1,11 +1,12 @@
 //! Compiles one guest with cargo.
 //!
-//! Owns the flags that make a guest cheap to start, and hearing from cargo where the module is. Never wraps it, and never
-//! chooses the compiler. Called once a guest.
+//! Owns the flags that make a guest cheap to start, and hearing from cargo where the module is. Never wraps it, and
+//! never chooses the compiler. Called once a guest.
 //!
 //! One cargo for each guest, and not one for all: only `cargo rustc --crate-type cdylib` optimises across crates where
-//! the package is an `rlib` as well, as those with tests of their own are (5 % less code where it was measured), and it takes the size of the
-//! stack for this guest alone. What guests have in common, the standard library above all, is still compiled once.
+//! the package is an `rlib` as well, as those with tests of their own are (5 % less code where it was measured), and it
+//! takes the size of the stack for this guest alone. What guests have in common, the standard library above all, is
+//! still compiled once.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

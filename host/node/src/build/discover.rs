@@ -1,6 +1,7 @@
 //! Finds the guests of a folder.
 //!
-//! Owns what makes a package a guest, and the reading of `[package.metadata.skep]`. Never compiles. Called once a build.
+//! Owns what makes a package a guest, and the reading of `[package.metadata.skep]`. Never compiles. Called once
+//! a build.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! What can go wrong while guests are built.
 //!
-//! Owns the words: what, where, and what to do about it. Never decides anything; made by every other file of this module.
+//! Owns the words: what, where, and what to do about it. Never decides anything; made by every other file of
+//! this module.
 
 use std::io;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! Puts components where they are found.
 //!
-//! Owns the folder `<target folder>/skep`, the lock on it, and replacing a component in one step. Never compiles. Called
-//! before and after the compiler.
+//! Owns the folder `<target folder>/skep`, the lock on it, and replacing a component in one step. Never compiles.
+//! Called before and after the compiler.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! What this machine has to compile with.
 //!
-//! Owns looking for programs, folders and packages, without changing anything. Never chooses: [`super::route`] does, from
-//! what is found here.
+//! Owns looking for programs, folders and packages, without changing anything. Never chooses: [`super::route`] does,
+//! from what is found here.
 
 use std::env;
 use std::path::{Path, PathBuf};
