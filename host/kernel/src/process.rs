@@ -6,9 +6,13 @@
 
 mod calls;
 mod delivery;
+mod hibernation;
 mod lifecycle;
 mod relations;
 mod timers;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};

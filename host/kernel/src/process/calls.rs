@@ -7,7 +7,7 @@ use crate::{Action, Body, CallError, Caller, Event, Mark, Pid, Refusal, Signal, 
 /// A request that has no answer yet.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
-    what: Asked,
+    pub(super) what: Asked,
     /// When it is given up.
     deadline: Option<Time>,
     /// Whether the guest stands still until the answer is there.
@@ -15,7 +15,7 @@ pub(super) struct Request {
 }
 
 #[derive(Clone, Debug)]
-enum Asked {
+pub(super) enum Asked {
     /// A call to this process.
     Call(Option<Pid>),
     /// A spawn of this process, with the mark of the monitor on it.

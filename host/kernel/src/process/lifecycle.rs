@@ -4,9 +4,8 @@
 
 use std::time::Duration;
 
-use super::delivery::Effect;
 use super::{Kind, Phase, Process, Run};
-use crate::{Action, Body, Caller, Event, ExitReason, Mark, Next, Outcome, Signal, SpawnError, Start, State, Time};
+use crate::{Action, Body, Caller, Event, ExitReason, Mark, Next, Outcome, Signal, SpawnError, Start, Time};
 
 /// What the guest has to do next.
 #[derive(Clone, PartialEq, Debug)]
@@ -57,23 +56,25 @@ pub enum SliceEnd {
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     /// To be handled before anything else.
-    continued: Option<Body>,
+    pub(super) continued: Option<Body>,
     /// To run `terminate` and end.
-    stop: Option<ExitReason>,
+    pub(super) stop: Option<ExitReason>,
     pub(super) idle: Idle,
-    /// To give the instance back when there is nothing to do.
-    hibernate: bool,
+    /// To give the instance back when there is nothing to do, unless something comes first.
+    pub(super) hibernate: bool,
+    /// The instance is wanted back, whatever comes first.
+    pub(super) evict: bool,
     /// It refused to save: its instance stays.
-    pinned: bool,
+    pub(super) pinned: bool,
     /// It holds something that a state cannot carry: its instance stays until the next event is handled.
-    kept: bool,
-    handling: Option<Handling>,
+    pub(super) kept: bool,
+    pub(super) handling: Option<Handling>,
     /// `init` answered `ignore`.
     ignored: bool,
     pub(super) init_timer: Option<(Mark, Time)>,
     pub(super) hibernate_timer: Option<(Mark, Time)>,
     /// When it last had something to do.
-    last_active: Time,
+    pub(super) last_active: Time,
 }
 
 /// The wait that a guest wants to be told the end of (GS-16).
@@ -89,7 +90,7 @@ pub(super) enum Idle {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Handling {
+pub(super) struct Handling {
     kind: &'static str,
     caller: Option<Caller>,
 }
@@ -184,54 +185,6 @@ impl Process {
         Step::Terminate(reason)
     }
 
-    /// Nothing to do: is the instance given back?
-    fn rest(&mut self, now: Time, actions: &mut Vec<Action>) -> Step {
-        if self.birth.kind != Kind::Server || self.plan.pinned || self.plan.kept {
-            return Step::Wait;
-        }
-        if self.plan.hibernate || self.gives_back_after_each() {
-            self.plan.hibernate = false;
-            return Step::Save;
-        }
-        if let Some(after) = self.birth.hibernate_after
-            && self.plan.hibernate_timer.is_none()
-        {
-            self.arm_hibernation(now.saturating_add(after), actions);
-        }
-        Step::Wait
-    }
-
-    fn gives_back_after_each(&self) -> bool {
-        self.birth.hibernate_after == Some(Duration::ZERO)
-    }
-
-    fn arm_hibernation(&mut self, at: Time, actions: &mut Vec<Action>) {
-        let mark = self.draw_mark();
-        self.plan.hibernate_timer = Some((mark, at));
-        actions.push(Action::StartTimer { mark, at });
-    }
-
-    /// One timer serves however many messages came meanwhile: it is set again for what is left of the wait.
-    pub(super) fn hibernation_due(&mut self, now: Time, actions: &mut Vec<Action>) -> Effect {
-        let Some(after) = self.birth.hibernate_after else { return Effect::Quiet };
-        let at = self.plan.last_active.saturating_add(after);
-        if at > now {
-            self.arm_hibernation(at, actions);
-            return Effect::Quiet;
-        }
-        self.take_evict()
-    }
-
-    /// The instance is wanted back, if the process can do without.
-    pub(super) fn take_evict(&mut self) -> Effect {
-        let idle = self.phase == Phase::Up && self.saved.is_none() && !self.is_blocked();
-        if !idle || self.plan.pinned || self.plan.kept || self.birth.kind != Kind::Server {
-            return Effect::Quiet;
-        }
-        self.plan.hibernate = true;
-        Effect::Stir
-    }
-
     pub(super) fn cancel_idle(&mut self, actions: &mut Vec<Action>) {
         if let Idle::Armed { mark, at } = std::mem::take(&mut self.plan.idle) {
             actions.push(Action::CancelTimer { mark, at });
@@ -269,6 +222,7 @@ impl Process {
     /// The guest has handled its event.
     pub fn handled(&mut self, outcome: Outcome, now: Time, actions: &mut Vec<Action>) {
         let handling = self.plan.handling.take();
+        self.plan.last_active = now;
         if let (Some(body), Some(caller)) = (outcome.reply, handling.and_then(|handling| handling.caller)) {
             self.reply(caller, body, actions);
         }
@@ -320,28 +274,6 @@ impl Process {
         }
     }
 
-    /// The instance has been given back; this is all that is left of it.
-    pub fn saved(&mut self, state: State) {
-        self.saved = Some(state);
-    }
-
-    /// The guest refused to save: it keeps its instance from now on.
-    pub fn save_refused(&mut self) {
-        self.plan.pinned = true;
-        self.plan.hibernate = false;
-    }
-
-    /// The instance cannot be given back as things stand, because of an open file, say. Asked again after the next event.
-    pub fn save_postponed(&mut self) {
-        self.plan.kept = true;
-        self.plan.hibernate = false;
-    }
-
-    /// The state for a new instance.
-    pub fn take_saved(&mut self) -> Option<State> {
-        self.saved.take()
-    }
-
     /// The kind of event that the guest is handling.
     #[must_use]
     pub fn handling(&self) -> Option<&'static str> {
@@ -352,17 +284,6 @@ impl Process {
         }
     }
 
-    /// Whether an instance of it can be taken back now.
-    #[must_use]
-    pub fn is_evictable(&self) -> bool {
-        self.phase == Phase::Up
-            && self.run == Run::Idle
-            && self.birth.kind == Kind::Server
-            && !self.plan.pinned
-            && !self.plan.kept
-            && !self.is_blocked()
-    }
-
     /// The end. Its name is free and its pid unknown before anybody hears of it (PROC-09); its mail is lost (MBX-06).
     pub fn exit(&mut self, reason: &ExitReason, actions: &mut Vec<Action>) {
         if self.is_gone() {
@@ -371,7 +292,6 @@ impl Process {
         self.phase = Phase::Gone;
         self.doomed = None;
         self.saved = None;
-        self.plan.continued = None;
         if let Some(name) = self.name.take() {
             actions.push(Action::ReleaseName(name));
         }
@@ -382,6 +302,8 @@ impl Process {
         self.cancel_all_timers(actions);
         self.abandon_requests(actions);
         self.farewell(reason, actions);
+        // Only now, because it knew of timers. Whoever looks at the process after its end finds nothing to do.
+        self.plan = Plan::default();
         self.mailbox = crate::mailbox::Mailbox::default();
     }
 
@@ -391,7 +313,9 @@ impl Process {
         let signal = Signal::Started { mark: starter.mark, outcome: Err(error) };
         actions.push(Action::Deliver { to: starter.pid, signal });
         self.links.remove(&starter.pid);
-        self.watchers.retain(|watcher| watcher.pid != starter.pid);
+        // Not what it has asked for besides, knowing the name: that is answered like anybody's.
+        let of_the_spawn = self.birth.monitor;
+        self.watchers.retain(|watcher| watcher.pid != starter.pid || Some(watcher.mark) != of_the_spawn);
     }
 }
 

@@ -35,9 +35,12 @@ impl Process {
     }
 
     /// The other side could not be linked. Without such a process the answer is an exit signal where exits are trapped,
-    /// and a refusal where they are not (EXIT-09).
+    /// and a refusal where they are not (EXIT-09). If the other had linked too and ended meanwhile, its exit signal has
+    /// come already, and there is nothing more to say.
     pub fn link_failed(&mut self, to: Pid, why: Undelivered) -> Result<(), Refusal> {
-        self.links.remove(&to);
+        if !self.links.remove(&to) {
+            return Ok(());
+        }
         match why {
             Undelivered::Gone if self.trap_exit => {
                 self.mailbox.push(exit_event(to, ExitReason::Noproc));
@@ -84,10 +87,7 @@ impl Process {
         self.monitors.insert(mark, Monitor { pid: holder, target });
         actions.push(match holder {
             Some(to) => Action::Deliver { to, signal: Signal::Monitor { from: self.birth.pid, mark } },
-            None => Action::Deliver {
-                to: self.birth.pid,
-                signal: Signal::Down { mark, reason: ExitReason::Noproc },
-            },
+            None => Action::Deliver { to: self.birth.pid, signal: Signal::Down { mark, reason: ExitReason::Noproc } },
         });
         Ok(mark)
     }

@@ -78,9 +78,8 @@ impl World {
             Op::Receive { only, timeout } => {
                 let marks = only.map(|label| vec![self.person(pid).guest.marks[&label]]);
                 let deadline = timeout.map(|ms| self.after(ms));
-                let begun = self.transition(pid, |process, now, actions| {
-                    process.begin_receive(marks, deadline, now, actions)
-                });
+                let begun =
+                    self.transition(pid, |process, now, actions| process.begin_receive(marks, deadline, now, actions));
                 match begun {
                     Ok(()) => self.person(pid).guest.blocked = Blocked::Receive,
                     Err(reason) => return Went::Ended(reason),

@@ -17,34 +17,60 @@ pub(super) enum Op {
     Say(String),
     Send(String, Body),
     Cast(String, Body),
-    Call { to: String, timeout: Option<u64>, body: Body },
-    Request { to: String, timeout: Option<u64>, body: Body },
+    Call {
+        to: String,
+        timeout: Option<u64>,
+        body: Body,
+    },
+    Request {
+        to: String,
+        timeout: Option<u64>,
+        body: Body,
+    },
     /// Replies to the call that is being handled.
     Reply(Body),
     /// Replies to the oldest call that `whose` has left open.
-    Answer { whose: String, body: Body },
+    Answer {
+        whose: String,
+        body: Body,
+    },
     Link(String),
     Unlink(String),
     Monitor(String),
-    Demonitor { of: String, flush: bool },
+    Demonitor {
+        of: String,
+        flush: bool,
+    },
     Trap(bool),
     Exit(String, ExitReason),
     Kill(String),
     Spawn(Box<SpawnOp>),
-    Timer { label: String, ms: u64 },
-    After { label: String, ms: u64, to: String },
+    Timer {
+        label: String,
+        ms: u64,
+    },
+    After {
+        label: String,
+        ms: u64,
+        to: String,
+    },
     Cancel(String),
     Left(String),
     Register(String),
     Unregister(String),
     Alive(String),
-    Receive { only: Option<String>, timeout: Option<u64> },
+    Receive {
+        only: Option<String>,
+        timeout: Option<u64>,
+    },
     More,
     Next(Next),
     Ignore,
     Fail(String),
     Crash(String),
     Finish(Body),
+    /// Opens something that a state cannot carry, or closes it.
+    Hold(bool),
     /// Uses up its slice.
     Spin,
 }
@@ -92,6 +118,7 @@ pub(super) struct Guest {
     init: Vec<Op>,
     terminate: Vec<Op>,
     pinned: bool,
+    holds: bool,
     /// The call being handled.
     pub(super) call: Option<Caller>,
     reply: Option<Body>,
@@ -121,6 +148,7 @@ impl Guest {
             init: child.init.clone(),
             terminate: child.terminate.clone(),
             pinned: child.pinned,
+            holds: false,
             call: None,
             reply: None,
             next: None,
@@ -287,6 +315,11 @@ impl World {
                 self.person(pid).process.save_refused();
                 Went::On
             }
+            Step::Save if self.person(pid).guest.holds => {
+                self.see(pid, Seen::PostponesSleep);
+                self.person(pid).process.save_postponed();
+                Went::On
+            }
             Step::Save => {
                 self.see(pid, Seen::Sleeps);
                 self.person(pid).guest.stage = Stage::Saving;
@@ -312,7 +345,11 @@ impl World {
             _ => None,
         };
         match script {
-            Some(script) => self.person(pid).guest.script.extend(script),
+            Some(script) => {
+                let guest = &mut self.person(pid).guest;
+                let rest = std::mem::replace(&mut guest.script, script.into());
+                guest.script.extend(rest);
+            }
             None => self.see(pid, Seen::Event(event)),
         }
     }
@@ -348,6 +385,7 @@ impl World {
             Op::Next(next) => self.person(pid).guest.next = Some(next),
             Op::Ignore => self.person(pid).guest.start = Some(Start::Ignore),
             Op::Finish(body) => self.person(pid).guest.result = Some(body),
+            Op::Hold(on) => self.person(pid).guest.holds = on,
             Op::Spin => return Went::TooFar,
             Op::Crash(kind) => {
                 let fault = Fault { kind, message: String::new(), trace: String::new() };
@@ -388,9 +426,5 @@ impl World {
 
     pub(super) fn after(&self, ms: u64) -> Time {
         self.now.saturating_add(Duration::from_millis(ms))
-    }
-
-    pub(super) fn went_wrong(&mut self, pid: Pid, reason: ExitReason) {
-        self.person(pid).guest.script.push_front(Op::Crash(reason.to_string()));
     }
 }

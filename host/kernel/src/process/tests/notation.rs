@@ -24,23 +24,28 @@ use crate::{Action, Address, Body, CallError, Event, Limits, Next, Refusal, Sign
 pub(super) fn check(lines: &[(&str, &str)]) -> World {
     let mut world = World::default();
     for (number, (happens, expected)) in lines.iter().enumerate() {
-        for statement in split(happens, ';') {
-            world.happens(&statement);
-        }
-        world.settle();
-        world.check_at_rest();
+        world.run(happens);
         assert_eq!(world.trace(), *expected, "line {number}: {happens}");
     }
     world
 }
 
 impl World {
+    /// One line: its statements, and all that follows.
+    pub(super) fn run(&mut self, line: &str) {
+        for statement in split(line, ';') {
+            self.happens(&statement);
+        }
+        self.settle();
+        self.check_at_rest();
+    }
+
     fn happens(&mut self, statement: &str) {
         let (word, rest) = statement.split_once(' ').unwrap_or((statement, ""));
         if let Some(label) = word.strip_suffix(':') {
             let to = self.pid(label);
             let signal = Signal::Message(Event::Cast(body(&format!("{{{rest}}}"))));
-            return self.from_outside(to, signal);
+            return self.strike(to, signal);
         }
         let (who, rest) = rest.split_once(' ').unwrap_or((rest, ""));
         match word {
@@ -52,27 +57,27 @@ impl World {
                 self.work_off();
             }
             "wait" => self.wait(Duration::from_millis(number(who))),
-            "info" => self.from_outside(self.pid(who), Signal::Message(Event::Info(body(rest)))),
-            "cast" => self.from_outside(self.pid(who), Signal::Message(Event::Cast(body(rest)))),
-            "kill" => self.from_outside(self.pid(who), Signal::Kill),
-            "evict" => self.from_outside(self.pid(who), Signal::Evict),
+            "info" => self.strike(self.pid(who), Signal::Message(Event::Info(body(rest)))),
+            "cast" => self.strike(self.pid(who), Signal::Message(Event::Cast(body(rest)))),
+            "kill" => self.strike(self.pid(who), Signal::Kill),
+            "evict" => self.strike(self.pid(who), Signal::Evict),
             "exit" => {
                 let (why, from) = rest.split_once(" from ").unwrap_or((rest, "outside"));
                 let from = self.labels.get(from).copied().unwrap_or(Pid { node: 0, id: 0, tag: 0 });
-                self.from_outside(self.pid(who), Signal::Exit { from, reason: to_reason(why) });
+                self.strike(self.pid(who), Signal::Exit { from, reason: to_reason(why) });
             }
             other => panic!("what is {other}?"),
         }
     }
 
-    fn from_outside(&mut self, to: Pid, signal: Signal) {
+    fn strike(&mut self, to: Pid, signal: Signal) {
         let action = Action::Deliver { to, signal };
         self.give(Lane::Outside, super::world::Duty::Action { owner: to, action });
         self.work_off();
     }
 
     /// What was seen since the last time.
-    fn trace(&mut self) -> String {
+    pub(super) fn trace(&mut self) -> String {
         let seen = std::mem::take(&mut self.seen);
         let lines: Vec<String> = seen.iter().map(|(who, what)| self.show(*who, what)).collect();
         lines.join(", ")
@@ -88,6 +93,7 @@ impl World {
             Seen::Ends(why) => format!("{who} ends {}", reason(why)),
             Seen::Sleeps => format!("{who} sleeps"),
             Seen::RefusesToSleep => format!("{who} refuses to sleep"),
+            Seen::PostponesSleep => format!("{who} postpones sleep"),
             Seen::Wakes => format!("{who} wakes"),
         }
     }
@@ -239,6 +245,7 @@ fn op(all: &str) -> Op {
         "fail" => Op::Fail(first.into()),
         "crash" => Op::Crash(first.into()),
         "finish" => Op::Finish(body(rest)),
+        "hold" => Op::Hold(rest != "off"),
         "spin" => Op::Spin,
         other => panic!("what is {other}?"),
     }

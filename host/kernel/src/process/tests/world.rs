@@ -27,7 +27,10 @@ pub(super) enum Lane {
 /// Something to be performed.
 #[derive(Debug)]
 pub(super) enum Duty {
-    Action { owner: Pid, action: Action },
+    Action {
+        owner: Pid,
+        action: Action,
+    },
     /// A link asked for, which may have to be taken back.
     Link(Pid),
     Birth(Box<Birth>, Box<Guest>),
@@ -44,6 +47,7 @@ pub(super) enum Seen {
     Ends(ExitReason),
     Sleeps,
     RefusesToSleep,
+    PostponesSleep,
     Wakes,
 }
 
@@ -152,7 +156,11 @@ impl World {
     }
 
     /// One transition of a process, whose actions its own lane performs.
-    pub(super) fn transition<T>(&mut self, pid: Pid, change: impl FnOnce(&mut Process, Time, &mut Vec<Action>) -> T) -> T {
+    pub(super) fn transition<T>(
+        &mut self,
+        pid: Pid,
+        change: impl FnOnce(&mut Process, Time, &mut Vec<Action>) -> T,
+    ) -> T {
         let (mut actions, now) = (Vec::new(), self.now);
         let result = change(&mut self.person(pid).process, now, &mut actions);
         self.give_all(Lane::Of(pid), pid, actions);

@@ -1,0 +1,101 @@
+//! Whether a process keeps its instance: when it is given back, who may refuse that, and what is left meanwhile.
+//!
+//! Asked by `lifecycle` when there is nothing to do, and by timers and the shell when the instance is wanted back.
+
+use std::time::Duration;
+
+use super::delivery::Effect;
+use super::lifecycle::Step;
+use super::{Kind, Phase, Process, Run};
+use crate::{Action, State, Time};
+
+impl Process {
+    /// Nothing to do: is the instance given back?
+    pub(super) fn rest(&mut self, now: Time, actions: &mut Vec<Action>) -> Step {
+        if self.birth.kind != Kind::Server || self.plan.pinned || self.plan.kept {
+            return Step::Wait;
+        }
+        if self.plan.hibernate || self.plan.evict || self.gives_back_after_each() {
+            self.plan.hibernate = false;
+            return Step::Save;
+        }
+        if let Some(after) = self.birth.hibernate_after
+            && self.plan.hibernate_timer.is_none()
+        {
+            self.arm_hibernation(now.saturating_add(after), actions);
+        }
+        Step::Wait
+    }
+
+    pub(super) fn gives_back_after_each(&self) -> bool {
+        self.birth.hibernate_after == Some(Duration::ZERO)
+    }
+
+    fn arm_hibernation(&mut self, at: Time, actions: &mut Vec<Action>) {
+        let mark = self.draw_mark();
+        self.plan.hibernate_timer = Some((mark, at));
+        actions.push(Action::StartTimer { mark, at });
+    }
+
+    /// One timer serves however many messages came meanwhile: it is set again for what is left of the wait.
+    pub(super) fn hibernation_due(&mut self, now: Time, actions: &mut Vec<Action>) -> Effect {
+        let Some(after) = self.birth.hibernate_after else { return Effect::Quiet };
+        let at = self.plan.last_active.saturating_add(after);
+        if at > now {
+            self.arm_hibernation(at, actions);
+            return Effect::Quiet;
+        }
+        // In the middle of an event it is not waiting; the wait begins when it rests.
+        if self.plan.handling.is_some() || !self.has_instance_to_give() {
+            return Effect::Quiet;
+        }
+        self.plan.hibernate = true;
+        Effect::Stir
+    }
+
+    /// The instance is wanted back. What the process has still to do comes first, but nothing makes it forget.
+    pub(super) fn take_evict(&mut self) -> Effect {
+        if !self.has_instance_to_give() {
+            return Effect::Quiet;
+        }
+        self.plan.evict = true;
+        if self.is_blocked() { Effect::Quiet } else { Effect::Stir }
+    }
+
+    fn has_instance_to_give(&self) -> bool {
+        self.phase == Phase::Up && self.birth.kind == Kind::Server && self.saved.is_none() && !self.plan.pinned
+    }
+
+    /// The instance has been given back; this is all that is left of it.
+    pub fn saved(&mut self, state: State) {
+        self.plan.evict = false;
+        self.saved = Some(state);
+    }
+
+    /// The guest refused to save: it keeps its instance from now on.
+    pub fn save_refused(&mut self) {
+        self.plan.pinned = true;
+    }
+
+    /// The instance cannot be given back as things stand, because of an open file, say. Asked again after the next event.
+    pub fn save_postponed(&mut self) {
+        self.plan.kept = true;
+        self.plan.hibernate = false;
+    }
+
+    /// The state for a new instance.
+    pub fn take_saved(&mut self) -> Option<State> {
+        self.saved.take()
+    }
+
+    /// Whether an instance of it can be taken back now.
+    #[must_use]
+    pub fn is_evictable(&self) -> bool {
+        self.phase == Phase::Up
+            && self.run == Run::Idle
+            && self.birth.kind == Kind::Server
+            && !self.plan.pinned
+            && !self.plan.kept
+            && !self.is_blocked()
+    }
+}

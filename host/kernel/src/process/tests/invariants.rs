@@ -1,0 +1,146 @@
+//! What holds whenever nobody has anything to do, whatever happened before.
+
+use super::guest::{Blocked, Stage};
+use super::world::{Person, World};
+use crate::Address;
+use crate::process::calls::{Asked, Block};
+use crate::process::lifecycle::Idle;
+use crate::process::*;
+
+impl World {
+    /// Checks every process and what lies between them. Nobody runs and nothing is under way.
+    pub(super) fn check_at_rest(&self) {
+        assert!(self.lanes.values().all(|lane| lane.is_empty()), "signals are under way: {:?}", self.lanes);
+        assert!(self.queue.is_empty());
+        for (&pid, person) in &self.people {
+            if person.process.is_gone() {
+                self.check_gone(pid, person);
+            } else {
+                check_idle(pid, person);
+                self.check_links(pid, person);
+                self.check_watching(pid, person);
+                self.check_waiting(pid, person);
+                self.check_name(pid, person);
+            }
+        }
+        for (name, holder) in self.names.iter() {
+            assert_eq!(self.people[&holder].process.name(), Some(name), "{holder} does not know its name");
+        }
+    }
+
+    fn alive(&self, pid: Pid) -> Option<&Process> {
+        self.people.get(&pid).map(|person| &person.process).filter(|process| !process.is_gone())
+    }
+
+    /// Nothing of a process outlives it.
+    fn check_gone(&self, pid: Pid, person: &Person) {
+        let process = &person.process;
+        assert!(!person.listed, "{pid} is gone and can be found");
+        assert_eq!(process.name(), None);
+        assert!(process.mailbox().is_empty() && process.mailbox().bytes() == 0, "MBX-06: {pid} keeps its mail");
+        assert!(process.links.is_empty() && process.watchers.is_empty() && process.monitors.is_empty());
+        assert!(process.requests.is_empty() && process.timers_running() == 0 && !process.is_blocked());
+        assert!(process.plan.init_timer.is_none() && process.plan.hibernate_timer.is_none());
+        assert!(!matches!(process.plan.idle, Idle::Armed { .. }));
+        assert_eq!((process.saved_bytes(), person.guest.stage.clone()), (None, Stage::Absent));
+        assert_eq!((process.status(), process.is_evictable(), process.is_doomed()), ("gone", false, true));
+    }
+
+    /// LINK-01: both sides know of a link.
+    fn check_links(&self, pid: Pid, person: &Person) {
+        for peer in person.process.links() {
+            assert_ne!(peer, pid, "LINK-05: linked to itself");
+            let there = self.alive(peer).unwrap_or_else(|| panic!("{pid} is linked to {peer}, which is gone"));
+            assert!(there.links.contains(&pid), "{pid} is linked to {peer}, which does not know");
+        }
+    }
+
+    /// A monitor is known to both sides, and so is a call; whoever is gone has been reported.
+    fn check_watching(&self, pid: Pid, person: &Person) {
+        for (mark, monitor) in &person.process.monitors {
+            let Some(target) = monitor.pid else { panic!("{pid} was not told that nobody holds {:?}", monitor.target) };
+            assert!(matches!(&monitor.target, Address::Name(_)) || monitor.target.pid() == Some(target));
+            let there = self.alive(target).unwrap_or_else(|| panic!("{pid} was not told of the end of {target}"));
+            let known = Watcher { pid, mark: *mark, why: Watch::Monitor };
+            let count = there.watchers.iter().filter(|watcher| **watcher == known).count();
+            assert_eq!(count, 1, "{pid} monitors {target}, which does not know");
+        }
+        for watcher in &person.process.watchers {
+            let there = self.alive(watcher.pid).unwrap_or_else(|| panic!("{pid} is watched by {}, gone", watcher.pid));
+            let known = match watcher.why {
+                Watch::Monitor => there.monitors.get(&watcher.mark).is_some_and(|monitor| monitor.pid == Some(pid)),
+                Watch::Call => there.requests.contains_key(&watcher.mark),
+            };
+            assert!(known, "{pid} is watched by {}, which does not know: {watcher:?}", watcher.pid);
+        }
+    }
+
+    /// Whoever waits for somebody will be told, because that somebody lives and knows.
+    fn check_waiting(&self, pid: Pid, person: &Person) {
+        let process = &person.process;
+        for (mark, request) in &process.requests {
+            match &request.what {
+                Asked::Call(None) => panic!("{pid} asked nobody"),
+                Asked::Call(Some(callee)) => {
+                    let there =
+                        self.alive(*callee).unwrap_or_else(|| panic!("{pid} waits for {callee}, which is gone"));
+                    let known = Watcher { pid, mark: *mark, why: Watch::Call };
+                    assert!(there.watchers.contains(&known), "{pid} waits for {callee}, which does not know");
+                }
+                Asked::Spawn { child, .. } => {
+                    let there = self.alive(*child).unwrap_or_else(|| panic!("{pid} waits for {child}, which is gone"));
+                    assert!(there.birth.starter.is_some(), "{pid} waits for {child}, which is up");
+                }
+            }
+        }
+        let waits_for = match person.guest.blocked {
+            Blocked::No => {
+                assert!(!process.is_blocked() || process.kind() == Kind::Native, "{pid} blocks without knowing");
+                return;
+            }
+            Blocked::Call(mark) | Blocked::Spawn(mark) => Some(mark),
+            Blocked::Receive => None,
+        };
+        assert_eq!(process.status() == "starting", process.birth.starter.is_some() || process.phase == Phase::Starting);
+        if let Some(mark) = waits_for {
+            assert!(process.requests.contains_key(&mark), "{pid} waits for an answer that will not come");
+        }
+    }
+
+    fn check_name(&self, pid: Pid, person: &Person) {
+        if let Some(name) = person.process.name() {
+            assert_eq!(self.names.whereis(name), Some(pid));
+        }
+    }
+}
+
+/// No wake-up is lost: whoever is on no queue and no worker has nothing to do.
+fn check_idle(pid: Pid, person: &Person) {
+    let process = &person.process;
+    assert!(person.listed, "{pid} lives and cannot be found");
+    assert_eq!((process.run, person.running), (Run::Idle, false), "{pid}");
+    assert_eq!(process.doom(), None, "{pid} should have ended");
+    assert_ne!(process.phase, Phase::New, "{pid} should have begun");
+    match &process.block {
+        Block::None => {
+            assert!(process.mailbox().is_empty(), "{pid} has mail and sleeps");
+            assert!(process.plan.continued.is_none() && process.plan.stop.is_none(), "{pid} has plans and sleeps");
+            assert!(!matches!(process.plan.idle, Idle::Due), "{pid} was not told that it is idle");
+        }
+        Block::Call { answer, .. } => assert_eq!(*answer, None, "{pid} has its answer and sleeps"),
+        Block::Spawn { answer, .. } => assert_eq!(*answer, None, "{pid} has its child and sleeps"),
+        Block::Receive { only, expired, .. } => {
+            assert!(!expired, "{pid} has waited long enough");
+            assert!(only.is_some() || process.mailbox().is_empty(), "{pid} receives, has mail and sleeps");
+        }
+    }
+    let expected = match (process.phase, &process.block, process.saved_bytes()) {
+        (Phase::Starting, ..) => "starting",
+        (Phase::Stopping, ..) => "stopping",
+        (_, Block::None, Some(_)) => "hibernating",
+        (_, Block::None, None) => "waiting",
+        _ => "blocked",
+    };
+    assert_eq!(process.status(), expected, "{pid}");
+    assert_eq!(process.saved_bytes().is_some(), person.guest.stage == Stage::Absent, "{pid}: state or instance");
+}

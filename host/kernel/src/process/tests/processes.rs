@@ -1,0 +1,210 @@
+//! Order, ends and what follows an end (PROC), and what becomes of the mailbox (MBX).
+
+use super::notation::check;
+use super::world::Seen;
+use crate::process::*;
+use crate::{Action, Event, Signal};
+
+#[test]
+fn proc_01_what_follows_an_exit_signal_is_never_handled() {
+    check(&[
+        ("new a; new b", ""),
+        ("a: send b one, send b two, exit b boom, send b three, cast b four", "b ends boom"),
+        // Where the exit signal is itself a message, all are handled, in order.
+        ("new c init={trap on}", ""),
+        (
+            "a: send c one, cast c two, exit c boom, send c three",
+            "c: info one, c: cast two, c: exit a boom, c: info three",
+        ),
+    ]);
+}
+
+#[test]
+fn proc_01_order_holds_across_all_kinds_of_signals() {
+    check(&[
+        ("new t init={trap on}; new b", ""),
+        // The unlink is before the end, so the end is not heard; the monitor is, and is told.
+        ("t: link b, monitor b", ""),
+        (
+            "b: send t one, unlink t, send t two, stop boom",
+            "b terminates boom, b ends boom, t: info one, t: info two, t: down b boom",
+        ),
+        ("new c", ""),
+        ("t: monitor c, demonitor c; c: stop boom", "t = demonitored, c terminates boom, c ends boom"),
+    ]);
+}
+
+#[test]
+fn proc_03_sending_to_the_dead_raises_nothing() {
+    check(&[
+        ("new a; new d", ""),
+        ("kill d", "d ends killed"),
+        ("a: send d hello, cast d hello, exit d boom, kill d, unlink d, say fine", "a says fine"),
+    ]);
+}
+
+#[test]
+fn proc_03_only_a_send_is_told_of_a_full_mailbox_and_nobody_waits() {
+    let mut world = check(&[
+        ("new a; new b mailbox=1 body=9", ""),
+        ("a: send b one, send b two, cast b three, say fine", "a = error MailboxFull, a says fine, b: info one"),
+        (
+            "a: send b 0123456789, call b - 0123456789",
+            "a = error TooLarge, a = error refused: body larger than the receiver takes",
+        ),
+        ("a: send b one, call b - two", "a = error refused: mailbox full, b: info one"),
+    ]);
+    let b = world.pid("b");
+    assert_eq!(world.person(b).process.mailbox().dropped(), 1);
+}
+
+#[test]
+fn proc_05_the_first_of_two_exit_signals_decides() {
+    check(&[
+        ("new b", ""),
+        ("exit b first; exit b second", "b ends first"),
+        ("new c", ""),
+        ("kill c; exit c second", "c ends killed"),
+        ("new d", ""),
+        ("exit d first; kill d", "d ends first"),
+    ]);
+}
+
+#[test]
+fn proc_06_after_an_exit_signal_the_answer_to_is_it_alive_is_no() {
+    check(&[
+        ("new a; new b", ""),
+        ("a: alive b, kill b, alive b", "a = alive, a = dead, b ends killed"),
+        ("a: alive b", "a = dead"),
+        ("new c", ""),
+        ("a: exit c normal, alive c, exit c boom, alive c", "a = alive, a = dead, c ends boom"),
+    ]);
+}
+
+#[test]
+fn proc_06_the_doomed_takes_no_name() {
+    let mut world = check(&[("new b", "")]);
+    let b = &mut world.person(world.labels["b"]).process;
+    let _ = b.deliver(Signal::Kill, Time::ZERO, &mut Vec::new());
+    assert_eq!(b.doom(), Some(&ExitReason::Killed));
+    assert_eq!(b.take_name("late".into()), Err(crate::Refusal::Unknown("noproc".into())));
+}
+
+#[test]
+fn proc_07_each_way_to_end_has_its_reason() {
+    check(&[
+        ("new p init={trap on}", ""),
+        ("p: spawn a task link init={say done}", "a says done, a ends normal, p = child a, p: exit a normal"),
+        ("p: spawn b task link init={stop boom}", "b ends boom, p = child b, p: exit b boom"),
+        (
+            "p: spawn c task link init={crash unreachable}",
+            "c ends trap: unreachable, p = child c, p: exit c trap: unreachable",
+        ),
+        ("p: spawn d link", "p = child d"),
+        ("d: crash unreachable", "d ends trap: unreachable, p: exit d trap: unreachable"),
+        ("p: spawn e link", "p = child e"),
+        ("e: fail bad", "e terminates bad, e ends bad, p: exit e bad"),
+        ("p: spawn f link", "p = child f"),
+        ("f: stop shutdown+", "f terminates shutdown: why, f ends shutdown: why, p: exit f shutdown: why"),
+        ("p: spawn g link terminate={fail worse}", "p = child g"),
+        ("g: stop normal", "g terminates normal, g ends worse, p: exit g worse"),
+    ]);
+}
+
+#[test]
+fn proc_09_a_name_is_free_before_anybody_hears_of_the_end() {
+    check(&[
+        ("new w init={trap on}; new v", ""),
+        ("v: register n, link w; w: monitor v", "v = named"),
+        ("kill v; w: ", "v ends killed, w: exit v killed, w: down v killed"),
+        ("w: register n", "w = named"),
+    ]);
+    // The order of the actions says so: the name, the table, then the rest.
+    let mut world = check(&[("new w; new v", ""), ("v: register n, link w; w: monitor v", "v = named")]);
+    let mut actions = Vec::new();
+    world.person(world.labels["v"]).process.exit(&ExitReason::Killed, &mut actions);
+    assert_eq!(actions[..2], [Action::ReleaseName("n".into()), Action::Remove]);
+    assert_eq!(actions.len(), 4);
+}
+
+#[test]
+fn proc_10_no_guest_code_runs_after_a_kill() {
+    check(&[
+        ("new a terminate={say cleanup}; new b", ""),
+        ("a: trap on, send b before, kill a, send b after, say never", "a ends killed, b: info before"),
+        // In the middle of `terminate` too.
+        ("new c terminate={say begin, kill c, say never}", ""),
+        ("c: stop normal", "c terminates normal, c says begin, c ends killed"),
+    ]);
+}
+
+#[test]
+fn proc_10_a_gone_process_has_nothing_to_do_and_takes_nothing_in() {
+    let mut world = check(&[("new a", "")]);
+    let a = &mut world.person(world.labels["a"]).process;
+    a.failed(ExitReason::failed("a plan that is never carried out"));
+    let mut actions = Vec::new();
+    a.exit(&ExitReason::Killed, &mut actions);
+    assert_eq!(a.begin_slice(), Turn::Nothing);
+    assert_eq!(a.end_slice(), SliceEnd::Waiting);
+    let delivery = a.deliver(Signal::Message(Event::Info(crate::Body::Text("late".into()))), Time::ZERO, &mut actions);
+    assert_eq!((delivery.outcome, delivery.wake), (Err(crate::signal::Undelivered::Gone), false));
+    actions.clear();
+    a.exit(&ExitReason::Normal, &mut actions);
+    assert_eq!(actions, [], "an end is told once");
+}
+
+#[test]
+fn mbx_01_a_selective_receive_leaves_the_rest_in_place() {
+    check(&[
+        (
+            "new t task init={timer x 10, timer y 20, pick y -, receive -, receive -, receive -}; info t one; info t two",
+            "",
+        ),
+        ("wait 15", ""),
+        ("wait 10", "t: timer y, t: info one, t: info two, t: timer x, t ends normal"),
+    ]);
+}
+
+#[test]
+fn mbx_02_a_receive_with_no_time_looks_once() {
+    check(&[
+        ("new t task init={receive 0, receive -, say on, receive 0, receive 0}", "t = nothing"),
+        ("info t one; info t two", "t: info one, t says on, t: info two, t = nothing, t ends normal"),
+        (
+            "new u task init={timer x 1000, pick x 0, say left in place, receive 0}; info u one",
+            "u = nothing, u says left in place, u: info one, u ends normal",
+        ),
+    ]);
+}
+
+#[test]
+fn a_receive_ends_with_the_first_event_or_with_its_time() {
+    let world = check(&[
+        ("new t task init={receive 50, receive 50, say end, receive -}", ""),
+        ("wait 49", ""),
+        ("info t one", "t: info one"),
+        ("wait 49", ""),
+        ("wait 1", "t = nothing, t says end"),
+    ]);
+    assert!(world.timers.is_empty(), "a receive that is over keeps no timer");
+}
+
+#[test]
+fn only_tasks_receive() {
+    check(&[("new s", ""), ("s: receive -", "s ends receive is for tasks: a server is handed its events")]);
+}
+
+#[test]
+fn mbx_06_the_mailbox_dies_with_the_process() {
+    let mut world = check(&[
+        ("new a; new p init={trap on}", ""),
+        ("p: spawn b name=n", "p = child b"),
+        ("a: send b one, kill b, send b two", "b ends killed"),
+        ("p: spawn c name=n", "p = child c"),
+        ("a: send @n three", "c: info three"),
+    ]);
+    let b = world.pid("b");
+    assert!(world.person(b).process.mailbox().is_empty());
+    assert!(!world.seen.iter().any(|(who, what)| *who == b && matches!(what, Seen::Event(_))));
+}

@@ -1,0 +1,170 @@
+//! Hibernation: when an instance is given back, what brings a process back, and what it keeps meanwhile.
+
+use super::notation::check;
+
+#[test]
+fn a_hibernated_process_keeps_its_timers_links_monitors_name_and_mail() {
+    check(&[
+        ("new a init={trap on}; new b; new c", ""),
+        ("a: register n, link b, monitor c, timer x 100, wait-for 200", "a = named"),
+        ("evict a", "a sleeps"),
+        ("wait 100", "a wakes, a: timer x"),
+        ("evict a", "a sleeps"),
+        ("kill b", "b ends killed, a wakes, a: exit b killed"),
+        ("a: hibernate", "a sleeps"),
+        ("kill c", "c ends killed, a wakes, a: down c killed"),
+        ("a: hibernate", "a sleeps"),
+        ("new d", ""),
+        ("d: send @n hello", "a wakes, a: info hello"),
+        ("a: hibernate", "a sleeps"),
+        ("kill a", "a ends killed"),
+    ]);
+}
+
+#[test]
+fn idleness_wakes_a_hibernated_process() {
+    check(&[("new a", ""), ("a: wait-for 100", ""), ("evict a", "a sleeps"), ("wait 100", "a wakes, a: idle")]);
+}
+
+#[test]
+fn an_answer_wakes_a_hibernated_process() {
+    check(&[
+        ("new a; new b", ""),
+        ("a: request b 100 {say asked}, hibernate", "a sleeps, b says asked"),
+        ("b: answer b done", "a wakes, a: answer done"),
+        ("a: spawn c as-event, hibernate", "a sleeps, a wakes, a: started child c"),
+    ]);
+}
+
+#[test]
+fn what_came_meanwhile_is_handled_before_the_instance_is_given_back() {
+    check(&[
+        ("new a; new b", ""),
+        ("b: send a {hibernate}, send a two", "a: info two"),
+        ("b: send a {say one, hibernate}, send a {say two, hibernate}", "a says one, a says two, a sleeps"),
+        (
+            "b: send a {say three, continue four}, send a {hibernate}",
+            "a wakes, a says three, a: continue four, a sleeps",
+        ),
+    ]);
+}
+
+#[test]
+fn an_instance_is_given_back_after_its_time_without_work() {
+    let world = check(&[
+        ("new a hibernate=100", ""),
+        ("wait 99", ""),
+        ("wait 1", "a sleeps"),
+        ("info a one", "a wakes, a: info one"),
+        ("wait 60", ""),
+        ("info a two", "a: info two"),
+        ("wait 99", ""),
+        ("wait 1", "a sleeps"),
+        ("wait 1000", ""),
+    ]);
+    assert!(world.timers.is_empty(), "a process that sleeps wants no timer");
+}
+
+#[test]
+fn the_wait_begins_when_the_work_ends() {
+    check(&[
+        ("new a hibernate=100; new b", ""),
+        ("a: call b - {say asked}", "b says asked"),
+        ("wait 150", ""),
+        ("b: answer b done", "a = done"),
+        ("wait 99", ""),
+        ("wait 1", "a sleeps"),
+        // Nor is the time that an event took counted when it began in the middle of a wait.
+        ("info a one", "a wakes, a: info one"),
+        ("wait 50", ""),
+        ("a: call b - {say asked}", "b says asked"),
+        ("wait 70", ""),
+        ("b: answer b done", "a = done"),
+        ("wait 99", ""),
+        ("wait 1", "a sleeps"),
+    ]);
+}
+
+#[test]
+fn with_no_time_to_keep_it_an_instance_serves_one_event() {
+    check(&[
+        ("new b; new a hibernate=0", "a sleeps"),
+        ("b: send a one, send a two", "a wakes, a: info one, a: info two, a sleeps"),
+    ]);
+}
+
+#[test]
+fn who_refuses_to_be_saved_is_asked_once() {
+    check(&[
+        ("new a pinned hibernate=100", ""),
+        ("wait 100", "a refuses to sleep"),
+        ("evict a; wait 1000", ""),
+        ("a: hibernate", ""),
+        ("info a fine", "a: info fine"),
+        ("wait 1000", ""),
+    ]);
+    let mut world = check(&[("new a pinned; new b; new t task init={receive -}; new n native", "")]);
+    let evictable = |world: &mut super::world::World, who: &str| {
+        let who = world.pid(who);
+        world.person(who).process.is_evictable()
+    };
+    assert_eq!(["a", "b", "t", "n"].map(|who| evictable(&mut world, who)), [true, true, false, false]);
+    world.run("evict a");
+    assert_eq!(world.trace(), "a refuses to sleep");
+    world.run("new c; b: call c - {say asked}");
+    assert_eq!(["a", "b", "c"].map(|who| evictable(&mut world, who)), [false, false, true]);
+}
+
+#[test]
+fn who_holds_what_a_state_cannot_carry_is_asked_again_after_the_next_event() {
+    let mut world = check(&[
+        ("new a hibernate=100", ""),
+        ("a: hold, hibernate", "a postpones sleep"),
+        ("wait 1000", ""),
+        ("info a one", "a: info one"),
+        ("wait 100", "a postpones sleep"),
+        ("evict a", ""),
+        ("info a two", "a: info two, a postpones sleep"),
+    ]);
+    let a = world.pid("a");
+    assert!(!world.person(a).process.is_evictable());
+    world.run("a: hold off");
+    assert_eq!(world.trace(), "a sleeps");
+}
+
+#[test]
+fn an_order_to_give_the_instance_back_stands_until_it_is_done() {
+    check(&[("new a; new b", ""), ("evict a; info a one; info a two", "a: info one, a: info two, a sleeps")]);
+}
+
+#[test]
+fn an_order_to_give_the_instance_back_waits_for_a_blocked_process() {
+    check(&[
+        ("new a; new b", ""),
+        ("a: call b - {say asked}, say on", "b says asked"),
+        ("evict a", ""),
+        ("b: answer b done", "a = done, a says on, a sleeps"),
+        // Once: from then on it is an ordinary process.
+        ("info a one", "a wakes, a: info one"),
+        ("evict a; evict a", "a sleeps"),
+        ("evict a", ""),
+        ("info a one", "a wakes, a: info one"),
+    ]);
+}
+
+#[test]
+fn tasks_and_natives_are_never_given_back() {
+    check(&[
+        ("new t task init={receive -, say end}; new n native; evict t; evict n", ""),
+        ("wait 1000; info t go", "t: info go, t says end, t ends normal"),
+    ]);
+}
+
+#[test]
+fn a_process_killed_while_it_sleeps_leaves_no_state() {
+    let mut world = check(&[("new a", ""), ("a: hibernate", "a sleeps")]);
+    let a = world.pid("a");
+    assert_eq!(world.person(a).process.saved_bytes(), Some(8));
+    world.run("kill a");
+    assert_eq!(world.person(a).process.saved_bytes(), None);
+}

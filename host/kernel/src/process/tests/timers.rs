@@ -1,0 +1,84 @@
+//! Timers, as their process sees them (TMR).
+
+use super::notation::check;
+
+#[test]
+fn tmr_01_a_timer_is_never_early() {
+    check(&[("new a", ""), ("a: timer x 100", ""), ("wait 99", ""), ("wait 1", "a: timer x"), ("wait 1000", "")]);
+}
+
+#[test]
+fn tmr_02_a_timer_is_an_event_with_its_mark_and_send_after_a_plain_message() {
+    check(&[
+        ("new a; new b", ""),
+        ("a: timer x 100, after y 100 b, after z 100 a, after w 100 @b", ""),
+        ("b: register b", "b = named"),
+        ("wait 100", "a: timer x, a: info z, b: info y, b: info w"),
+        ("a: after u 100 @nobody, after v 100 b", ""),
+        ("kill b; wait 100", "b ends killed"),
+    ]);
+}
+
+#[test]
+fn tmr_03_deadlines_decide_the_order() {
+    check(&[
+        ("new a", ""),
+        ("a: timer third 30, timer first 10, timer second 20", ""),
+        ("wait 100", "a: timer first, a: timer second, a: timer third"),
+    ]);
+}
+
+#[test]
+fn tmr_04_cancelling_says_what_was_left_and_nothing_arrives() {
+    let world = check(&[
+        ("new a", ""),
+        ("a: timer x 100, left x", "a = 100 ms left"),
+        ("wait 30", ""),
+        ("a: left x, cancel x, cancel x, left x", "a = 70 ms left, a = 70 ms left, a = no timer, a = no timer"),
+        ("wait 1000", ""),
+        ("a: timer y 10, after z 10 a", ""),
+        ("wait 10; a: cancel y, cancel z", "a: timer y, a: info z, a = no timer, a = no timer"),
+    ]);
+    assert!(world.timers.is_empty());
+}
+
+#[test]
+fn tmr_04_a_timer_cancelled_while_it_rings_does_not_arrive() {
+    let mut world = check(&[("new a", ""), ("a: timer x 100", "")]);
+    world.now = std::time::Duration::from_millis(100);
+    let (a, now) = (world.pid("a"), world.now);
+    let mark = world.person(a).guest.marks["x"];
+    // It is due and off the queue, but has not reached its process.
+    assert_eq!(world.timers.pop_due(now), Some((a, mark)));
+    let left = world.transition(a, |process, now, actions| process.cancel_timer(mark, now, actions));
+    assert_eq!(left, Some(std::time::Duration::ZERO));
+    world.settle();
+    let _ = world.hand_over(super::world::Lane::Clock, a, crate::Signal::TimeUp { mark });
+    world.settle();
+    assert_eq!(world.trace(), "");
+}
+
+#[test]
+fn timers_end_with_their_process() {
+    let world = check(&[
+        ("new a hibernate=500; new b", ""),
+        ("a: timer x 100, after y 100 b, request b 100 {say asked}, wait-for 100", "b says asked"),
+        ("a: stop normal", "a terminates normal, a ends normal"),
+        ("new t task init={receive 100}", ""),
+        ("kill t", "t ends killed"),
+        ("new i init={call b 100 {say asked}}", "b says asked"),
+        ("kill i", "i ends killed"),
+    ]);
+    assert!(world.timers.is_empty(), "{:?}", world.timers);
+}
+
+#[test]
+fn timers_beyond_the_limit_end_the_process() {
+    check(&[
+        ("new a timers=1; new b timers=1", ""),
+        ("a: timer x 100, cancel x, timer y 100, timer z 100", "a = 100 ms left, a ends limit reached: timers"),
+        ("b: timer x 1", ""),
+        ("wait 1", "b: timer x"),
+        ("b: timer y 1, say fine", "b says fine"),
+    ]);
+}
