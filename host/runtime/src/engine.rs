@@ -17,6 +17,8 @@ mod instance;
 mod limits;
 mod module;
 mod output;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod trial;
 mod wasi;

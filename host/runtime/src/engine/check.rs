@@ -70,7 +70,10 @@ impl Interfaces {
             if !is_known {
                 return Err(LoadError::UnknownImport { name: name.to_owned() });
             }
-            imports.push(name.to_owned());
+            // Every component imports it, and nothing can be done with it.
+            if own_interface(name) != Some("types") {
+                imports.push(name.to_owned());
+            }
         }
         let needs_wasi = imports.iter().any(|name| name.starts_with("wasi:"));
         Ok(Interfaces { is_server, imports, needs_wasi })

@@ -21,8 +21,8 @@ pub const MESSAGE: u64 = 2_000;
 /// Starting a process: 4 µs at least.
 pub const SPAWN: u64 = 50_000;
 
-/// For start functions: static constructors, the start of a language's runtime. A second or so.
-pub const INSTANTIATE: u64 = 10_000_000_000;
+/// For start functions: static constructors, the start of a language's runtime. Python needs 6,025.
+pub const INSTANTIATE: u64 = 1_000_000_000;
 /// For `init`, which may fill caches; its time is limited as well.
 pub const INIT: u64 = 100_000_000_000;
 /// For `save`: 1,000 units for each byte of the default body limit, ten times over.
@@ -32,7 +32,7 @@ pub const RESTORE: u64 = 20_000_000_000;
 /// For `terminate`: some farewells.
 pub const TERMINATE: u64 = 1_000_000_000;
 /// For `describe`, which returns a constant.
-pub const DESCRIBE: u64 = 1_000_000_000;
+pub const DESCRIBE: u64 = 100_000_000;
 
 /// The account of one instance.
 #[derive(Debug, Default)]

@@ -42,7 +42,7 @@ impl Default for Server {
 impl Server {
     pub fn build(&self) -> Vec<u8> {
         let Server { more, pages, describe, init, handle, save, restore, terminate } = self;
-        let event = "(param i32 i64 i64 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32)";
+        let event = "(param i32 i64 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32)";
         wrap(
             "process",
             &format!(
@@ -75,8 +75,7 @@ pub fn task(more: &str, run: &str) -> Vec<u8> {
 }
 
 /// Everything that the host hands over goes to the same place.
-const REALLOC: &str =
-    r#"(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 32768))"#;
+const REALLOC: &str = r#"(func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (i32.const 32768))"#;
 
 /// A core module with the contract in it.
 fn wrap(world: &str, text: &str) -> Vec<u8> {

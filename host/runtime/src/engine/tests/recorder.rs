@@ -1,0 +1,134 @@
+//! Stands for the shell: writes down what a guest asks, and answers with as little as it can.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use parking_lot::Mutex;
+use skep_kernel::{Address, Body, CallError, Caller, Event, ExitReason, Mark, Pid, Refusal, SpawnError};
+
+use crate::api::{Ended, PendingSpawn, SpawnOptions, Syscalls};
+use crate::observe::Level;
+
+#[derive(Default)]
+pub struct Recorder {
+    /// What was asked, a line each.
+    pub asked: Mutex<Vec<String>>,
+    /// What `more` and `receive` give.
+    pub events: Mutex<VecDeque<Event>>,
+}
+
+impl Recorder {
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock())
+    }
+
+    fn note(&self, line: impl Into<String>) {
+        self.asked.lock().push(line.into());
+    }
+}
+
+pub const PID: Pid = Pid { node: 0, id: 7, tag: 99 };
+
+impl Syscalls for Recorder {
+    fn pid(&self) -> Pid {
+        PID
+    }
+    fn send(&self, to: Address, body: Body) -> Result<Result<(), Refusal>, Ended> {
+        self.note(format!("send {to:?} {body:?}"));
+        Ok(Ok(()))
+    }
+    fn cast(&self, to: Address, body: Body) -> Result<(), Ended> {
+        self.note(format!("cast {to:?} {body:?}"));
+        Ok(())
+    }
+    fn begin_call(&self, to: Address, body: Body, timeout: Option<u64>) -> Result<Result<Mark, CallError>, Ended> {
+        self.note(format!("call {to:?} {body:?} {timeout:?}"));
+        Ok(Ok(Mark(1)))
+    }
+    fn poll_call(&self, _: Mark, _: &mut Context<'_>) -> Poll<Result<Result<Body, CallError>, Ended>> {
+        Poll::Ready(Ok(Err(CallError::Timeout)))
+    }
+    fn request(&self, _: Address, _: Body, _: Option<u64>) -> Result<Mark, Ended> {
+        Ok(Mark(2))
+    }
+    fn reply(&self, to: Caller, body: Body) -> Result<(), Ended> {
+        self.note(format!("reply {to:?} {body:?}"));
+        Ok(())
+    }
+    fn more(&self, reply: Option<Body>) -> Result<Option<(Event, u32)>, Ended> {
+        self.note(format!("more {reply:?}"));
+        Ok(self.events.lock().pop_front().map(|event| (event, 0)))
+    }
+    fn begin_receive(&self, only: Option<Vec<Mark>>, timeout: Option<u64>) -> Result<(), Ended> {
+        self.note(format!("receive {only:?} {timeout:?}"));
+        Ok(())
+    }
+    fn poll_receive(&self, _: &mut Context<'_>) -> Poll<Result<Option<Event>, Ended>> {
+        Poll::Ready(Ok(self.events.lock().pop_front()))
+    }
+    fn link(&self, to: Pid) -> Result<Result<(), Refusal>, Ended> {
+        self.note(format!("link {to}"));
+        Ok(Err(Refusal::Unknown("process".into())))
+    }
+    fn unlink(&self, _: Pid) -> Result<(), Ended> {
+        Ok(())
+    }
+    fn monitor(&self, target: Address) -> Result<Mark, Ended> {
+        self.note(format!("monitor {target:?}"));
+        Ok(Mark(3))
+    }
+    fn demonitor(&self, _: Mark, _: bool) -> Result<bool, Ended> {
+        Ok(false)
+    }
+    fn trap_exit(&self, on: bool) -> Result<bool, Ended> {
+        self.note(format!("trap-exit {on}"));
+        Ok(false)
+    }
+    fn exit(&self, to: Pid, reason: ExitReason) -> Result<(), Ended> {
+        self.note(format!("exit {to} {reason}"));
+        Ok(())
+    }
+    fn kill(&self, to: Pid) -> Result<(), Ended> {
+        self.note(format!("kill {to}"));
+        Err(Ended(ExitReason::Killed))
+    }
+    fn begin_spawn(&self, module: &str, _: Body, _: SpawnOptions) -> Result<Result<PendingSpawn, SpawnError>, Ended> {
+        self.note(format!("spawn {module}"));
+        Ok(Err(SpawnError::Ignored))
+    }
+    fn poll_spawn(&self, _: PendingSpawn, _: &mut Context<'_>) -> Poll<Result<Result<Pid, SpawnError>, Ended>> {
+        Poll::Ready(Ok(Err(SpawnError::Ignored)))
+    }
+    fn register(&self, name: &str, pid: Pid) -> Result<Result<(), Refusal>, Ended> {
+        self.note(format!("register {name} {pid}"));
+        Ok(Ok(()))
+    }
+    fn unregister(&self, _: &str) -> Result<bool, Ended> {
+        Ok(false)
+    }
+    fn whereis(&self, _: &str) -> Result<Option<Pid>, Ended> {
+        Ok(None)
+    }
+    fn send_after(&self, after_ms: u64, _: Address, _: Body) -> Result<Mark, Ended> {
+        self.note(format!("send-after {after_ms}"));
+        Ok(Mark(4))
+    }
+    fn start_timer(&self, after_ms: u64, _: Body) -> Result<Mark, Ended> {
+        self.note(format!("start {after_ms}"));
+        Ok(Mark(5))
+    }
+    fn cancel_timer(&self, _: Mark) -> Result<Option<u64>, Ended> {
+        Ok(None)
+    }
+    fn timer_left(&self, _: Mark) -> Result<Option<u64>, Ended> {
+        Ok(None)
+    }
+    fn log(&self, level: Level, message: &str) {
+        self.note(format!("log {level:?} {message}"));
+    }
+}
