@@ -1,3 +1,11 @@
-//! Placeholder.
+//! A node: what turns the runtime into something that an operator runs and talks to.
+//!
+//! `manifest` is what an app says of itself, `build` makes guests, `node` runs apps and keeps their log, `control` is the
+//! node's HTTP API and its client, and `cli` is the `skep` command, the only place that formats for people.
 
 pub mod build;
+pub mod cli;
+pub mod control;
+pub mod manifest;
+pub mod node;
+pub mod suggest;

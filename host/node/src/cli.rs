@@ -1,0 +1,147 @@
+//! The `skep` command.
+//!
+//! Owns what can be typed and what is printed: the only place that formats for people. Each subcommand is a file that
+//! makes one or two calls on `node`, `build` or `control::client`. Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+mod build;
+mod failure;
+mod json;
+mod log_line;
+mod logs;
+mod output;
+mod ps;
+mod run;
+pub mod safe;
+mod stop;
+mod table;
+mod talk;
+mod tree;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::control::client::Client;
+use crate::node::home::Home;
+use failure::Failure;
+
+/// Runs supervised, sandboxed WebAssembly processes with Erlang's manners.
+#[derive(Parser)]
+#[command(name = "skep", version, max_term_width = 100)]
+struct Cli {
+    /// The node's own folder, for sockets and compiled code [default: $SKEP_HOME, else $XDG_STATE_HOME/skep, else
+    /// ~/.local/state/skep]
+    #[arg(long, global = true, value_name = "DIR")]
+    home: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Run(run::Run),
+    Build(build::Build),
+    Ps(ps::Ps),
+    Tree(tree::Tree),
+    Call(talk::Call),
+    Cast(talk::Cast),
+    Logs(logs::Logs),
+    Stop(stop::Stop),
+}
+
+/// Which node, and in what form it answers: shared by all that talk to one.
+#[derive(Args)]
+struct Asking {
+    /// Which node; needed only where several run
+    #[arg(long, value_name = "NAME")]
+    node: Option<String>,
+
+    /// Print JSON, for scripts
+    #[arg(long)]
+    json: bool,
+}
+
+/// What every subcommand gets beside its own arguments.
+struct Shared {
+    /// `--home`, as given.
+    home: Option<PathBuf>,
+}
+
+impl Shared {
+    /// The node that is meant.
+    async fn client(&self, asking: &Asking) -> Result<Client, Failure> {
+        let home = Home::locate(self.home.as_deref())?;
+        Ok(Client::find(&home, asking.node.as_deref()).await?)
+    }
+}
+
+impl Command {
+    /// Whether what goes wrong is printed as JSON.
+    fn json(&self) -> bool {
+        match self {
+            Command::Run(run) => run.json,
+            Command::Build(build) => build.json,
+            Command::Ps(ps::Ps { asking }) | Command::Stop(stop::Stop { asking }) => asking.json,
+            Command::Tree(tree::Tree { asking, .. })
+            | Command::Call(talk::Call { asking, .. })
+            | Command::Cast(talk::Cast { asking, .. })
+            | Command::Logs(logs::Logs { asking, .. }) => asking.json,
+        }
+    }
+
+    async fn perform(self, shared: &Shared) -> Result<(), Failure> {
+        match self {
+            Command::Run(run) => run.perform(shared).await,
+            Command::Build(build) => build.perform(),
+            Command::Ps(ps) => ps.perform(shared).await,
+            Command::Tree(tree) => tree.perform(shared).await,
+            Command::Call(call) => call.perform(shared).await,
+            Command::Cast(cast) => cast.perform(shared).await,
+            Command::Logs(logs) => logs.perform(shared).await,
+            Command::Stop(stop) => stop.perform(shared).await,
+        }
+    }
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let Cli { home, command } = Cli::parse();
+    let json = command.json();
+    let performed = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(tokio) => {
+            let performed = tokio.block_on(command.perform(&Shared { home }));
+            // A compiler or a terminal that still blocks a thread is not waited for.
+            tokio.shutdown_background();
+            performed
+        }
+        Err(error) => Err(Failure::new(format!("cannot start: {error}"))),
+    };
+    match performed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print(json);
+            failure.exit_code()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_sound_and_every_command_shows_an_example() {
+        let mut command = Cli::command();
+        command.build();
+        command.clone().debug_assert();
+        for sub in command.get_subcommands_mut().filter(|sub| sub.get_name() != "help") {
+            let help = sub.render_long_help().to_string();
+            assert!(help.contains("Example"), "{}", sub.get_name());
+            assert!(help.contains("--json"), "{}", sub.get_name());
+        }
+    }
+}

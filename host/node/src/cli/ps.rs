@@ -1,0 +1,46 @@
+//! `skep ps`.
+
+use clap::Args;
+
+use super::failure::Failure;
+use super::{Asking, Shared, output, table};
+use crate::control::protocol::Process;
+
+/// Lists the processes of a node
+///
+/// Lists the processes of a node: pid, app, child id, name, module, what it is doing, and its mailbox. `saved` is the
+/// size of a state whose instance was given back.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  skep ps\n  skep ps --json | jq '.[] | select(.mailbox_messages > 100)'")]
+pub(super) struct Ps {
+    #[command(flatten)]
+    pub(super) asking: Asking,
+}
+
+impl Ps {
+    pub(super) async fn perform(self, shared: &Shared) -> Result<(), Failure> {
+        let processes: Vec<Process> = shared.client(&self.asking).await?.get("/v1/processes").await?;
+        if self.asking.json {
+            return output::print_json(&processes);
+        }
+        let headings = ["pid", "app", "id", "name", "module", "kind", "status", "mailbox", "bytes", "dropped", "saved"];
+        let rows: Vec<Vec<String>> = processes.into_iter().map(row).collect();
+        output::print(&table::table(&headings, &rows))
+    }
+}
+
+fn row(process: Process) -> Vec<String> {
+    vec![
+        process.pid,
+        process.app,
+        process.id.unwrap_or_default(),
+        process.name.unwrap_or_default(),
+        process.module.unwrap_or_default(),
+        process.kind,
+        process.status,
+        process.mailbox_messages.to_string(),
+        process.mailbox_bytes.to_string(),
+        process.dropped.to_string(),
+        process.saved_bytes.map(|bytes| bytes.to_string()).unwrap_or_default(),
+    ]
+}

@@ -1,0 +1,25 @@
+//! The node's API: HTTP and JSON on a socket that only the node's owner reaches.
+//!
+//! `protocol` says what is sent, `server` answers, `client` asks. Everything that the `skep` command does to a node that
+//! runs goes through here, so that a script or a dashboard can do it too:
+//!
+//! ```text
+//! GET  /v1/node                                       name, version, process id, apps
+//! GET  /v1/processes                                  every process
+//! GET  /v1/tree?app=tally                             one app's tree, or all
+//! POST /v1/call  {"to", "body", "timeout_ms"}         the reply; without a timeout 5 s
+//! POST /v1/cast  {"to", "body"}
+//! GET  /v1/logs?lines=100&follow=true&process=store   entries, one JSON object a line
+//! POST /v1/stop                                       stops every app in order; answers when that is done
+//! ```
+//!
+//! `to` is a name, `app/name`, or a pid, without its tag if need be. A refusal is a JSON object with `code`, `message`,
+//! and often `remedy` and `detail`.
+//!
+//! ```text
+//! curl --unix-socket ~/.local/state/skep/nodes/tally/control.sock http://skep/v1/processes
+//! ```
+
+pub mod client;
+pub mod protocol;
+pub mod server;

@@ -1,0 +1,105 @@
+//! Why a request is refused: status, code, message, remedy.
+//!
+//! Owns the mapping of every error of the node to one of these.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use skep_runtime::kernel::{CallError, ExitReason, Name};
+
+use crate::control::protocol::Problem;
+use crate::node::address::Unresolved;
+use crate::node::body;
+use crate::suggest;
+
+/// An answer that is none.
+pub(super) struct Refusal {
+    status: StatusCode,
+    problem: Problem,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
+        let problem = Problem { code: code.to_owned(), message: message.into(), remedy: None, detail: None };
+        Refusal { status, problem }
+    }
+
+    fn remedy(mut self, remedy: impl Into<String>) -> Self {
+        self.problem.remedy = Some(remedy.into());
+        self
+    }
+
+    pub(super) fn bad_request(message: impl Into<String>) -> Self {
+        Refusal::new(StatusCode::BAD_REQUEST, "bad_request", message)
+    }
+
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
+        Refusal::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    pub(super) fn unknown_app(wanted: &str, apps: &[Name]) -> Self {
+        let remedy = suggest::remedy(wanted, "apps", apps.iter().map(|app| &**app));
+        Refusal::not_found(format!("there is no app named `{wanted}`")).remedy(remedy)
+    }
+
+    /// A message that was not answered, or not delivered.
+    pub(super) fn call(to: &str, timeout: Duration, error: &CallError) -> Self {
+        match error {
+            CallError::Timeout => {
+                let message = format!("`{to}` did not reply within {} ms", timeout.as_millis());
+                let remedy = "the request may still be performed; give it more time with --timeout (`timeout_ms`)";
+                Refusal::new(StatusCode::GATEWAY_TIMEOUT, "timeout", message).remedy(remedy)
+            }
+            CallError::Ended(ExitReason::Noproc) => {
+                let message = format!("there is no process `{to}` any more");
+                Refusal::new(StatusCode::NOT_FOUND, "unknown_process", message)
+                    .remedy("`skep tree` shows whether it is being restarted")
+            }
+            CallError::Ended(reason) => {
+                let message = format!("`{to}` ended before it replied: {}", body::reason(reason));
+                let mut refusal =
+                    Refusal::new(StatusCode::BAD_GATEWAY, "ended", message).remedy("`skep logs` has its crash report");
+                refusal.problem.detail = body::trace(reason).map(str::to_owned);
+                refusal
+            }
+            CallError::Refused(why) => {
+                let message = format!("the message was not delivered to `{to}`: {why}");
+                Refusal::new(StatusCode::CONFLICT, "refused", message)
+                    .remedy("`skep ps` shows its mailbox; the manifest's `limits` say how much it holds")
+            }
+        }
+    }
+}
+
+impl From<Unresolved> for Refusal {
+    fn from(error: Unresolved) -> Self {
+        let (status, code) = match &error {
+            Unresolved::Ambiguous { .. } => (StatusCode::CONFLICT, "ambiguous"),
+            Unresolved::UnknownName { .. } | Unresolved::UnknownPid { .. } => {
+                (StatusCode::NOT_FOUND, "unknown_process")
+            }
+        };
+        Refusal::new(status, code, error.to_string()).remedy(error.remedy())
+    }
+}
+
+impl From<BytesRejection> for Refusal {
+    fn from(error: BytesRejection) -> Self {
+        Refusal::new(error.status(), "bad_request", error.body_text())
+    }
+}
+
+impl From<QueryRejection> for Refusal {
+    fn from(error: QueryRejection) -> Self {
+        Refusal::new(error.status(), "bad_request", error.body_text())
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        (self.status, Json(self.problem)).into_response()
+    }
+}

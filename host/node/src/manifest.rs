@@ -1,0 +1,151 @@
+//! What an operator writes about an app: its code, its tree, its limits and its grants, in TOML.
+//!
+//! Owns the format, and refuses what makes no sense with the place and a remedy, before anything is built, loaded or
+//! started. Never loads code: `node::deploy` does, and asks [`Manifest::into_app`] for the runtime's form of it all.
+//!
+//! ```toml
+//! name = "tally"                         # letters, digits, `-`, `_`; also the node's name unless --node gives one
+//!
+//! [modules.parser]
+//! path = "parser.wasm"                   # a component, or a core module made for Skep; relative to this file
+//! [modules.store]
+//! crate = "../store"                     # built by `skep build`; `package = ".."` chooses among several guests there
+//! limits = { memory = "16MiB" }          # for each of its processes, whoever starts it
+//! grants = { names = true }              # the same
+//!
+//! [supervisor]
+//! strategy = "one_for_one"               # or "one_for_all", "rest_for_one"
+//! max_restarts = 3                       # so many restarts (default 1)…
+//! max_seconds = 5                        # …within so many seconds (default 5); one more, and the supervisor ends
+//!
+//! [[supervisor.children]]
+//! id = "store"
+//! module = "store"
+//! name = "store"                         # what other processes and `skep call` find it by; default none
+//! args = { start = 5 }                   # the argument of `init`, as JSON; default null
+//! restart = "permanent"                  # or "transient", "temporary"
+//! shutdown = "5s"                        # or milliseconds, "brutal_kill", "infinity"
+//! hibernate_after = "30s"                # or "always" (after every message), "never" (while there is room, the default)
+//! limits = { fuel_per_message = 1_000_000 }                       # over the module's, key by key
+//! grants = { read = ["./data:/input"], spawn = ["parser"] }       # in place of the module's
+//!
+//! [[supervisor.children]]
+//! id = "parser"
+//! module = "parser"
+//! name = "parser"
+//! count = 8                              # a pool: ids and names from parser.1 to parser.8
+//!
+//! [[supervisor.children]]
+//! id = "nested"
+//! [supervisor.children.supervisor]       # a supervisor, with the same keys
+//! strategy = "rest_for_one"
+//! [[supervisor.children.supervisor.children]]
+//! id = "inner"
+//! module = "parser"
+//! ```
+//!
+//! Sizes are bytes, or text with a unit (`"64MiB"`, `"10kB"`); times are milliseconds, or text (`"250ms"`, `"5s"`, `"2m"`).
+//!
+//! | limit              | unit         | default        | what happens beyond it                           |
+//! | ------------------ | ------------ | -------------- | ------------------------------------------------ |
+//! | `memory`           | size         | 4 MiB          | growing fails; most guests trap                  |
+//! | `fuel_per_message` | instructions | 10,000,000,000 | the process ends                                 |
+//! | `mailbox_messages` | messages     | 10,000         | a send is refused, a cast dropped                |
+//! | `mailbox_bytes`    | size         | 16 MiB         | the same                                         |
+//! | `body_bytes`       | size         | 1 MiB          | a send is refused; as argument or state it ends  |
+//! | `timers`           | timers       | 1,000          | the process ends                                 |
+//! | `links`            | links        | 10,000         | a link is refused                                |
+//! | `monitors`         | monitors     | 10,000         | the process ends                                 |
+//! | `requests`         | requests     | 1,000          | a request is refused                             |
+//! | `init_timeout`     | time         | 30 s           | the process is killed, its start fails           |
+//!
+//! Nothing is granted that `grants` does not say: `read` and `write` give folders (`"host:guest"`, or a table with `host`
+//! and `guest`), `spawn` modules to start processes of, `names` the right to register and look up names.
+
+mod check;
+mod error;
+mod grants;
+mod limits;
+mod shape;
+#[cfg(test)]
+mod tests;
+pub mod units;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use skep_runtime::kernel::supervisor::SupervisorSpec;
+use skep_runtime::kernel::{Limits, Name};
+use skep_runtime::spec::{AppSpec, Blueprint, Grants, ModuleSpec};
+
+pub use error::{ManifestError, Place, Source};
+
+/// A manifest that makes sense. Whether its code does is not known yet.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// The app's name.
+    pub name: Name,
+    /// Its modules, in the order of their names.
+    pub modules: Vec<Module>,
+    /// Its root supervisor.
+    pub root: SupervisorSpec<Blueprint>,
+    /// The text, for errors that are found later.
+    pub source: Source,
+}
+
+/// Where a module's code comes from, and what its processes may.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// Its name within the app.
+    pub name: Name,
+    /// Its code.
+    pub code: Code,
+    /// Which bytes of the manifest say so.
+    pub place: Range<usize>,
+    /// Bounds of its processes.
+    pub limits: Limits,
+    /// Rights of its processes.
+    pub grants: Arc<Grants>,
+}
+
+/// Where code comes from. Paths begin at the manifest's folder.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Code {
+    /// A file of WebAssembly.
+    File(PathBuf),
+    /// A crate to build.
+    Crate {
+        /// The crate or workspace.
+        dir: PathBuf,
+        /// Which guest there, if it is not the only one.
+        package: Option<String>,
+    },
+}
+
+impl Manifest {
+    /// Reads and checks the file. `home` is the node's own folder, which need not exist yet.
+    pub fn read(path: &Path, home: &Path) -> Result<Self, ManifestError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ManifestError::unreadable(path, &error))?;
+        Self::parse(Source { path: path.to_owned(), text: text.into() }, home)
+    }
+
+    /// Checks a text. Looks at the folders that it grants, next to the path of `source`.
+    pub fn parse(source: Source, home: &Path) -> Result<Self, ManifestError> {
+        let file: shape::File = toml::from_str(&source.text).map_err(|error| source.syntax(&error))?;
+        check::manifest(file, source, home)
+    }
+
+    /// The runtime's form of it, with the code of each module in the order of [`Manifest::modules`].
+    #[must_use]
+    pub fn into_app(self, code: Vec<skep_runtime::Module>) -> AppSpec {
+        assert_eq!(code.len(), self.modules.len(), "one piece of code for each module");
+        let modules = self.modules.into_iter().zip(code).map(|(declared, module)| ModuleSpec {
+            name: declared.name,
+            module,
+            limits: declared.limits,
+            grants: declared.grants,
+        });
+        AppSpec { name: self.name, modules: modules.collect(), root: self.root }
+    }
+}

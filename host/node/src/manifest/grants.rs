@@ -1,0 +1,104 @@
+//! Grants of a manifest: folders resolved to what they really are, modules that exist.
+//!
+//! Owns the rule that no guest gets near the node's own folder, whatever links lead there. Looks at the file system, and
+//! changes nothing in it.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use skep_runtime::kernel::Name;
+use skep_runtime::spec::{Access, FolderGrant, Grants};
+use toml::Spanned;
+
+use super::{ManifestError, Source, shape};
+use crate::suggest;
+
+/// What grants are checked against.
+pub(super) struct Ground<'a> {
+    /// The manifest.
+    pub(super) source: &'a Source,
+    /// The folder that relative paths begin at.
+    pub(super) folder: &'a Path,
+    /// The node's own folder, resolved.
+    pub(super) home: &'a Path,
+    /// The app's modules.
+    pub(super) modules: &'a BTreeSet<Name>,
+}
+
+impl Ground<'_> {
+    pub(super) fn grants(&self, given: &shape::Grants) -> Result<Arc<Grants>, ManifestError> {
+        let mut folders: Vec<FolderGrant> = Vec::new();
+        let read = given.read.iter().map(|folder| (folder, Access::Read));
+        let write = given.write.iter().map(|folder| (folder, Access::Write));
+        for (folder, access) in read.chain(write) {
+            let grant = self.folder(folder, access)?;
+            if folders.iter().any(|other| other.guest == grant.guest) {
+                return Err(self.source.error(
+                    folder.span(),
+                    format!("two folders would be `{}` in the guest", grant.guest),
+                    "give each its own path in the guest; a folder under `write` can be read as well",
+                ));
+            }
+            folders.push(grant);
+        }
+        let spawn = given.spawn.iter().map(|module| self.module(module)).collect::<Result<_, _>>()?;
+        Ok(Arc::new(Grants { folders, spawn, names: given.names }))
+    }
+
+    /// The app's module of this name.
+    pub(super) fn module(&self, name: &Spanned<String>) -> Result<Name, ManifestError> {
+        let wanted = name.get_ref().as_str();
+        self.modules.get(wanted).cloned().ok_or_else(|| {
+            let known = self.modules.iter().map(|known| &**known);
+            let remedy = format!("{}; or add a section [modules.{wanted}]", suggest::remedy(wanted, "modules", known));
+            self.source.error(name.span(), format!("unknown module `{wanted}`"), remedy)
+        })
+    }
+
+    fn folder(&self, given: &Spanned<shape::Folder>, access: Access) -> Result<FolderGrant, ManifestError> {
+        let shape::Folder { host, guest } = given.get_ref();
+        let error = |problem: String, remedy: &str| Err(self.source.error(given.span(), problem, remedy));
+        if !names_a_folder(guest) {
+            return error(
+                format!("`{guest}` is no path for a guest"),
+                "give an absolute path without `.` and `..`, such as \"./data:/input\"",
+            );
+        }
+        let path = self.folder.join(host);
+        let real = match path.canonicalize() {
+            Ok(real) if real.is_dir() => real,
+            Ok(_) => return error(format!("{} is not a folder", path.display()), "grant the folder that it is in"),
+            Err(why) => {
+                let remedy = "create the folder; a relative path begins at the manifest's folder";
+                return error(format!("cannot grant {}: {why}", path.display()), remedy);
+            }
+        };
+        if real.starts_with(self.home) || self.home.starts_with(&real) {
+            return error(
+                format!("{} overlaps the node's own folder {}", real.display(), self.home.display()),
+                "grant another folder, or move the node's with --home or SKEP_HOME",
+            );
+        }
+        Ok(FolderGrant { host: real, guest: guest.clone(), access })
+    }
+}
+
+/// Whether a guest can have a folder of this name.
+fn names_a_folder(guest: &str) -> bool {
+    let plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+    guest.starts_with('/') && Path::new(guest).components().all(plain) && !guest.chars().any(char::is_control)
+}
+
+/// A path with all links followed, as far as it exists; what is missing is appended as it is.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut missing = Vec::new();
+    for ancestor in absolute.ancestors() {
+        if let Ok(real) = ancestor.canonicalize() {
+            return missing.iter().rev().fold(real, |path, name| path.join(name));
+        }
+        missing.extend(ancestor.file_name());
+    }
+    absolute
+}

@@ -1,0 +1,177 @@
+//! A manifest as it is written: keys, values and their places, nothing judged yet.
+//!
+//! Owns the names of the keys. serde refuses what is unknown, missing or of another type; everything that takes a second
+//! look is `check`'s.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use skep_runtime::kernel::supervisor as kernel;
+use toml::Spanned;
+
+use super::units::{HibernateAfter, ShutdownWord, Size, Time};
+
+/// The whole file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) name: Spanned<String>,
+    #[serde(default)]
+    pub(super) modules: BTreeMap<Spanned<String>, Spanned<Module>>,
+    pub(super) supervisor: Spanned<Supervisor>,
+}
+
+/// `[modules.NAME]`
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Module {
+    pub(super) path: Option<Spanned<String>>,
+    #[serde(rename = "crate")]
+    pub(super) source: Option<Spanned<String>>,
+    pub(super) package: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) limits: Limits,
+    pub(super) grants: Option<Grants>,
+}
+
+/// `[supervisor]`, and `supervisor` of a child.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Supervisor {
+    #[serde(default)]
+    pub(super) strategy: Strategy,
+    pub(super) max_restarts: Option<u32>,
+    pub(super) max_seconds: Option<Spanned<u32>>,
+    #[serde(default)]
+    pub(super) children: Vec<Spanned<Child>>,
+}
+
+/// `[[supervisor.children]]`: a process if it has a `module`, a supervisor if it has a `supervisor`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Child {
+    pub(super) id: Spanned<String>,
+    pub(super) module: Option<Spanned<String>>,
+    pub(super) args: Option<Spanned<toml::Value>>,
+    pub(super) count: Option<Spanned<u64>>,
+    pub(super) name: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) restart: Restart,
+    pub(super) shutdown: Option<ShutdownWord>,
+    pub(super) limits: Option<Spanned<Limits>>,
+    pub(super) grants: Option<Spanned<Grants>>,
+    pub(super) hibernate_after: Option<Spanned<HibernateAfter>>,
+    pub(super) supervisor: Option<Box<Spanned<Supervisor>>>,
+}
+
+/// `limits`: what is not given comes from the module, or from [`skep_runtime::kernel::Limits`].
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Limits {
+    pub(super) memory: Option<Spanned<Size>>,
+    pub(super) fuel_per_message: Option<Spanned<u64>>,
+    pub(super) mailbox_messages: Option<Spanned<u64>>,
+    pub(super) mailbox_bytes: Option<Spanned<Size>>,
+    pub(super) body_bytes: Option<Spanned<Size>>,
+    pub(super) timers: Option<Spanned<u64>>,
+    pub(super) links: Option<Spanned<u64>>,
+    pub(super) monitors: Option<Spanned<u64>>,
+    pub(super) requests: Option<Spanned<u64>>,
+    pub(super) init_timeout: Option<Spanned<Time>>,
+}
+
+/// `grants`
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Grants {
+    #[serde(default)]
+    pub(super) read: Vec<Spanned<Folder>>,
+    #[serde(default)]
+    pub(super) write: Vec<Spanned<Folder>>,
+    #[serde(default)]
+    pub(super) spawn: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) names: bool,
+}
+
+/// One folder: `"./data:/input"`, or a table where a path has a colon in it.
+pub(super) struct Folder {
+    pub(super) host: String,
+    pub(super) guest: String,
+}
+
+impl<'de> Deserialize<'de> for Folder {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(FolderVisitor)
+    }
+}
+
+struct FolderVisitor;
+
+impl<'de> serde::de::Visitor<'de> for FolderVisitor {
+    type Value = Folder;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a folder, such as \"./data:/input\" or { host = \"./data\", guest = \"/input\" }")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Folder, E> {
+        match text.split_once(':') {
+            Some((host, guest)) if !host.is_empty() && !guest.contains(':') => {
+                Ok(Folder { host: host.to_owned(), guest: guest.to_owned() })
+            }
+            _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+        }
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Folder, A::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            host: String,
+            guest: String,
+        }
+        let Table { host, guest } = Table::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+        Ok(Folder { host, guest })
+    }
+}
+
+/// `strategy`
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Strategy {
+    #[default]
+    OneForOne,
+    OneForAll,
+    RestForOne,
+}
+
+impl From<Strategy> for kernel::Strategy {
+    fn from(strategy: Strategy) -> Self {
+        match strategy {
+            Strategy::OneForOne => kernel::Strategy::OneForOne,
+            Strategy::OneForAll => kernel::Strategy::OneForAll,
+            Strategy::RestForOne => kernel::Strategy::RestForOne,
+        }
+    }
+}
+
+/// `restart`
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Restart {
+    #[default]
+    Permanent,
+    Transient,
+    Temporary,
+}
+
+impl From<Restart> for kernel::Restart {
+    fn from(restart: Restart) -> Self {
+        match restart {
+            Restart::Permanent => kernel::Restart::Permanent,
+            Restart::Transient => kernel::Restart::Transient,
+            Restart::Temporary => kernel::Restart::Temporary,
+        }
+    }
+}

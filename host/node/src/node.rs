@@ -1,0 +1,132 @@
+//! A node: one runtime, its log and its life, from the start of an app until everything is stopped in order.
+//!
+//! Owns when to stop and who waits for it. Never reads arguments and never prints: the command does; never listens: the
+//! control API does.
+
+pub mod address;
+pub mod body;
+pub mod deploy;
+pub mod home;
+pub mod log;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use skep_runtime::kernel::ExitReason;
+use skep_runtime::observe::{Level, Observer};
+use skep_runtime::spec::AppSpec;
+use skep_runtime::{Runtime, RuntimeConfig, RuntimeError, StartError};
+use tokio::sync::watch;
+
+use log::Log;
+
+/// A runtime with a name.
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// The processes.
+    pub runtime: Runtime,
+    /// What happened.
+    pub log: Arc<Log>,
+    /// When it was made.
+    pub started: SystemTime,
+    stage: watch::Sender<Stage>,
+}
+
+/// How far a node is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Stage {
+    /// At work.
+    Running,
+    /// Asked to stop.
+    Stopping,
+    /// All processes have ended.
+    Stopped,
+}
+
+/// Why a node's life is over.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Ending {
+    /// It was asked to stop, and has.
+    Asked,
+    /// The app's root supervisor ended by itself, for this reason.
+    GaveUp(ExitReason),
+}
+
+impl Node {
+    /// A node without apps. Must be called inside of a tokio runtime.
+    pub fn new(name: &str, config: RuntimeConfig) -> Result<Arc<Self>, RuntimeError> {
+        let log = Arc::new(Log::default());
+        let runtime = Runtime::new(config, Arc::clone(&log) as Arc<dyn Observer>)?;
+        let (stage, _) = watch::channel(Stage::Running);
+        Ok(Arc::new(Node { name: name.to_owned(), runtime, log, started: SystemTime::now(), stage }))
+    }
+
+    /// Starts an app; asked to stop meanwhile, it ends what has been started and answers none.
+    pub async fn start(&self, app: AppSpec) -> Option<Result<(), StartError>> {
+        tokio::select! {
+            started = self.runtime.start_app(app) => Some(started),
+            () = self.reaches(Stage::Stopping) => None,
+        }
+    }
+
+    /// Waits until the node is asked to stop, or the app ends by itself.
+    pub async fn live(&self, app: &str) -> Ending {
+        tokio::select! {
+            reason = self.runtime.app_ended(app) => match self.stage() {
+                Stage::Running => Ending::GaveUp(reason.unwrap_or(ExitReason::Killed)),
+                Stage::Stopping | Stage::Stopped => Ending::Asked,
+            },
+            () = self.reaches(Stage::Stopping) => Ending::Asked,
+            () = self.keep_log() => Ending::Asked,
+        }
+    }
+
+    /// Stops every app in order, then the runtime and the log.
+    pub async fn end(&self) {
+        self.ask_to_stop();
+        self.runtime.shutdown().await;
+        self.log.note(Level::Info, "stopped".to_owned());
+        self.log.close();
+        self.stage.send_replace(Stage::Stopped);
+    }
+
+    /// Asks the node to stop every app in order. Returns at once.
+    pub fn ask_to_stop(&self) {
+        self.stage.send_if_modified(|stage| {
+            let changes = *stage < Stage::Stopping;
+            *stage = (*stage).max(Stage::Stopping);
+            changes
+        });
+    }
+
+    /// Kills every app, whatever it is doing.
+    pub async fn kill(&self) {
+        self.ask_to_stop();
+        for app in self.runtime.apps() {
+            // One that has ended meanwhile needs no killing.
+            let _ = self.runtime.kill_app(&app).await;
+        }
+    }
+
+    /// Waits until the node is so far.
+    pub async fn reaches(&self, wanted: Stage) {
+        // Fails only without a sender, which this is.
+        let _ = self.stage.subscribe().wait_for(|stage| *stage >= wanted).await;
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn stage(&self) -> Stage {
+        *self.stage.borrow()
+    }
+
+    /// Closes the log's seconds. Never returns.
+    async fn keep_log(&self) {
+        let mut seconds = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            seconds.tick().await;
+            self.log.tick();
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Makes an app of a manifest: builds what is to be built, reads, compiles and tries out all code.
+//!
+//! Owns the promise that an app whose code does not do is refused as a whole, before anything of it starts. Blocks for as
+//! long as compilers do. Called by `skep run`.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use skep_runtime::engine::LoadError;
+use skep_runtime::kernel::Name;
+use skep_runtime::kernel::supervisor::SupervisorSpec;
+use skep_runtime::spec::{AppSpec, Blueprint};
+use skep_runtime::{Engine, Module};
+
+use crate::build::{self, BuildError, Report, Request};
+use crate::manifest::{self, Code, Manifest, ManifestError, Place};
+
+/// A module's file larger than this is refused unread. Python's is 18 MB.
+const MODULE_BYTES: u64 = 512 << 20;
+
+/// Why an app is refused. Nothing of it runs.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// The manifest says something that its code does not bear out.
+    #[error(transparent)]
+    Refused(#[from] ManifestError),
+    /// A guest could not be built.
+    #[error("module `{module}` cannot be built: {error}")]
+    Build {
+        /// The module.
+        module: Name,
+        /// Where the manifest names its crate.
+        place: Place,
+        /// Why not.
+        error: Box<BuildError>,
+    },
+}
+
+/// Loads the code of all modules.
+pub fn app(manifest: Manifest, engine: &Engine, report: &mut dyn Report) -> Result<AppSpec, DeployError> {
+    let mut code = Vec::new();
+    for module in &manifest.modules {
+        let path = path(module, &manifest, report)?;
+        let loaded = load(module, &path, engine).map_err(|Refused { problem, remedy }| {
+            let problem = format!("module `{}`: {problem}", module.name);
+            manifest.source.error(module.place.clone(), problem, remedy)
+        })?;
+        prepare(module, &loaded, &manifest)?;
+        code.push(loaded);
+    }
+    Ok(manifest.into_app(code))
+}
+
+/// What is wrong with a module's file.
+struct Refused {
+    problem: String,
+    remedy: &'static str,
+}
+
+/// Where the module's code is, once it is built.
+fn path(module: &manifest::Module, manifest: &Manifest, report: &mut dyn Report) -> Result<PathBuf, DeployError> {
+    let (dir, package) = match &module.code {
+        Code::File(path) => return Ok(path.clone()),
+        Code::Crate { dir, package } => (dir, package),
+    };
+    let place = module.place.clone();
+    let request = Request::new(dir).only(package.clone());
+    let mut built = build::guests(&request, report).map_err(|error| DeployError::Build {
+        module: module.name.clone(),
+        place: Place { source: manifest.source.clone(), span: place.clone() },
+        error: Box::new(error),
+    })?;
+    if built.len() > 1 {
+        let packages: Vec<String> = built.iter().map(|guest| format!("`{}`", guest.package)).collect();
+        let problem = format!("module `{}`: there are several guests in {}", module.name, dir.display());
+        let remedy = format!("choose one with `package`: {}", packages.join(", "));
+        return Err(manifest.source.error(place, problem, remedy).into());
+    }
+    match built.pop() {
+        Some(guest) => Ok(guest.path),
+        None => {
+            let problem = format!("module `{}`: there is no guest in {}", module.name, dir.display());
+            Err(manifest.source.error(place, problem, "give the folder of a crate that depends on `skep-sdk`").into())
+        }
+    }
+}
+
+fn load(module: &manifest::Module, path: &Path, engine: &Engine) -> Result<Module, Refused> {
+    let unreadable = |error: std::io::Error| Refused {
+        problem: format!("cannot read {}: {error}", path.display()),
+        remedy: "check the path, which begins at the manifest's folder; `skep build` makes the file of a crate",
+    };
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() || metadata.len() > MODULE_BYTES {
+        let problem = format!("{} is not a file of at most {} MiB", path.display(), MODULE_BYTES >> 20);
+        return Err(Refused { problem, remedy: "give the path of a .wasm file" });
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    engine.load(&module.name, &bytes).map_err(|error| refused(path, &error))
+}
+
+/// Compiles for every class of engine that a process of this module will need, while nothing waits for it.
+fn prepare(module: &manifest::Module, loaded: &Module, manifest: &Manifest) -> Result<(), ManifestError> {
+    let mut sizes = BTreeSet::from([module.limits.memory_bytes]);
+    memory_sizes(&manifest.root, &module.name, &mut sizes);
+    for memory_bytes in sizes {
+        loaded.prepare(memory_bytes).map_err(|error| {
+            let problem = format!("module `{}`: {error}", module.name);
+            manifest.source.error(module.place.clone(), problem, remedy(&error))
+        })?;
+    }
+    Ok(())
+}
+
+fn memory_sizes(supervisor: &SupervisorSpec<Blueprint>, module: &str, sizes: &mut BTreeSet<usize>) {
+    for child in &supervisor.children {
+        match &child.start {
+            Blueprint::Process(spec) if &*spec.module == module => {
+                sizes.insert(spec.limits.memory_bytes);
+            }
+            Blueprint::Process(_) => {}
+            Blueprint::Supervisor(nested) => memory_sizes(nested, module, sizes),
+        }
+    }
+}
+
+fn refused(path: &Path, error: &LoadError) -> Refused {
+    Refused { problem: format!("{}: {error}", path.display()), remedy: remedy(error) }
+}
+
+fn remedy(error: &LoadError) -> &'static str {
+    match error {
+        LoadError::Unreadable(_) => "give a WebAssembly component, as `skep build` makes it",
+        LoadError::NoKind { .. } => "export a process: in Rust with `skep_sdk::export!`",
+        LoadError::UnknownImport { .. } | LoadError::Mismatch { .. } => {
+            "build the guest against this version's `wit` folder and SDK"
+        }
+        LoadError::Failed { .. } => "correct the guest; a test of it would show the same",
+        _ => "build the guest anew with `skep build`",
+    }
+}
