@@ -145,7 +145,8 @@ impl Process {
             name: birth.name.clone(),
             phase: Phase::New,
             run: Run::Queued,
-            trap_exit: false,
+            // The host's own live by what becomes of those they are linked to.
+            trap_exit: birth.kind == Kind::Native,
             doomed: None,
             mailbox: Mailbox::default(),
             plan: lifecycle::Plan::default(),

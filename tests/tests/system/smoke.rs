@@ -1,9 +1,10 @@
 //! The shortest roads through everything: if these fail, look here first.
 
 use serde_json::json;
-use skep_runtime::kernel::ExitReason;
+use skep_runtime::kernel::supervisor::Restart;
+use skep_runtime::kernel::{CallError, ExitReason};
 use skep_runtime::spec::Keep;
-use skep_tests::{Child, TestApp};
+use skep_tests::{Child, TestApp, eventually};
 
 /// Both ways in which an instance may be treated.
 const MODES: [Keep; 2] = [Keep::WhileItFits, Keep::Never];
@@ -30,5 +31,22 @@ async fn two_probes_talk() {
         assert_eq!(results, json!([{ "Ok": null }, { "Ok": 7 }]));
         assert_eq!(app.ask("b", json!("Journal")).await, json!([{ "info": "hello" }, { "call": 7 }]));
         app.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_crashes_is_restarted_and_everything_else_goes_on() {
+    for keep in MODES {
+        let fragile = Child::new("fragile", "counter", &json!(1)).restart(Restart::Permanent);
+        let app = TestApp::start(keep, [fragile, Child::new("other", "counter", &json!(5))]).await;
+        let (first, other) = (app.pid("fragile"), app.pid("other"));
+        let Err(CallError::Ended(ExitReason::Failed(_))) = app.call("fragile", json!("Fly")).await else {
+            panic!("a request it does not know ends it");
+        };
+        eventually("the restart", || app.whereis("fragile").filter(|pid| *pid != first)).await;
+        assert_eq!(app.ask("fragile", json!("Get")).await, json!(1));
+        assert_eq!(app.pid("other"), other);
+        assert_eq!(app.crashes("fragile").len(), 1);
+        assert_eq!(app.stop().await, ExitReason::Shutdown(None));
     }
 }

@@ -274,12 +274,12 @@ impl Process {
         }
     }
 
-    /// The kind of event that the guest is handling.
+    /// The kind of event that the guest is handling; while it ends because of one, still that one.
     #[must_use]
     pub fn handling(&self) -> Option<&'static str> {
         match self.phase {
             Phase::Starting => Some("init"),
-            Phase::Stopping => Some("terminate"),
+            Phase::Stopping => Some(self.plan.handling.map_or("terminate", |handling| handling.kind)),
             Phase::New | Phase::Up | Phase::Gone => self.plan.handling.map(|handling| handling.kind),
         }
     }

@@ -53,7 +53,6 @@ impl Client {
         let ended = cell.transition(|process, now, actions| {
             let begun = process.next_step(now, actions);
             debug_assert_eq!(begun, Step::Init);
-            process.set_trap_exit(true);
             process.started(Start::Ready(Next::Wait), now, actions)
         });
         debug_assert!(ended.is_none());
