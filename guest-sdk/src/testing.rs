@@ -3,6 +3,7 @@
 //! Owns the harness: one process, a virtual clock, and everything else told by the test. It takes the same way through
 //! codecs and handlers as in Wasm. Never runs in a guest: it does not exist there.
 
+mod action;
 pub(crate) mod imports;
 pub(crate) mod world;
 
@@ -19,7 +20,8 @@ use crate::types::{
     Answer, Body, CallError, Cause, Ended, Event, ExitReason, Lost, Mark, Next, Pid, Request, Start, State,
 };
 
-pub use world::{Action, World};
+pub use action::Action;
+pub use world::World;
 
 /// One server under test.
 ///

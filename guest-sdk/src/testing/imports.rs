@@ -57,7 +57,8 @@ pub(crate) mod inbox {
 
 /// Links and monitors.
 pub(crate) mod links {
-    use crate::testing::world::{Action, Stopped, act};
+    use crate::testing::Action;
+    use crate::testing::world::{Stopped, act};
     use crate::types::{Address, ExitReason, Mark, Pid, Refusal};
 
     #[allow(clippy::unnecessary_wraps, reason = "the signature is the contract's")]
@@ -149,7 +150,8 @@ pub(crate) mod timers {
 
 /// The log.
 pub(crate) mod log {
-    use crate::testing::world::{Action, look};
+    use crate::testing::Action;
+    use crate::testing::world::look;
     use crate::types::Level;
 
     pub(crate) fn log(level: Level, message: &str) {

@@ -7,76 +7,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
+use super::action::Action;
 use crate::host::spawning;
-use crate::types::{
-    Address, Alarm, Answer, Body, CallError, Caller, Event, ExitReason, Level, Lost, Mark, Pid, Refusal,
-};
-
-/// What the process under test did, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Sent a plain message (to itself: it is handled next, and not noted).
-    Send {
-        /// Where to.
-        to: Address,
-        /// What.
-        body: Body,
-    },
-    /// Sent a cast.
-    Cast {
-        /// Where to.
-        to: Address,
-        /// What.
-        body: Body,
-    },
-    /// Called; what [`World::on_call`] says was the reply.
-    Call {
-        /// Whom.
-        to: Address,
-        /// With what.
-        body: Body,
-    },
-    /// Asked without waiting; the test answers with [`Harness::answer`](super::Harness::answer).
-    Request {
-        /// Tells it from others.
-        mark: Mark,
-        /// Whom.
-        to: Address,
-        /// With what.
-        body: Body,
-    },
-    /// Linked itself.
-    Link(Pid),
-    /// Unlinked itself.
-    Unlink(Pid),
-    /// Began to monitor.
-    Monitor {
-        /// Tells it from others.
-        mark: Mark,
-        /// Whom.
-        target: Address,
-    },
-    /// Ceased to monitor.
-    Demonitor(Mark),
-    /// Sent an exit signal.
-    Exit {
-        /// Where to.
-        to: Pid,
-        /// Saying what.
-        reason: ExitReason,
-    },
-    /// Killed a process.
-    Kill(Pid),
-    /// Started a process; what [`World::on_spawn`] says became of it.
-    Spawn {
-        /// Of which module.
-        module: String,
-        /// With what arguments.
-        args: Body,
-    },
-    /// Wrote into the log.
-    Log(Level, String),
-}
+use crate::types::{Address, Alarm, Answer, Body, CallError, Caller, Event, ExitReason, Lost, Mark, Pid, Refusal};
 
 struct Timer {
     due_ms: u64,
