@@ -6,11 +6,11 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use skep_kernel::supervisor::{Answer, ChildKind, ChildStatus, ChildView, Input, RequestError};
+use skep_kernel::supervisor::{Answer, ChildKind, ChildStatus, ChildView, Input, RequestError, SupervisorSpec};
 use skep_kernel::{Address, Body, CallError, Event, ExitReason, Name, Pid, Signal, SpawnError};
 use tokio::sync::watch;
 
-use crate::engine::{Engine, EngineConfig, EngineError};
+use crate::engine::{Engine, EngineConfig, EngineError, Module};
 use crate::inspect::{ProcessInfo, TreeNode};
 use crate::observe::Observer;
 use crate::shell::{App, Cell, Client, Content, Shell};
@@ -59,6 +59,9 @@ pub enum StartError {
     /// There is one of this name.
     #[error("an app called {0} runs already")]
     Taken(Name),
+    /// A module does not compile for the memory that a process of it may use.
+    #[error(transparent)]
+    Load(#[from] crate::engine::LoadError),
     /// Its root supervisor did not start: a child failed, or the spec makes no sense.
     #[error("the root supervisor did not start: {0:?}")]
     Failed(SpawnError),
@@ -109,6 +112,7 @@ impl Runtime {
         if self.inner.apps.lock().contains_key(&spec.name) {
             return Err(StartError::Taken(spec.name));
         }
+        prepare(&app, &spec.root).await?;
         let mut owner = Client::new(&self.inner.shell, Arc::clone(&app), Some("app".into()));
         let root = Blueprint::Supervisor(Arc::new(spec.root));
         let pid = owner.spawn("root".into(), &root).await.map_err(StartError::Failed)?;
@@ -307,6 +311,30 @@ pub enum Request {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.shell.stop();
+    }
+}
+
+/// Compiles what the app will need, in a thread that may take its time: no scheduler thread should.
+async fn prepare(app: &Arc<App>, root: &SupervisorSpec<Blueprint>) -> Result<(), StartError> {
+    let mut wanted: Vec<(Module, usize)> =
+        app.modules.values().map(|module| (module.module.clone(), module.limits.memory_bytes)).collect();
+    collect_wanted(app, root, &mut wanted);
+    let compiled = tokio::task::spawn_blocking(move || {
+        wanted.iter().try_for_each(|(module, memory_bytes)| module.prepare(*memory_bytes))
+    });
+    compiled.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    Ok(())
+}
+
+fn collect_wanted(app: &App, supervisor: &SupervisorSpec<Blueprint>, wanted: &mut Vec<(Module, usize)>) {
+    for child in &supervisor.children {
+        match &child.start {
+            Blueprint::Process(spec) => {
+                let module = app.modules.get(&spec.module);
+                wanted.extend(module.map(|module| (module.module.clone(), spec.limits.memory_bytes)));
+            }
+            Blueprint::Supervisor(spec) => collect_wanted(app, spec, wanted),
+        }
     }
 }
 

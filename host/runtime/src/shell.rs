@@ -12,7 +12,7 @@ mod drive;
 mod guest;
 mod incidents;
 mod queue;
-mod room;
+mod rooms;
 mod spawn;
 mod supervise;
 mod syscalls;
@@ -43,7 +43,7 @@ pub(crate) struct Shell {
     pub(crate) table: table::Table,
     clock: clock::Clock,
     queue: queue::RunQueue,
-    room: room::Room,
+    rooms: rooms::Rooms,
 }
 
 impl Shell {
@@ -56,7 +56,7 @@ impl Shell {
             table: table::Table::default(),
             clock: clock::Clock::new(),
             queue: queue::RunQueue::new(workers),
-            room: room::Room::default(),
+            rooms: rooms::Rooms::default(),
         })
     }
 

@@ -224,7 +224,7 @@ impl From<StartError> for Failure {
             StartError::Failed(SpawnError::Failed(reason)) => body::reason(reason),
             StartError::Failed(SpawnError::Ignored) => "its root supervisor was told to ignore its start".to_owned(),
             StartError::Failed(SpawnError::Refused(refusal)) => refusal_text(refusal),
-            StartError::Taken(_) => error.to_string(),
+            StartError::Taken(_) | StartError::Load(_) => error.to_string(),
         };
         Failure::new(format!("the app did not start: {why}"))
             .code("start")

@@ -1,7 +1,7 @@
 //! Rust types and traits generated from `wit/`.
 //!
 //! Owns nothing by hand: a change of the contract shows here as a compile error in the file that implements it. The
-//! functions that carry a body are async, so that one that has used up its slice can give way; `inbox` needs the store
+//! functions that carry a body or a text are async, so that one that has used up its slice can give way; `inbox` needs the store
 //! for fuel and is linked by hand in `inbox.rs`.
 
 #![allow(missing_docs, reason = "generated; the words are in wit/")]
@@ -16,6 +16,8 @@ pub mod server {
             "skep:process/messaging": async | trappable,
             "skep:process/spawning": async | trappable,
             "skep:process/links.exit": async | trappable,
+            "skep:process/links.monitor": async | trappable,
+            "skep:process/names": async | trappable,
             "skep:process/timers.send-after": async | trappable,
             "skep:process/timers.start": async | trappable,
             "skep:process/log": async | trappable,

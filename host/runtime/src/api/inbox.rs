@@ -41,9 +41,9 @@ fn only_in(store: &StoreContextMut<'_, Context>, import: &'static str, belongs: 
 fn renew(store: &mut StoreContextMut<'_, Context>) -> wasmtime::Result<()> {
     let left = store.get_fuel()?;
     let context = store.data_mut();
-    context.meter.end(left);
+    context.end_budget(left);
     let budget = context.fuel_per_message;
-    context.meter.begin(budget);
+    context.begin_budget(budget);
     store.set_fuel(budget)
 }
 

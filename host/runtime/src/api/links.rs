@@ -29,9 +29,9 @@ impl Host for Context {
         Ok(self.act("unlink", fuel::MESSAGE)?.unlink(to)?)
     }
 
-    fn monitor(&mut self, target: types::Address) -> wasmtime::Result<u64> {
+    async fn monitor(&mut self, target: types::Address) -> wasmtime::Result<u64> {
         let target = convert::address(target)?;
-        Ok(self.act("monitor", fuel::MESSAGE)?.monitor(target)?.0)
+        Ok(self.act_with("monitor", fuel::MESSAGE, 0).await?.monitor(target)?.0)
     }
 
     fn demonitor(&mut self, mark: u64, flush: bool) -> wasmtime::Result<bool> {

@@ -47,6 +47,7 @@ impl Host for Context {
     }
 
     async fn send_named(&mut self, name: String, body: types::Body) -> wasmtime::Result<Result<(), types::Refusal>> {
+        self.pay(0, name.len()).await?;
         if let Err(why) = convert::check_name(&name) {
             return Ok(Err(types::Refusal::Invalid(why)));
         }

@@ -28,11 +28,13 @@ impl Host for Context {
         &mut self,
         module: String,
         args: types::Body,
-        options: Options,
+        mut options: Options,
     ) -> wasmtime::Result<Result<Child, SpawnError>> {
         let args = Body::from(args);
         let checked = check(&module, &args, &options, self.body_bytes);
-        let syscalls = self.act_with("spawn", fuel::SPAWN, args.len()).await?.clone();
+        let more = options.more.take().map_or(0, |more| Body::from(more).len());
+        let bytes = args.len() + more + module.len() + options.name.as_ref().map_or(0, String::len);
+        let syscalls = self.act_with("spawn", fuel::SPAWN, bytes).await?.clone();
         if let Err(refusal) = checked {
             return Ok(Err(SpawnError::Refused(refusal.into())));
         }

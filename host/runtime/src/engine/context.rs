@@ -117,6 +117,22 @@ impl Context {
         }
     }
 
+    /// Begins a budget of fuel; the caller gives wasmtime the same.
+    pub(crate) fn begin_budget(&mut self, budget: u64) {
+        self.meter.begin(budget);
+        if let Some(wasi) = &self.wasi {
+            wasi.output().begin(budget);
+        }
+    }
+
+    /// Ends a budget of which wasmtime has `left`.
+    pub(crate) fn end_budget(&mut self, left: u64) {
+        let output = self.wasi.as_ref().map_or(0, |wasi| wasi.output().take());
+        // Output has a budget of the same size: what is too much has trapped already.
+        let _ = self.meter.pay(output);
+        self.meter.end(left);
+    }
+
     /// Pays for `import` and gives access to the shell, or traps where nothing may act.
     pub(crate) fn act(&mut self, import: &'static str, cost: u64) -> wasmtime::Result<&Arc<dyn Syscalls>> {
         self.meter.pay(cost)?;

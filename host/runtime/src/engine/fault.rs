@@ -62,7 +62,7 @@ pub fn host_panic(payload: &(dyn Any + Send)) -> ExitReason {
         .map(String::as_str)
         .or_else(|| payload.downcast_ref::<&str>().copied())
         .unwrap_or("a panic without a text");
-    fault("host-panic", cut(text.to_owned(), TEXT_BYTES), &Trace::of(&wasmtime::Error::msg("")))
+    fault("host-panic", cut(text.to_owned(), TEXT_BYTES), &Trace::default())
 }
 
 fn fault(kind: &str, message: String, trace: &Trace) -> ExitReason {

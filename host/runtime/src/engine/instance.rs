@@ -82,8 +82,19 @@ impl Module {
         limits: &Limits,
         grants: &Grants,
     ) -> Result<Instance, InstantiateError> {
+        self.instantiate_in(self.class_for(limits.memory_bytes), syscalls, limits, grants).await
+    }
+
+    /// As [`Module::instantiate`], in a class of the caller's choice: a guest of the small class may live in the large one
+    /// when the small one is full.
+    pub async fn instantiate_in(
+        &self,
+        class: Class,
+        syscalls: Arc<dyn Syscalls>,
+        limits: &Limits,
+        grants: &Grants,
+    ) -> Result<Instance, InstantiateError> {
         let failed = |text: String| InstantiateError::Failed(ExitReason::failed(text));
-        let class = self.class_for(limits.memory_bytes);
         let prepared = self.prepared(class).map_err(|error| failed(error.to_string()))?;
         let permit = self.engine().budget(class).take().ok_or(InstantiateError::Full)?;
         let wasi = match self.needs_wasi() {
@@ -122,14 +133,14 @@ pub(super) async fn begin(store: &mut Store<Context>, phase: Phase, budget: u64)
     let context = store.data_mut();
     context.phase = phase;
     context.limiter.take_refused();
-    context.meter.begin(budget);
+    context.begin_budget(budget);
     store.set_fuel(budget)
 }
 
 /// After an export: settles the account.
 fn end(store: &mut Store<Context>) {
     let left = store.get_fuel().expect("fuel is on");
-    store.data_mut().meter.end(left);
+    store.data_mut().end_budget(left);
 }
 
 /// The exports of a server. The shell knows the kind of its module.

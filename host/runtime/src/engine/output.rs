@@ -4,22 +4,61 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use skep_kernel::ExitReason;
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
-use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
-use crate::api::Syscalls;
+use super::fuel;
 use crate::api::log::LINE_BYTES;
+use crate::api::{Ended, Syscalls};
 use crate::observe::Level;
 
 /// What is kept of standard error: a Python traceback of some depth.
 const TAIL_BYTES: usize = 4 << 10;
-/// How much a guest may write at once; wasmtime's own streams allow as much.
-const WRITE_BYTES: usize = 64 << 10;
+/// How much a guest may write at once: what WASI's own blocking write allows.
+const WRITE_BYTES: usize = 4 << 10;
+
+/// What output costs, standard output and standard error together. Counted here because the streams of WASI reach
+/// neither the store nor its data.
+#[derive(Debug, Default)]
+pub struct Work {
+    budget: AtomicU64,
+    used: AtomicU64,
+    slice_used: AtomicU64,
+}
+
+impl Work {
+    /// Begins a budget.
+    pub fn begin(&self, budget: u64) {
+        self.budget.store(budget, Ordering::Relaxed);
+        self.used.store(0, Ordering::Relaxed);
+    }
+
+    /// Ends it: what was used.
+    pub fn take(&self) -> u64 {
+        self.used.swap(0, Ordering::Relaxed)
+    }
+
+    fn pay(&self, cost: u64) -> Result<(), Ended> {
+        self.slice_used.fetch_add(cost, Ordering::Relaxed);
+        let used = self.used.fetch_add(cost, Ordering::Relaxed).saturating_add(cost);
+        if used > self.budget.load(Ordering::Relaxed) { Err(Ended(ExitReason::limit("fuel"))) } else { Ok(()) }
+    }
+
+    fn slice_is_over(&self) -> bool {
+        self.slice_used.load(Ordering::Relaxed) >= fuel::SLICE
+    }
+
+    fn begin_slice(&self) {
+        self.slice_used.store(0, Ordering::Relaxed);
+    }
+}
 
 /// The last bytes of a stream.
 #[derive(Debug, Default)]
@@ -48,12 +87,13 @@ pub struct LineWriter {
     level: Level,
     line: Arc<Mutex<Vec<u8>>>,
     tail: Option<Arc<Mutex<Tail>>>,
+    work: Arc<Work>,
 }
 
 impl LineWriter {
     /// Logs at `level`, to nowhere without `log`; keeps the end in `tail`.
-    pub fn new(log: Option<Arc<dyn Syscalls>>, level: Level, tail: Option<Arc<Mutex<Tail>>>) -> Self {
-        LineWriter { log, level, line: Arc::default(), tail }
+    pub fn new(log: Option<Arc<dyn Syscalls>>, level: Level, tail: Option<Arc<Mutex<Tail>>>, work: Arc<Work>) -> Self {
+        LineWriter { log, level, line: Arc::default(), tail, work }
     }
 
     fn push(&self, bytes: &[u8]) {
@@ -112,11 +152,23 @@ impl StdoutStream for LineWriter {
 
 #[async_trait]
 impl Pollable for LineWriter {
-    async fn ready(&mut self) {}
+    /// A guest that writes without end gives way like one that computes.
+    async fn ready(&mut self) {
+        if self.work.slice_is_over() {
+            fuel::give_way().await;
+            self.work.begin_slice();
+        }
+    }
 }
 
 impl OutputStream for LineWriter {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if bytes.len() > self.check_write()? {
+            return Err(StreamError::trap("more was written than `check-write` allowed"));
+        }
+        let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
+        let cost = fuel::CALL + fuel::BYTE * bytes.len() as u64 + fuel::MESSAGE * lines as u64;
+        self.work.pay(cost).map_err(|ended| StreamError::Trap(ended.into()))?;
         self.push(&bytes);
         Ok(())
     }
@@ -126,7 +178,7 @@ impl OutputStream for LineWriter {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(WRITE_BYTES)
+        Ok(if self.work.slice_is_over() { 0 } else { WRITE_BYTES })
     }
 }
 
@@ -145,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_line_without_an_end_stays_bounded() {
-        let writer = LineWriter::new(None, Level::Info, None);
+        let writer = LineWriter::new(None, Level::Info, None, Arc::default());
         for _ in 0..3 {
             writer.push(&[b'x'; LINE_BYTES]);
         }

@@ -6,6 +6,7 @@ mod guest;
 mod loading;
 mod places;
 mod recorder;
+mod wasi;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ fn live(guest: &[u8], limits: &Limits) -> (Instance, Arc<Recorder>) {
 fn handled(guest: &guest::Server, limits: &Limits) -> (Result<(), Failure>, Vec<String>) {
     let (mut instance, recorder) = live(&guest.build(), limits);
     let outcome = ready(instance.handle(cast(), 0)).map(|_| ());
+    drop(instance); // Logs what there is of a last line.
     (outcome, recorder.take())
 }
 

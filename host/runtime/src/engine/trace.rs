@@ -25,6 +25,7 @@ const PANIC_MACHINERY: [&str; 8] = [
 ];
 
 /// The names of the functions on a guest's stack.
+#[derive(Default)]
 pub struct Trace(Vec<String>);
 
 impl Trace {

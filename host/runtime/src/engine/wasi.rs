@@ -15,7 +15,7 @@ use wasmtime_wasi::p2::bindings::filesystem::types as files;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::context::Context;
-use super::output::{LineWriter, Tail};
+use super::output::{LineWriter, Tail, Work};
 use crate::api::Syscalls;
 use crate::observe::Level;
 use crate::spec::{Access, Grants};
@@ -23,7 +23,7 @@ use crate::spec::{Access, Grants};
 /// Resources of WASI that one instance may hold at once, such as open files. Most programs hold a handful.
 const RESOURCES: usize = 4_096;
 /// Random bytes for one request: the host produces them without giving way.
-const RANDOM_BYTES: u64 = 64 << 10;
+const RANDOM_BYTES: u64 = 16 << 10;
 
 /// A granted folder cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,7 @@ pub struct Wasi {
     /// Always empty: what files are looked up in where nothing may act.
     nothing: ResourceTable,
     errors: Arc<Mutex<Tail>>,
+    output: Arc<Work>,
     granted_folders: usize,
 }
 
@@ -49,10 +50,12 @@ impl Wasi {
     /// Opens the granted folders; without `syscalls` output goes nowhere.
     pub fn new(syscalls: Option<&Arc<dyn Syscalls>>, grants: &Grants) -> Result<Self, FolderError> {
         let errors = Arc::new(Mutex::new(Tail::default()));
+        let output = Arc::new(Work::default());
+        let writer = |level, tail| LineWriter::new(syscalls.cloned(), level, tail, output.clone());
         let mut builder = WasiCtxBuilder::new();
         builder
-            .stdout(LineWriter::new(syscalls.cloned(), Level::Info, None))
-            .stderr(LineWriter::new(syscalls.cloned(), Level::Warn, Some(errors.clone())))
+            .stdout(writer(Level::Info, None))
+            .stderr(writer(Level::Warn, Some(errors.clone())))
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
@@ -74,6 +77,7 @@ impl Wasi {
             table,
             nothing: ResourceTable::new(),
             errors,
+            output,
             granted_folders: grants.folders.len(),
         })
     }
@@ -84,18 +88,22 @@ impl Wasi {
         self.errors.lock().text()
     }
 
+    /// What its output has cost.
+    pub(super) fn output(&self) -> &Work {
+        &self.output
+    }
+
     /// Whether the guest holds open files, or folders beyond those granted, which a saved state would not bring back.
     pub fn holds_files(&mut self) -> bool {
         let mut folders = 0;
-        let files = self.table.iter_mut().any(|resource| match resource.downcast_ref::<Descriptor>() {
+        self.table.iter_mut().any(|resource| match resource.downcast_ref::<Descriptor>() {
             Some(Descriptor::File(_)) => true,
             Some(Descriptor::Dir(_)) => {
                 folders += 1;
                 folders > self.granted_folders
             }
             None => false,
-        });
-        files
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use skep_kernel::{Action, Cause, ExitReason, Process, Time};
 use super::guest::End;
 use super::syscalls::GuestCalls;
 use super::{Cell, Content};
-use crate::engine::{Failure, Instance, InstantiateError, Soundness};
+use crate::engine::{Class, Failure, Instance, InstantiateError, Soundness};
 use crate::observe::Level;
 
 /// Messages handled in one turn at most: handlers too short to use up a slice of fuel must let others run too.
@@ -59,10 +59,18 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
     }
 }
 
+/// An instance, in the class that the process belongs to. Where that is full of instances that cannot be given back, of
+/// processes blocked in calls above all, the large class is the way out: whom they wait for must be able to wake.
 async fn make(cell: &Arc<Cell>) -> Result<Instance, End> {
     let Content::Guest(guest) = &cell.content else { unreachable!("only guests are driven") };
+    let (limits, grants) = (&guest.spec.limits, &guest.spec.grants);
     let calls = Arc::new(GuestCalls::new(Arc::clone(cell)));
-    guest.module.instantiate(calls, &guest.spec.limits, &guest.spec.grants).await.map_err(|error| match error {
+    let usual = guest.class();
+    let mut made = guest.module.instantiate_in(usual, calls.clone(), limits, grants).await;
+    if matches!(made, Err(InstantiateError::Full)) && usual == Class::Small && !cell.can_expect_room(usual) {
+        made = guest.module.instantiate_in(Class::Large, calls, limits, grants).await;
+    }
+    made.map_err(|error| match error {
         InstantiateError::Full => End::NoRoom,
         InstantiateError::Failed(reason) => End::Exit { reason, crash: true },
     })
@@ -142,6 +150,11 @@ async fn once(suspend: impl Fn(&std::task::Waker)) {
 }
 
 impl Cell {
+    /// Whether somebody can be asked to give back an instance.
+    fn can_expect_room(&self, class: Class) -> bool {
+        self.shell().is_some_and(|shell| shell.rooms.has_candidate(class))
+    }
+
     /// One transition of the state machine, and all that follows from it.
     pub(super) fn transition<T>(&self, transition: impl FnOnce(&mut Process, Time, &mut Vec<Action>) -> T) -> T {
         let mut actions = Vec::new();

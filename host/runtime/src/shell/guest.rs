@@ -14,11 +14,11 @@ use parking_lot::Mutex;
 use skep_kernel::ExitReason;
 use skep_kernel::process::Turn;
 
-use super::room::Ticket;
+use super::rooms::Ticket;
 use super::worker::Slice;
 use super::{Cell, Shell, drive};
 use crate::Module;
-use crate::engine::fault;
+use crate::engine::{Class, fault};
 use crate::spec::ProcessSpec;
 
 /// A guest.
@@ -58,7 +58,7 @@ impl Guest {
         }
         let driver = live.get_or_insert_with(|| Live {
             driver: Box::pin(drive::drive(Arc::clone(cell))),
-            ticket: shell.room.enter(cell),
+            ticket: shell.rooms.enter(cell, self.class()),
         });
         let waker = Waker::from(Arc::clone(cell));
         let mut context = Context::from_waker(&waker);
@@ -69,16 +69,30 @@ impl Guest {
             Err(panic) => End::Exit { reason: host_panic(panic.as_ref()), crash: true },
         };
         drop(waker);
-        discard(live.take(), shell);
+        let ended = live.take();
         drop(live);
         match end {
-            End::Exit { reason, crash } => Slice::Ended { reason, crash },
-            End::GaveBack => Slice::Over,
             End::NoRoom => {
-                shell.room.wait(cell, shell);
+                if let Some(Live { ticket, .. }) = ended {
+                    shell.rooms.withdraw(ticket);
+                }
+                shell.rooms.wait(cell, self.class(), shell);
                 Slice::Over
             }
+            End::GaveBack => {
+                discard(ended, shell);
+                Slice::Over
+            }
+            End::Exit { reason, crash } => {
+                discard(ended, shell);
+                Slice::Ended { reason, crash }
+            }
         }
+    }
+
+    /// The class that its instances belong to.
+    pub(super) fn class(&self) -> Class {
+        self.module.class_for(self.spec.limits.memory_bytes)
     }
 
     /// Drops the instance, wherever the guest stands.
@@ -91,7 +105,7 @@ impl Guest {
 fn discard(live: Option<Live>, shell: &Shell) {
     if let Some(Live { driver, ticket }) = live {
         drop(driver);
-        shell.room.leave(ticket, shell);
+        shell.rooms.leave(ticket, shell);
     }
 }
 

@@ -39,10 +39,13 @@ impl Shell {
         };
         match slice {
             Slice::Ended { reason, crash } => self.finish(cell, &reason, crash),
-            Slice::Over => match cell.process.lock().end_slice() {
-                SliceEnd::Preempted => self.queue.push(Arc::clone(cell)),
-                SliceEnd::Waiting => self.room.rested(self),
-            },
+            Slice::Over => {
+                let end = cell.process.lock().end_slice();
+                match end {
+                    SliceEnd::Preempted => self.queue.push(Arc::clone(cell)),
+                    SliceEnd::Waiting => self.rooms.rested(self),
+                }
+            }
         }
     }
 

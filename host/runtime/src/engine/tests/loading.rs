@@ -33,6 +33,14 @@ fn what_is_no_process_is_refused_with_the_remedy() {
 }
 
 #[test]
+fn what_no_guest_needs_of_webassembly_is_refused() {
+    for module in ["(memory 1 1 shared)", "(memory i64 1)", "(memory 1) (memory 1)", "(tag)"] {
+        let bytes = component(&format!("(component (core module {module}))"));
+        assert!(matches!(load(&bytes), Err(LoadError::Invalid { .. })), "{module}");
+    }
+}
+
+#[test]
 fn a_server_and_a_task_load_and_say_what_they_are() {
     let server = load(&Server::default().build()).expect("a server");
     assert!(matches!(server.kind(), ModuleKind::Server(shape) if shape.version == 0 && shape.accepts.is_empty()));
