@@ -82,3 +82,21 @@ pub enum Cause {
     /// On another node.
     Migrate,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_show_text_and_only_the_size_of_bytes() {
+        let table = [
+            (Body::Raw(vec![1, 2, 3]), 3, "Raw(3 bytes)"),
+            (Body::MessagePack(Vec::new()), 0, "MessagePack(0 bytes)"),
+            (Body::Json("{}".into()), 2, "Json({})"),
+            (Body::Text("a\n".into()), 2, "Text(\"a\\n\")"),
+        ];
+        for (body, len, shown) in table {
+            assert_eq!((body.len(), body.is_empty(), format!("{body:?}")), (len, len == 0, shown.to_owned()));
+        }
+    }
+}

@@ -172,3 +172,32 @@ pub enum Start {
     /// End with this reason.
     Stop(ExitReason),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_count_the_body_of_whatever_carries_one() {
+        let (body, mark, pid) = (Body::Text("four".into()), Mark(1), Pid { node: 0, id: 1, tag: 1 });
+        let target = Address::Pid(pid);
+        let four = [
+            Event::Call { caller: Caller { pid, mark }, body: body.clone() },
+            Event::Cast(body.clone()),
+            Event::Info(body.clone()),
+            Event::Timer { mark, body: body.clone() },
+            Event::Continue(body.clone()),
+            Event::Answer { mark, outcome: Ok(body) },
+        ];
+        let none = [
+            Event::Answer { mark, outcome: Err(CallError::Timeout) },
+            Event::Exit { pid, reason: ExitReason::Normal },
+            Event::Down { mark, target, reason: ExitReason::Normal },
+            Event::Idle,
+            Event::Started { mark, outcome: Ok(pid) },
+            Event::Info(Body::Raw(Vec::new())),
+        ];
+        assert!(four.iter().all(|event| event.len() == 4 && !event.is_empty()));
+        assert!(none.iter().all(Event::is_empty));
+    }
+}

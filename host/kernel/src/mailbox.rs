@@ -118,6 +118,8 @@ fn event_mark(event: &Event) -> Option<Mark> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::Body;
 
@@ -174,6 +176,79 @@ mod tests {
         mailbox.flush_down(Mark(1));
         mailbox.flush_down(Mark(3));
         assert_eq!((mailbox.pop(), mailbox.pop(), mailbox.pop()), (Some(timer(1)), Some(down(2)), None));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push(u64, usize),
+        PushBounded(usize),
+        Pop,
+        Take(Vec<u64>),
+        Flush(u64),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => (0..4u64, 0..5usize).prop_map(|(mark, size)| Step::Push(mark, size)),
+            3 => (0..7usize).prop_map(Step::PushBounded),
+            2 => Just(Step::Pop),
+            1 => prop::collection::vec(0..4u64, 0..3).prop_map(Step::Take),
+            1 => (0..4u64).prop_map(Step::Flush),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn behaves_like_a_list_and_counts_exactly(steps in prop::collection::vec(step(), 0..60)) {
+            let limits = limits(5, 12, 5);
+            let (mut mailbox, mut model) = (Mailbox::default(), Vec::<Event>::new());
+            for step in steps {
+                match step {
+                    Step::Push(mark, size) => {
+                        let event = match size {
+                            0 => Event::Down {
+                                mark: Mark(mark),
+                                target: crate::Address::Name("n".into()),
+                                reason: crate::ExitReason::Normal,
+                            },
+                            size => Event::Timer { mark: Mark(mark), body: Body::Raw(vec![0; size]) },
+                        };
+                        mailbox.push(event.clone());
+                        model.push(event);
+                    }
+                    Step::PushBounded(size) => {
+                        let event = Event::Info(Body::Raw(vec![0; size]));
+                        let bytes: usize = model.iter().map(Event::len).sum();
+                        let expected = match (size > 5, model.len() >= 5 || bytes + size > 12) {
+                            (true, _) => Err(Undelivered::TooLarge),
+                            (false, true) => Err(Undelivered::MailboxFull),
+                            (false, false) => Ok(()),
+                        };
+                        model.extend(expected.is_ok().then(|| event.clone()));
+                        prop_assert_eq!(mailbox.push_bounded(event, &limits), expected);
+                    }
+                    Step::Pop => {
+                        let oldest = (!model.is_empty()).then(|| model.remove(0));
+                        prop_assert_eq!(mailbox.front(), oldest.as_ref());
+                        prop_assert_eq!(mailbox.pop(), oldest);
+                    }
+                    Step::Take(marks) => {
+                        let marks: Vec<Mark> = marks.into_iter().map(Mark).collect();
+                        let place = model.iter().position(|event| event_mark(event).is_some_and(|m| marks.contains(&m)));
+                        prop_assert_eq!(mailbox.take_marked(&marks), place.map(|place| model.remove(place)));
+                    }
+                    Step::Flush(flushed) => {
+                        let is_it = |event: &Event| matches!(event, Event::Down { mark, .. } if *mark == Mark(flushed));
+                        if let Some(place) = model.iter().position(is_it) {
+                            model.remove(place);
+                        }
+                        mailbox.flush_down(Mark(flushed));
+                    }
+                }
+                prop_assert_eq!((mailbox.len(), mailbox.is_empty()), (model.len(), model.is_empty()));
+                prop_assert_eq!(mailbox.bytes(), model.iter().map(Event::len).sum::<usize>());
+            }
+        }
     }
 
     #[test]

@@ -92,5 +92,6 @@ mod tests {
         for text in ["", "0", "0.1", "0.1.2.3", "0.1.x", "0.9007199254740992.0", "0.1.20000000000000", "-1.1.1"] {
             assert_eq!(text.parse::<Pid>(), Err(NotAPid), "{text}");
         }
+        assert_eq!(NotAPid.to_string(), "not a pid: expected node.id.tag, the tag in hexadecimal");
     }
 }

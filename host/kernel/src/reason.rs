@@ -90,3 +90,36 @@ impl fmt::Display for Shown<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_reads_as_one_line_and_orderly_are_normal_and_shutdown_alone() {
+        let fault = |message: &str| {
+            let trace = "not shown".to_owned();
+            ExitReason::Trap(Arc::new(Fault { kind: "unreachable".into(), message: message.into(), trace }))
+        };
+        let text = || Arc::new(Body::Text("why".into()));
+        let table = [
+            (ExitReason::Normal, true, "normal"),
+            (ExitReason::Shutdown(None), true, "shutdown"),
+            (ExitReason::Shutdown(Some(text())), true, "shutdown: why"),
+            (ExitReason::Killed, false, "killed"),
+            (ExitReason::Noproc, false, "noproc"),
+            (ExitReason::Noconnection, false, "noconnection"),
+            (ExitReason::limit("memory"), false, "limit reached: memory"),
+            (fault(""), false, "trap: unreachable"),
+            (fault("said so"), false, "trap: unreachable: said so"),
+            (ExitReason::failed("bad"), false, "failed: bad"),
+            (ExitReason::Custom(text()), false, "why"),
+            (ExitReason::Custom(Arc::new(Body::Raw(vec![0; 3]))), false, "(3 bytes)"),
+            (ExitReason::Custom(Arc::new(Body::MessagePack(vec![0; 3]))), false, "(MessagePack, 3 bytes)"),
+            (ExitReason::Custom(Arc::new(Body::Json("{}".into()))), false, "{}"),
+        ];
+        for (reason, orderly, shown) in table {
+            assert_eq!((reason.is_orderly(), reason.to_string()), (orderly, shown.to_owned()));
+        }
+    }
+}

@@ -22,7 +22,8 @@ pub(super) fn exit_event(pid: Pid, reason: ExitReason) -> Event {
 }
 
 impl Process {
-    /// The guest asks for a link.
+    /// The guest asks for a link. One pair at a time: whoever performs this or [`Process::unlink`] lets no other of the two
+    /// processes' links and unlinks come between it and the delivery of its signal, or half a link could remain.
     pub fn link(&mut self, to: Pid) -> LinkRequest {
         if to == self.birth.pid || self.links.contains(&to) {
             return LinkRequest::Done;

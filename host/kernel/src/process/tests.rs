@@ -6,10 +6,14 @@ mod calls;
 mod guest;
 mod invariants;
 mod notation;
+mod op;
 mod world;
 
+mod dice;
 mod exits;
+mod marks;
 mod processes;
+mod random;
 mod servers;
 mod sleep;
 mod ties;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::guest::{Blocked, Op, SpawnOp, Went};
+use super::guest::{Blocked, Went};
 use super::notation;
-use super::world::{Duty, Lane, Seen, World};
+use super::op::{Op, SpawnOp};
+use super::world::{Duty, Lane, Once, Seen, World};
 use crate::process::*;
 use crate::signal::Undelivered;
 use crate::{Address, Body, CallError, Event, Name, Refusal, Signal, SpawnError};
@@ -55,6 +56,9 @@ impl World {
             Op::Demonitor { of, flush } => {
                 if let Some(mark) = self.person(pid).guest.marks.remove(&of) {
                     let was = self.transition(pid, |process, _, actions| process.demonitor(mark, flush, actions));
+                    if was || flush {
+                        self.take_back(pid, Once::Down(mark));
+                    }
                     self.result(pid, if was { "demonitored" } else { "no monitor" }.into());
                 }
             }
@@ -105,6 +109,9 @@ impl World {
             Op::Cancel(label) => {
                 let mark = self.person(pid).guest.marks[&label];
                 let left = self.transition(pid, |process, now, actions| process.cancel_timer(mark, now, actions));
+                if left.is_some() {
+                    self.take_back(pid, Once::Timer(mark));
+                }
                 self.result(pid, left.map_or("no timer".into(), show_left));
             }
             Op::Left(label) => {

@@ -7,86 +7,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::notation;
-use super::world::{Child, Duty, Lane, Seen, World};
+use super::op::Op;
+use super::world::{Child, Duty, Lane, Once, Seen, World};
 use crate::process::*;
 use crate::{Address, Body, Event, Fault, Next, Outcome, Signal, Start};
-
-/// One thing that a guest does.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) enum Op {
-    Say(String),
-    Send(String, Body),
-    Cast(String, Body),
-    Call {
-        to: String,
-        timeout: Option<u64>,
-        body: Body,
-    },
-    Request {
-        to: String,
-        timeout: Option<u64>,
-        body: Body,
-    },
-    /// Replies to the call that is being handled.
-    Reply(Body),
-    /// Replies to the oldest call that `whose` has left open.
-    Answer {
-        whose: String,
-        body: Body,
-    },
-    Link(String),
-    Unlink(String),
-    Monitor(String),
-    Demonitor {
-        of: String,
-        flush: bool,
-    },
-    Trap(bool),
-    Exit(String, ExitReason),
-    Kill(String),
-    Spawn(Box<SpawnOp>),
-    Timer {
-        label: String,
-        ms: u64,
-    },
-    After {
-        label: String,
-        ms: u64,
-        to: String,
-    },
-    Cancel(String),
-    Left(String),
-    Register(String),
-    Unregister(String),
-    Alive(String),
-    Receive {
-        only: Option<String>,
-        timeout: Option<u64>,
-    },
-    More,
-    Next(Next),
-    Ignore,
-    Fail(String),
-    Crash(String),
-    Finish(Body),
-    /// Opens something that a state cannot carry, or closes it.
-    Hold(bool),
-    /// Uses up its slice.
-    Spin,
-}
-
-/// A child to be started, and how it is waited for.
-#[derive(Clone, Debug)]
-pub(super) struct SpawnOp {
-    pub(super) child: Child,
-    pub(super) waiting: Waiting,
-}
-
-impl PartialEq for SpawnOp {
-    fn eq(&self, other: &Self) -> bool {
-        self.child.label == other.child.label
-    }
-}
 
 /// Where the guest stands.
 #[derive(Clone, PartialEq, Debug)]
@@ -230,6 +154,9 @@ impl World {
         let seen = match self.person(pid).guest.blocked {
             Blocked::Call(mark) => {
                 let answer = self.person(pid).process.poll_call(mark);
+                if answer.is_some() {
+                    self.is_over(pid, Once::Answer(mark));
+                }
                 answer.map(|answer| Seen::Result(notation::answer(&answer)))
             }
             Blocked::Spawn(mark) => {
@@ -332,6 +259,12 @@ impl World {
 
     /// Notes an event, or follows the script it brings. A call that brings text is replied to.
     fn take_event(&mut self, pid: Pid, event: Event) {
+        match &event {
+            Event::Down { mark, .. } => self.is_over(pid, Once::Down(*mark)),
+            Event::Timer { mark, .. } => self.is_over(pid, Once::Timer(*mark)),
+            Event::Answer { mark, .. } => self.is_over(pid, Once::Answer(*mark)),
+            _ => {}
+        }
         let script = match &event {
             Event::Call { caller, body } => {
                 let guest = &mut self.person(pid).guest;

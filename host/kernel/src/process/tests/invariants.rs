@@ -66,6 +66,9 @@ impl World {
             assert_eq!(count, 1, "{pid} monitors {target}, which does not know");
         }
         for watcher in &person.process.watchers {
+            if self.late.contains(&(watcher.pid, watcher.mark)) {
+                continue;
+            }
             let there = self.alive(watcher.pid).unwrap_or_else(|| panic!("{pid} is watched by {}, gone", watcher.pid));
             let known = match watcher.why {
                 Watch::Monitor => there.monitors.get(&watcher.mark).is_some_and(|monitor| monitor.pid == Some(pid)),

@@ -15,7 +15,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::guest::{Op, SpawnOp};
+use super::op::{Op, SpawnOp};
 use super::world::{Child, Lane, Seen, World};
 use crate::process::*;
 use crate::{Action, Address, Body, CallError, Event, Limits, Next, Refusal, Signal};

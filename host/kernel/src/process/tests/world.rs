@@ -4,11 +4,12 @@
 //! a duty is done at its front, what follows from it goes to its back, and a process goes on only when its own lane is
 //! empty. Lanes may be worked off at once ([`World::settle`]) or mixed at will ([`World::lane_step`]).
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::guest::{Guest, Op};
+use super::guest::Guest;
+use super::op::Op;
 use crate::process::*;
 use crate::registry::Registry;
 use crate::signal::Undelivered;
@@ -49,6 +50,14 @@ pub(super) enum Seen {
     RefusesToSleep,
     PostponesSleep,
     Wakes,
+}
+
+/// What can come once for each mark.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Once {
+    Down(Mark),
+    Timer(Mark),
+    Answer(Mark),
 }
 
 /// One process and what runs in it.
@@ -93,6 +102,12 @@ pub(super) struct World {
     /// Callers whose reply is still owed, by who was called.
     pub(super) owed: BTreeMap<Pid, VecDeque<Caller>>,
     pub(super) seen: Vec<(Pid, Seen)>,
+    /// Messages numbered so far.
+    pub(super) posted: u64,
+    /// What can come only once and has come, or was taken back.
+    over: BTreeSet<(Pid, Once)>,
+    /// Calls that were delivered when their time was up already: the callee keeps them until it replies or ends.
+    pub(super) late: BTreeSet<(Pid, Mark)>,
 }
 
 impl World {
@@ -117,6 +132,16 @@ impl World {
             Address::Pid(pid) => Some(*pid),
             Address::Name(name) => self.names.whereis(name),
         }
+    }
+
+    /// From now on this can come no more.
+    pub(super) fn is_over(&mut self, who: Pid, what: Once) {
+        assert!(self.over.insert((who, what)), "{who} has {what:?} again, or after it was taken back");
+    }
+
+    /// It may have come, but will not from now on.
+    pub(super) fn take_back(&mut self, who: Pid, what: Once) {
+        self.over.insert((who, what));
     }
 
     /// A pid for a process still to be born.
@@ -231,7 +256,27 @@ impl World {
             return Err(Undelivered::Gone);
         };
         let mut actions = Vec::new();
+        let before = (person.process.mailbox().len(), person.process.mailbox().bytes());
+        let size = match &signal {
+            Signal::Message(event) => Some(event.len()),
+            _ => None,
+        };
+        let call = match &signal {
+            Signal::Message(Event::Call { caller, .. }) => Some(*caller),
+            _ => None,
+        };
         let delivery = person.process.deliver(signal, now, &mut actions);
+        let after = (person.process.mailbox().len(), person.process.mailbox().bytes());
+        match (size, delivery.outcome) {
+            (Some(bytes), Ok(())) => assert_eq!(after, (before.0 + 1, before.1 + bytes)),
+            (_, Err(_)) => assert_eq!(after, before, "a signal that is not delivered leaves nothing"),
+            (None, Ok(())) => assert!(after.0 == before.0 || after.0 == before.0 + 1),
+        }
+        if let Some(Caller { pid, mark }) = call
+            && !self.people[&pid].process.requests.contains_key(&mark)
+        {
+            self.late.insert((pid, mark));
+        }
         self.give_all(lane, to, actions);
         if let Err(why) = delivery.outcome {
             let answer = complaint.map(|complaint| complaint.action(to, why));

@@ -1,0 +1,150 @@
+//! What random tests may do: moves of the world, and operations of whichever guest is running.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::notation;
+use super::op::{Op, SpawnOp};
+use super::world::World;
+use crate::process::*;
+use crate::{Body, Next};
+
+/// Processes that may ever be born in one run.
+pub(super) const MOST: usize = 12;
+
+/// One move. Numbers pick from what there is.
+#[derive(Clone, Debug)]
+pub(super) enum Move {
+    /// A worker takes a process off the queue.
+    Begin,
+    /// A process that is on a worker goes on.
+    GoOn(usize),
+    /// A process that is on a worker does something first.
+    Do(usize, Dice),
+    /// Somebody's next duty is performed.
+    Perform(usize),
+    /// Time passes.
+    Tick(u64),
+    /// A process is told to begin with an empty handler.
+    Nudge(usize),
+    Kill(usize),
+    Evict(usize),
+    Exit(usize, ExitReason),
+    /// Everybody finishes what he is at.
+    Settle,
+}
+
+/// An operation to be: which, on whom, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Dice {
+    what: usize,
+    whom: usize,
+    number: u64,
+    flag: bool,
+    reason: ExitReason,
+}
+
+fn reason() -> impl Strategy<Value = ExitReason> {
+    prop_oneof![
+        2 => Just(ExitReason::Normal),
+        1 => Just(ExitReason::Shutdown(None)),
+        1 => Just(ExitReason::failed("boom")),
+    ]
+}
+
+fn dice() -> impl Strategy<Value = Dice> {
+    (0..60usize, 0..MOST, 0..100u64, any::<bool>(), reason()).prop_map(|(what, whom, number, flag, reason)| Dice {
+        what,
+        whom,
+        number,
+        flag,
+        reason,
+    })
+}
+
+pub(super) fn a_move() -> impl Strategy<Value = Move> {
+    prop_oneof![
+        60 => Just(Move::Begin),
+        60 => (0..MOST).prop_map(Move::GoOn),
+        300 => (0..MOST, dice()).prop_map(|(who, dice)| Move::Do(who, dice)),
+        150 => (0..MOST).prop_map(Move::Perform),
+        20 => (0..40u64).prop_map(Move::Tick),
+        60 => (0..MOST).prop_map(Move::Nudge),
+        2 => (0..MOST).prop_map(Move::Kill),
+        10 => (0..MOST).prop_map(Move::Evict),
+        2 => (0..MOST, reason()).prop_map(|(who, why)| Move::Exit(who, why)),
+        10 => Just(Move::Settle),
+    ]
+}
+
+impl World {
+    /// The operation that the dice mean for this process, if there can be one.
+    pub(super) fn op(&mut self, pid: Pid, dice: Dice) -> Option<Op> {
+        let Dice { what, whom, number, flag, reason } = dice;
+        let labels: Vec<&String> = self.labels.keys().collect();
+        let others: Vec<&&String> = labels.iter().filter(|label| number < 5 || self.pid(label) != pid).collect();
+        let to = String::clone(others[whom % others.len()]);
+        let name = format!("n{}", number % 3);
+        let timeout = (number % 4 != 0).then_some(number);
+        // Who, to whom, and a number that grows: what order is judged by.
+        self.posted += 1;
+        let body = Body::Text(format!("{}>{to}#{}", self.label(pid), self.posted));
+        let known = self.people[&pid].guest.marks.keys().nth(whom % 4).cloned();
+        Some(match what {
+            0..8 => Op::Send(to, body),
+            8..11 => Op::Cast(to, body),
+            11..17 => Op::Call { to, timeout, body },
+            17..20 => Op::Request { to, timeout, body },
+            20 => Op::Reply(body),
+            21 => Op::Next(Next::Continue(Body::Json("say continued".into()))),
+            22..26 => Op::Answer { whose: to, body },
+            26..30 => Op::Link(to),
+            30..32 => Op::Unlink(to),
+            32..35 => Op::Monitor(to),
+            35 => Op::Monitor(format!("@{name}")),
+            36..38 => Op::Demonitor { of: known?, flush: flag },
+            38..40 => Op::Trap(flag),
+            40 => Op::Exit(to, reason),
+            41 if number < 70 => Op::Reply(body),
+            41 if flag => Op::Kill(to),
+            41 => Op::Crash("unreachable".into()),
+            42..47 => self.some_child(number, flag).map_or(Op::Monitor(to), |child| Op::Spawn(Box::new(child))),
+            47..49 => Op::Timer { label: format!("t{number}"), ms: number },
+            49 => Op::After { label: format!("t{number}"), ms: number, to },
+            50 => Op::Cancel(known?),
+            51 => Op::Left(known?),
+            52 if flag => Op::Unregister(name),
+            52 => Op::Register(name),
+            53..56 if self.people[&pid].process.kind() != Kind::Task => Op::Monitor(to),
+            53 | 54 => Op::Receive { only: None, timeout: Some(number) },
+            55 => Op::Receive { only: Some(known?), timeout: Some(number) },
+            56 => Op::More,
+            57 => Op::Next(Next::WaitFor(number)),
+            58 if flag => Op::Next(Next::Hibernate),
+            58 => Op::Spin,
+            59 if number < 10 => Op::Fail("bad".into()),
+            59 if number < 30 => Op::Next(Next::Stop(reason)),
+            _ => Op::Hold(flag),
+        })
+    }
+
+    fn some_child(&self, number: u64, flag: bool) -> Option<SpawnOp> {
+        let label = format!("p{}", self.labels.len());
+        let mut child = notation::child(&label, "mailbox=6 timers=4 links=4 monitors=5 requests=4");
+        child.link = number & 1 == 0;
+        child.monitor = number & 2 == 0;
+        child.kind = [Kind::Server, Kind::Server, Kind::Task, Kind::Native][usize::try_from(number / 4 % 4).ok()?];
+        child.pinned = number & 16 != 0;
+        child.hibernate_after = (number & 32 != 0).then(|| Duration::from_millis(number % 3 * 20));
+        child.name = (number & 64 != 0).then(|| "n0".into());
+        child.init = match number % 11 {
+            0 => vec![Op::Ignore],
+            1 => vec![Op::Trap(true)],
+            2 => vec![Op::Next(Next::Stop(ExitReason::failed("start")))],
+            _ => Vec::new(),
+        };
+        let waiting = if flag { Waiting::Blocking } else { Waiting::AsEvent };
+        (self.labels.len() < MOST).then_some(SpawnOp { child, waiting })
+    }
+}

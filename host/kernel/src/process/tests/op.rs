@@ -1,0 +1,82 @@
+//! What a scripted guest can do, one system call or answer each.
+
+use super::world::Child;
+use crate::process::*;
+use crate::{Body, Next};
+
+/// One thing that a guest does.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Op {
+    Say(String),
+    Send(String, Body),
+    Cast(String, Body),
+    Call {
+        to: String,
+        timeout: Option<u64>,
+        body: Body,
+    },
+    Request {
+        to: String,
+        timeout: Option<u64>,
+        body: Body,
+    },
+    /// Replies to the call that is being handled.
+    Reply(Body),
+    /// Replies to the oldest call that `whose` has left open.
+    Answer {
+        whose: String,
+        body: Body,
+    },
+    Link(String),
+    Unlink(String),
+    Monitor(String),
+    Demonitor {
+        of: String,
+        flush: bool,
+    },
+    Trap(bool),
+    Exit(String, ExitReason),
+    Kill(String),
+    Spawn(Box<SpawnOp>),
+    Timer {
+        label: String,
+        ms: u64,
+    },
+    After {
+        label: String,
+        ms: u64,
+        to: String,
+    },
+    Cancel(String),
+    Left(String),
+    Register(String),
+    Unregister(String),
+    Alive(String),
+    Receive {
+        only: Option<String>,
+        timeout: Option<u64>,
+    },
+    More,
+    Next(Next),
+    Ignore,
+    Fail(String),
+    Crash(String),
+    Finish(Body),
+    /// Opens something that a state cannot carry, or closes it.
+    Hold(bool),
+    /// Uses up its slice.
+    Spin,
+}
+
+/// A child to be started, and how it is waited for.
+#[derive(Clone, Debug)]
+pub(super) struct SpawnOp {
+    pub(super) child: Child,
+    pub(super) waiting: Waiting,
+}
+
+impl PartialEq for SpawnOp {
+    fn eq(&self, other: &Self) -> bool {
+        self.child.label == other.child.label
+    }
+}
