@@ -4,6 +4,7 @@
 //! makes one or two calls on `node`, `build` or `control::client`. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 mod build;
+mod demo;
 mod failure;
 mod json;
 mod log_line;
@@ -43,6 +44,7 @@ struct Cli {
 enum Command {
     Run(run::Run),
     Build(build::Build),
+    Demo(demo::Demo),
     Ps(ps::Ps),
     Tree(tree::Tree),
     Call(talk::Call),
@@ -83,6 +85,7 @@ impl Command {
         match self {
             Command::Run(run) => run.json,
             Command::Build(build) => build.json,
+            Command::Demo(demo) => demo.json,
             Command::Ps(ps::Ps { asking }) | Command::Stop(stop::Stop { asking }) => asking.json,
             Command::Tree(tree::Tree { asking, .. })
             | Command::Call(talk::Call { asking, .. })
@@ -95,6 +98,7 @@ impl Command {
         match self {
             Command::Run(run) => run.perform(shared).await,
             Command::Build(build) => build.perform(),
+            Command::Demo(demo) => demo.perform(shared).await,
             Command::Ps(ps) => ps.perform(shared).await,
             Command::Tree(tree) => tree.perform(shared).await,
             Command::Call(call) => call.perform(shared).await,

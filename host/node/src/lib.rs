@@ -6,6 +6,7 @@
 pub mod build;
 pub mod cli;
 pub mod control;
+pub mod demo;
 pub mod manifest;
 pub mod node;
 pub mod suggest;

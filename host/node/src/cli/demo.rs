@@ -25,7 +25,9 @@ use crate::node::home::Home;
 /// UTF-8 and are restarted; the reader narrows the failure down to that line. Then the host counts the same file by
 /// itself and compares. The exit code is 0 only if not one word was lost or doubled.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  skep demo\n  skep demo --input book.txt\n  skep demo --input book.txt --json | jq .top")]
+#[command(
+    after_help = "Examples:\n  skep demo\n  skep demo --input book.txt\n  skep demo --input book.txt --json | jq .top"
+)]
 pub(super) struct Demo {
     /// The file to count [default: a text in many languages with some broken lines, which comes with the project]
     #[arg(long, value_name = "FILE")]

@@ -1,0 +1,185 @@
+//! `skep demo` as it is typed, on texts that have it in them, against a counter written in Python.
+//!
+//! The texts are made here, from a seed where they are long. What is compared is the one line that `--json` prints.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples-wasm/tally/texts/many-voices.txt");
+const COUNTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/demo/count.py");
+
+/// With a home of its own, so that guests are compiled to machine code once for all tests.
+fn skep(arguments: &[&str]) -> Output {
+    let home = concat!(env!("CARGO_TARGET_TMPDIR"), "/demo-home");
+    let skep = Command::new(env!("CARGO_BIN_EXE_skep")).args(["--home", home]).args(arguments).output();
+    skep.expect("skep can be started")
+}
+
+fn last_line(output: &Output) -> Value {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let line = text.lines().last().unwrap_or_else(|| panic!("no output, but: {errors}"));
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{errors}"))
+}
+
+/// What the demo counts in this text, which Python counts as well.
+#[track_caller]
+fn check(text: &[u8]) -> Value {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("a text, mit Bedacht benannt.txt");
+    std::fs::write(&path, text).expect("it can be written");
+    check_file(&path)
+}
+
+#[track_caller]
+fn check_file(path: &Path) -> Value {
+    let path = path.to_str().expect("a plain path");
+    let output = skep(&["demo", "--json", "--input", path]);
+    let ours = last_line(&output);
+    assert!(output.status.success(), "{ours}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!((&ours["lost"], &ours["doubled"]), (&Value::from(0), &Value::from(0)), "{ours}");
+    let output = Command::new("python3").args([COUNTER, path]).output().expect("this test needs python3");
+    let python = last_line(&output);
+    for field in ["lines", "rejected", "words", "distinct", "top"] {
+        assert_eq!(ours[field], python[field], "{field}: ours {ours}, Python's {python}");
+    }
+    ours
+}
+
+fn shipped() -> Vec<u8> {
+    std::fs::read(SHIPPED).expect("the project ships it")
+}
+
+/// The lines of the shipped text again and again, in an order that the seed decides, until there are so many bytes.
+fn long_text(bytes: usize, keep: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+    let shipped = shipped();
+    let lines: Vec<&[u8]> = shipped.split_inclusive(|byte| *byte == b'\n').filter(|line| keep(line)).collect();
+    let mut text = Vec::new();
+    let mut seed = 0x5eed_u64;
+    while text.len() < bytes {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let at = usize::try_from(seed >> 33).expect("31 bits") % lines.len();
+        text.extend_from_slice(lines[at]);
+    }
+    text
+}
+
+#[test]
+fn the_text_that_the_project_ships() {
+    let ours = check_file(Path::new(SHIPPED));
+    // Otherwise the demo would not show what it is for.
+    assert!(ours["rejected"].as_u64() >= Some(5), "{ours}");
+    assert!(ours["restarts"].as_u64() >= ours["rejected"].as_u64(), "{ours}");
+    assert_eq!(skep(&["demo"]).status.code(), Some(0));
+}
+
+#[test]
+fn long_texts_in_many_languages() {
+    let ours = check(&long_text(6 << 20, |line| std::str::from_utf8(line).is_ok()));
+    assert_eq!(ours["restarts"], 0, "{ours}");
+    let ours = check(&long_text(1 << 20, |_| true));
+    assert!(ours["rejected"].as_u64() >= Some(100), "{ours}");
+}
+
+/// Also where no process keeps its instance from one message to the next: nothing that matters is outside the states.
+#[test]
+fn states_are_whole() {
+    let ours = last_line(&skep(&["demo", "--json", "--hibernate-after", "always"]));
+    let kept = last_line(&skep(&["demo", "--json"]));
+    for field in ["lines", "rejected", "words", "distinct", "top", "lost", "doubled"] {
+        assert_eq!(ours[field], kept[field], "{field}");
+    }
+}
+
+#[test]
+fn broken_utf8_of_every_kind() {
+    let broken: [&[u8]; 14] = [
+        b"\xff",
+        b"\x80 a continuation with nothing before it",
+        b"cut short \xe2\x82",
+        b"cut short at the end of the file \xf0\x9f\x90",
+        b"\xc0\xaf the long way round",
+        b"\xe0\x80\xaf the longer way round",
+        b"\xed\xa0\x80 half of a pair",
+        b"\xf4\x90\x80\x80 beyond the last character",
+        b"\xf8\x88\x80\x80\x80 five bytes",
+        b"\xfe\xff\x00U\x00T\x00F\x00-\x001\x006",
+        b"Gr\xfc\xdfe in Latin-1",
+        b"good words and \xc3\x28 then a bad pair",
+        b"\x00 zeros are fine, \xc3 this is not",
+        b"\xe2\x28\xa1",
+    ];
+    let good = "guter Text, ΤΕΛΟΣ, ½ Ⓐ न\u{93f}\u{94d} \0 \u{10ffff} e\u{301} ﬁ İ ǅ";
+    let mut text = Vec::new();
+    for line in broken {
+        text.extend_from_slice(good.as_bytes());
+        text.extend_from_slice(b"\r\n");
+        text.extend_from_slice(line);
+        text.push(b'\n');
+    }
+    text.extend_from_slice(broken[3]);
+    assert_eq!(check(&text)["rejected"], 15);
+}
+
+#[test]
+fn small_files_and_their_ends() {
+    let table: [(&[u8], u64, u64); 9] = [
+        (b"", 0, 0),
+        (b"\n", 1, 0),
+        (b"\n\n\n", 3, 0),
+        (b"word", 1, 1),
+        (b"word\n", 1, 1),
+        (b"one\ntwo", 2, 2),
+        (b"\xff", 1, 0),
+        (b"\xff\n", 1, 0),
+        (b"one\n\xff", 2, 1),
+    ];
+    for (text, lines, words) in table {
+        let ours = check(text);
+        assert_eq!((ours["lines"].as_u64(), ours["words"].as_u64()), (Some(lines), Some(words)), "{text:?}: {ours}");
+    }
+}
+
+#[test]
+fn one_line_of_10_megabytes() {
+    let mut line = long_text(10_000_000, |line| std::str::from_utf8(line).is_ok());
+    line.iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+    assert_eq!(check(&line)["lines"], 1);
+    // With neighbours, the second time broken at its very end.
+    let text = [b"before\n", line.as_slice(), b"\nbetween\n", line.as_slice(), b"\xff\nafter"].concat();
+    let ours = check(&text);
+    assert_eq!((&ours["lines"], &ours["rejected"]), (&Value::from(5), &Value::from(1)));
+    assert_eq!(check(&vec![b'x'; 10_000_000])["distinct"], 1);
+}
+
+#[test]
+fn a_file_with_nothing_but_broken_lines() {
+    let ours = check(&b"not \xff UTF-8\n".repeat(3_000));
+    assert_eq!((&ours["rejected"], &ours["words"]), (&Value::from(3_000), &Value::from(0)));
+    assert!(ours["restarts"].as_u64() >= Some(3_000), "{ours}");
+    assert!(ours["seconds"].as_f64() > Some(0.0), "{ours}");
+}
+
+#[test]
+fn what_cannot_be_counted_is_refused_with_a_remedy() {
+    let folder = TempDir::new().expect("a folder");
+    let too_long = folder.path().join("long");
+    std::fs::write(&too_long, [b"one\n".as_slice(), &vec![b'x'; (32 << 20) + 1]].concat()).expect("it can be written");
+    let table = [
+        (folder.path().join("nothing"), 1, "give the path of a file that is there"),
+        (folder.path().to_owned(), 1, "is a folder"),
+        ("/dev/zero".into(), 1, "is no regular file"),
+        (too_long, 1, "line 2 is longer than 32 MiB"),
+    ];
+    for (path, code, words) in table {
+        let output = skep(&["demo", "--input", path.to_str().expect("a plain path")]);
+        let error = String::from_utf8_lossy(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(output.status.code(), Some(code), "{error}");
+        assert!(error.contains(words), "{words:?} is missing in: {error}");
+        assert!(output.stdout.is_empty());
+    }
+    assert_eq!(skep(&["demo", "--nonsense"]).status.code(), Some(2));
+}
