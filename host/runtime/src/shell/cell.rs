@@ -27,7 +27,8 @@ pub(crate) struct Cell {
 /// What runs in a process.
 pub(crate) enum Content {
     Guest(Guest),
-    Supervisor(Overseer),
+    /// In a box: there are few, and every process would carry the difference.
+    Supervisor(Box<Overseer>),
     Client(Hands),
 }
 

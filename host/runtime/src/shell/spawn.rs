@@ -61,7 +61,7 @@ impl Shell {
 
     fn supervisor(self: &Arc<Self>, place: Birthplace, spec: Arc<SupervisorSpec<Blueprint>>) -> Result<(), Refusal> {
         let overseer = Overseer::new(spec).map_err(|error| Refusal::Invalid(format!("{error:?}")))?;
-        let content = Content::Supervisor(overseer);
+        let content = Content::Supervisor(Box::new(overseer));
         self.bear(place, None, Kind::Native, native_limits(), None, content)
     }
 
