@@ -138,8 +138,20 @@ impl TestApp {
     ///
     /// What kept it from starting.
     pub async fn try_start(keep: Keep, root: SupervisorSpec<Blueprint>) -> Result<Self, StartError> {
+        Self::try_start_on(EngineConfig::default(), keep, root).await
+    }
+
+    /// As [`TestApp::try_start`], on an engine of other sizes; compiled code lies where it always does.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from starting.
+    pub async fn try_start_on(
+        mut engine: EngineConfig,
+        keep: Keep,
+        root: SupervisorSpec<Blueprint>,
+    ) -> Result<Self, StartError> {
         let reports = Arc::new(Reports::default());
-        let mut engine = EngineConfig::default();
         engine.cache = Some(guests::cache());
         let config = RuntimeConfig { engine, keep: Some(keep), ..RuntimeConfig::default() };
         let observer: Arc<dyn Observer> = reports.clone();

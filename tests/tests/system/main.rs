@@ -1,3 +1,4 @@
 //! Whole-system tests: real guests on a real runtime, in one binary, because linking the engine takes long.
 
+mod hostile;
 mod smoke;

@@ -1,0 +1,102 @@
+//! Guests that loop: they share the processors with everybody else until their fuel or their time is up.
+
+use std::time::Duration;
+
+use serde_json::json;
+use skep_runtime::engine::Class;
+use skep_runtime::kernel::supervisor::Shutdown;
+use skep_runtime::kernel::{Address, Body, CallError, ExitReason, SpawnError};
+use skep_runtime::spec::Keep;
+use skep_tests::{Child, TestApp, eventually};
+use tokio::task::JoinSet;
+
+use super::{CLASSES, MODES, add, app, beside_the_neighbour, crash, crashes, ended, gone, live};
+
+fn spinner(id: &str) -> Child {
+    Child::new(id, "spinner", &json!(null))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guest_that_spins_is_preempted_and_delays_nobody() {
+    for keep in MODES {
+        // Several for each processor, and none ever runs out of fuel.
+        let names: Vec<String> = (0..8).map(|number| format!("spinner-{number}")).collect();
+        let endless = |id: &String| spinner(id).limits(|limits| limits.fuel_per_message = 1 << 52);
+        let app = app(keep, names.iter().map(endless)).await;
+        let mut spinning = JoinSet::new();
+        let spin = async {
+            for name in &names {
+                let (runtime, to) = (app.runtime.clone(), Address::Name(name.as_str().into()));
+                let body = Body::Json(r#""Spin""#.into());
+                spinning.spawn(async move { runtime.call("test", to, body, None).await });
+            }
+            for name in &names {
+                eventually("a spinner to spin", || is_busy(&app, name).then_some(())).await;
+            }
+        };
+        beside_the_neighbour(&app, &format!("8 spinners ({keep:?})"), spin).await;
+        for name in &names {
+            assert!(is_busy(&app, name), "it spins all the while");
+            app.runtime.kill(app.pid(name));
+        }
+        while let Some(end) = spinning.join_next().await {
+            assert_eq!(end.expect("no panic"), Err(CallError::Ended(ExitReason::Killed)));
+        }
+        for name in &names {
+            gone(&app, name).await;
+            assert_eq!(crashes(&app, name), [], "killed, not crashed");
+        }
+        let kept = u32::from(keep == Keep::WhileItFits);
+        eventually("their places", || (live(&app, Class::Small) == kept).then_some(())).await;
+        app.stop().await;
+    }
+}
+
+fn is_busy(app: &TestApp, name: &str) -> bool {
+    let processes = app.runtime.processes();
+    let process = processes.iter().find(|process| process.label.as_deref() == Some(name)).expect("it lives");
+    matches!(process.status, "running" | "runnable")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fuel_ends_a_call_that_never_would() {
+    for keep in MODES {
+        for (memory_bytes, class) in CLASSES {
+            let app = app(keep, []).await;
+            let thirsty = spinner("spinner").limits(|limits| {
+                limits.fuel_per_message = 500_000_000;
+                limits.memory_bytes = memory_bytes;
+            });
+            add(&app, thirsty).await.expect("it starts");
+            let spin = app.call("spinner", json!("Spin"));
+            let end = beside_the_neighbour(&app, &format!("a spinner of the {class:?} class"), spin).await;
+            assert_eq!(ended(end), ExitReason::limit("fuel"));
+            assert_eq!(crash(&app, "spinner").await, (ExitReason::limit("fuel"), Some("call")));
+            assert_eq!(live(&app, Class::Large), 0);
+            app.stop().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_init_that_spins_is_ended_by_its_time() {
+    let app = app(Keep::WhileItFits, []).await;
+    let slow = Child::new("spinner", "spinner", &json!("Init"))
+        .limits(|limits| limits.init_timeout = Duration::from_millis(300));
+    let start = beside_the_neighbour(&app, "a spinner in `init`", add(&app, slow)).await;
+    assert_eq!(start, Err(SpawnError::Failed(ExitReason::limit("time"))));
+    assert_eq!(crash(&app, "spinner").await, (ExitReason::limit("time"), Some("init")));
+    assert_eq!(live(&app, Class::Small), 1, "the neighbour's");
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spinner_is_stopped_in_order_without_waiting_for_it() {
+    let endless = spinner("spinner").limits(|limits| limits.fuel_per_message = 1 << 52).shutdown(Shutdown::Infinity);
+    let app = app(Keep::WhileItFits, [endless]).await;
+    let (runtime, to) = (app.runtime.clone(), Address::Name("spinner".into()));
+    let call = tokio::spawn(async move { runtime.call("test", to, Body::Json(r#""Spin""#.into()), None).await });
+    eventually("the spinner to spin", || is_busy(&app, "spinner").then_some(())).await;
+    assert_eq!(app.stop().await, ExitReason::Shutdown(None));
+    assert_eq!(call.await.expect("no panic"), Err(CallError::Ended(ExitReason::Shutdown(None))));
+}
