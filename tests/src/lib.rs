@@ -4,5 +4,7 @@
 
 pub mod app;
 pub mod guests;
+pub mod modes;
 
 pub use app::{Child, TestApp, eventually};
+pub use modes::{MODES, in_both_modes};

@@ -1,0 +1,171 @@
+//! Erlang's promises, kept by real guests: a test or more for each ID of the list, in both modes of keeping instances.
+//!
+//! Owns what these tests have in common: probes told what to do, and the waits for what must follow. That nothing
+//! follows is shown by something that can only come behind it.
+
+mod exits;
+mod links;
+mod mailbox;
+mod monitors;
+mod names;
+mod processes;
+mod servers;
+mod supervisors;
+mod timers;
+
+use std::path::Path;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use skep_runtime::inspect::ProcessInfo;
+use skep_tests::app::PATIENCE;
+use skep_tests::{Child, TestApp, eventually, guests};
+
+/// The promises that are kept here or, where no guest is needed to show it, in the kernel.
+const IDS: &str = "proc: 01 03 04 07 09 10. exit: 01 03 04 05 07 08 09. link: 01 02 05. mon: 01 02 03 04 06. \
+    reg: 01 02 05. tmr: 01 02 03 04. mbx: 01 02 06. gs: 01 03 04 06 07 08 12. sup: 01 02 03 04 05 08 11 15 18";
+
+#[test]
+fn every_promise_of_the_list_has_a_test() {
+    let mut sources = String::new();
+    for folder in ["host/kernel/src", "tests/tests/system/conformance"] {
+        read_all(&guests::root().join(folder), &mut sources);
+    }
+    for group in IDS.split(". ") {
+        let (area, numbers) = group.split_once(": ").expect("an area and its numbers");
+        for number in numbers.split(' ') {
+            let name = format!("fn {area}_{number}_");
+            assert!(sources.contains(&name), "nothing tests it: {name}");
+        }
+    }
+}
+
+fn read_all(folder: &Path, into: &mut String) {
+    for entry in std::fs::read_dir(folder).expect("a folder of sources") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            read_all(&path, into);
+        } else {
+            into.push_str(&std::fs::read_to_string(&path).expect("a source"));
+        }
+    }
+}
+
+/// Probes of these names.
+fn probes<const N: usize>(names: [&str; N]) -> Vec<Child> {
+    names.map(Child::probe).into()
+}
+
+/// A reason of a guest's own.
+fn custom(text: &str) -> Value {
+    json!({ "custom": { "text": text } })
+}
+
+/// `shutdown`, the plain one.
+fn shutdown() -> Value {
+    json!({ "shutdown": null })
+}
+
+/// The contents of the entries of one kind in a journal.
+fn of_kind(journal: &[Value], kind: &str) -> Vec<Value> {
+    journal.iter().filter_map(|entry| entry.get(kind).cloned()).collect()
+}
+
+/// The entries of one kind, once there are so many.
+async fn heard(app: &TestApp, name: &str, kind: &str, count: usize) -> Vec<Value> {
+    of_kind(&app.journal(name, |journal| of_kind(journal, kind).len() >= count).await, kind)
+}
+
+/// The whole journal, once this probe has heard `last`, which `by` sends it: whatever `by` sent before is in it too.
+async fn journal_behind(app: &TestApp, name: &str, by: &str) -> Vec<Value> {
+    let last = json!({ "info": "that is all" });
+    let to = app.pid_text(name);
+    assert_eq!(app.ask(by, json!({ "Send": { "to": to, "body": "that is all" } })).await, json!({ "Ok": null }));
+    let mut journal = app.journal(name, |journal| journal.contains(&last)).await;
+    journal.retain(|entry| *entry != last);
+    journal
+}
+
+/// Has a probe monitor a pid or a name: the mark.
+async fn monitor(app: &TestApp, by: &str, target: impl Into<Value>) -> Value {
+    app.ask(by, json!({ "Monitor": { "target": target.into() } })).await
+}
+
+/// What a probe hears of the monitor with this mark.
+async fn loss(app: &TestApp, by: &str, mark: &Value) -> Value {
+    let is_it = |entry: &Value| entry["down"]["mark"] == *mark;
+    let journal = app.journal(by, |journal| journal.iter().any(is_it)).await;
+    journal.into_iter().find(is_it).unwrap_or_default()["down"].take()
+}
+
+/// Why the process ended that is monitored with this mark.
+async fn reason(app: &TestApp, by: &str, mark: &Value) -> Value {
+    loss(app, by, mark).await["reason"].take()
+}
+
+/// Asks the same of a probe until the answer is as wanted.
+async fn until(app: &TestApp, name: &str, step: Value, wanted: impl Fn(&Value) -> bool) -> Value {
+    let started = Instant::now();
+    loop {
+        let answer = app.ask(name, step.clone()).await;
+        if wanted(&answer) {
+            return answer;
+        }
+        assert!(started.elapsed() < PATIENCE, "{name} still answers {answer} to {step}");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Has a probe run a task with these steps: what each brought.
+async fn task(app: &TestApp, by: &str, steps: Value) -> Vec<Value> {
+    let spawn = json!({ "Spawn": { "module": "probe-task", "args": steps, "monitor": true } });
+    let mark = app.ask(by, spawn).await["Ok"]["mark"].take();
+    let is_it = |entry: &Value| entry["answer"]["mark"] == mark || entry["down"]["mark"] == mark;
+    let journal = app.journal(by, |journal| journal.iter().any(is_it)).await;
+    let outcome = journal.into_iter().find(is_it).unwrap_or_default();
+    match &outcome["answer"]["outcome"]["Ok"] {
+        Value::Array(results) if !outcome.to_string().contains("\"script\"") => results.clone(),
+        _ => panic!("no results: {outcome}"),
+    }
+}
+
+/// Has a probe spawn another, without a name and with these steps in its `init`: its pid.
+async fn spawn(app: &TestApp, by: &str, init: Value) -> String {
+    let child = app.ask(by, json!({ "Spawn": { "module": "probe", "args": init } })).await;
+    child["Ok"]["pid"].as_str().unwrap_or_else(|| panic!("no child: {child}")).to_owned()
+}
+
+/// Has one probe call another, and brings the reply.
+async fn through(app: &TestApp, by: &str, pid: &str, step: Value) -> Value {
+    let mut reply = app.ask(by, json!({ "Call": { "to": { "pid": pid }, "body": step } })).await;
+    assert!(reply.get("Ok").is_some(), "no reply: {reply}");
+    reply["Ok"].take()
+}
+
+/// Makes `name` call `holder` and wait for an answer that does not come before `holder` is told to release it.
+async fn block(app: &TestApp, name: &str, holder: &str) {
+    app.send(name, &json!({ "do": [call_and_wait(holder)] }));
+    until(app, holder, json!("Held"), |held| held[0]["pid"] == app.pid_text(name)).await;
+    eventually("it to block", || (process(app, name).status == "blocked").then_some(())).await;
+}
+
+/// A process as a listing shows it.
+fn process(app: &TestApp, name: &str) -> ProcessInfo {
+    let pid = app.pid(name);
+    app.runtime.processes().into_iter().find(|process| process.pid == pid).expect("it lives")
+}
+
+/// A call that waits until the holder releases it.
+fn call_and_wait(holder: &str) -> Value {
+    json!({ "Call": { "to": { "name": holder }, "body": "Hold", "timeout_ms": null } })
+}
+
+/// A pid that somebody had.
+async fn dead(app: &TestApp, by: &str) -> String {
+    let pid = spawn(app, by, Value::Null).await;
+    let mark = monitor(app, by, pid.clone()).await;
+    app.ask(by, json!({ "Kill": { "to": pid } })).await;
+    assert_eq!(reason(app, by, &mark).await, json!("killed"));
+    app.ask(by, json!("Take")).await;
+    pid
+}
