@@ -37,6 +37,15 @@ pub struct Job {
     losses: BTreeMap<Piece, u32>,
 }
 
+/// Where a piece comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// Cut from the file: how it fares says how large the next one should be.
+    File,
+    /// It, or the piece that it is a part of, was given out before.
+    Earlier,
+}
+
 /// When a piece was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
@@ -87,9 +96,9 @@ impl Job {
     /// # Errors
     ///
     /// The file cannot be read, or has a line that is too long.
-    pub fn next(&mut self, lines: &mut Lines) -> Result<Option<Piece>, String> {
+    pub fn next(&mut self, lines: &mut Lines) -> Result<Option<(Piece, Origin)>, String> {
         if let Some(piece) = self.first.pop() {
-            return Ok(Some(piece));
+            return Ok(Some((piece, Origin::Earlier)));
         }
         if let Some(gap) = self.gaps.last_mut() {
             let piece = lines.cut(&self.file, gap.start, self.about, gap.end)?;
@@ -97,25 +106,29 @@ impl Job {
             if gap.start == gap.end {
                 self.gaps.pop();
             }
-            return Ok(Some(piece));
+            return Ok(Some((piece, Origin::File)));
         }
         if self.next >= self.length {
             return Ok(None);
         }
         let piece = lines.cut(&self.file, self.next, self.about, self.length)?;
         self.next = piece.end;
-        Ok(Some(piece))
+        Ok(Some((piece, Origin::File)))
     }
 
     /// A piece was parsed: the next may be larger.
-    pub fn parsed(&mut self) {
-        self.about = self.about.saturating_mul(2).min(PIECE_BYTES);
+    pub fn parsed(&mut self, origin: Origin) {
+        if origin == Origin::File {
+            self.about = self.about.saturating_mul(2).min(PIECE_BYTES);
+        }
     }
 
     /// A parser crashed on a piece, which is tried again in two parts. The next piece is smaller as well, for bad lines
-    /// come in swarms: in a file with nothing else, each costs one crash in place of two.
-    pub fn halve(&mut self, piece: Piece, at: u64) {
-        self.about = (self.about / 2).max(1);
+    /// come in swarms: in a file with nothing else, each soon costs one crash in place of two.
+    pub fn halve(&mut self, piece: Piece, at: u64, origin: Origin) {
+        if origin == Origin::File {
+            self.about = (self.about / 2).max(1);
+        }
         self.first.push(Piece { start: at, end: piece.end });
         self.first.push(Piece { start: piece.start, end: at });
     }

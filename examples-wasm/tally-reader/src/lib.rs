@@ -9,7 +9,7 @@ mod lines;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use job::{Job, Loss};
+use job::{Job, Loss, Origin};
 use lines::Lines;
 use skep_sdk::Raw;
 use skep_sdk::prelude::*;
@@ -41,6 +41,7 @@ pub struct Reader {
 #[derive(Serialize, Deserialize)]
 struct Parsing {
     piece: Piece,
+    origin: Origin,
     /// Where it falls into two; nowhere, if it is a single line.
     split: Option<u64>,
     parser: Pid,
@@ -100,16 +101,16 @@ impl Server for Reader {
 impl Reader {
     /// A parser has answered, or has not.
     fn parsed(&mut self, parsing: Parsing, outcome: Result<Body, CallError>, context: &Context) {
-        let Parsing { piece, split, parser } = parsing;
+        let Parsing { piece, origin, split, parser } = parsing;
         match outcome {
             Ok(counted) => {
                 self.idle.push_back(parser);
-                self.job.parsed();
+                self.job.parsed(origin);
                 self.add(piece, tally::Outcome::Counted(counted), context);
             }
             // The piece is to blame. Whoever takes the parser's place will say so.
             Err(CallError::Ended(reason @ (ExitReason::Trap(_) | ExitReason::Limit(_)))) => match (split, reason) {
-                (Some(at), _) => self.job.halve(piece, at),
+                (Some(at), _) => self.job.halve(piece, at, origin),
                 (None, ExitReason::Trap(_)) => self.add(piece, tally::Outcome::Rejected, context),
                 (None, reason) => {
                     let line = Lines::number(self.job.file(), piece.start);
@@ -163,11 +164,11 @@ impl Reader {
 
     /// Whether there was a piece to give.
     fn give(&mut self, parser: Pid, context: &Context) -> Result<bool, String> {
-        let Some(piece) = self.job.next(&mut self.lines)? else { return Ok(false) };
+        let Some((piece, origin)) = self.job.next(&mut self.lines)? else { return Ok(false) };
         let (bytes, split) = self.lines.halved(self.job.file(), piece, self.job.length())?;
         let chunk = Raw(Body::Raw(bytes.to_vec()));
         let pending = Ref::<tally::Parser>::pid(parser).request(context, chunk, TIMEOUT);
-        self.parsing.insert(pending.mark(), Parsing { piece, split, parser });
+        self.parsing.insert(pending.mark(), Parsing { piece, origin, split, parser });
         Ok(true)
     }
 }
