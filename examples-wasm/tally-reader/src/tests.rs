@@ -164,7 +164,8 @@ fn an_empty_file_is_done_at_once() {
 
 #[test]
 fn every_byte_is_added_once_and_bad_lines_stand_alone() {
-    let table: [(&str, fn(usize) -> bool); 5] = [
+    type Bad = fn(usize) -> bool;
+    let table: [(&str, Bad); 5] = [
         ("none", |_| false),
         ("one", |n| n == 1_234),
         ("first and last", |n| n == 0 || n == 2_999),
