@@ -33,6 +33,7 @@ impl GuestCalls {
         let process = self.cell.process.lock();
         match process.doom() {
             Some(reason) => Err(Ended(reason.clone())),
+            None if is_overfull(&process) => Err(Ended(ExitReason::limit("mailbox"))),
             None => Ok(process),
         }
     }
@@ -110,6 +111,15 @@ impl GuestCalls {
             keep: parent.spec.keep,
         })
     }
+}
+
+/// Whether a mailbox holds more than all limits together let come about by themselves. What a process brings upon itself
+/// (answers, losses, alarms) is never refused, each being bounded by how many can be under way; but in a loop without end
+/// those that are over make room for the next.
+fn is_overfull(process: &Process) -> bool {
+    let limits = process.limits();
+    let parts = [limits.mailbox_messages, limits.links, limits.monitors, limits.requests, limits.timers];
+    process.mailbox().len() > parts.into_iter().fold(0, usize::saturating_add)
 }
 
 fn deadline(now: Time, timeout_ms: Option<u64>) -> Option<Time> {

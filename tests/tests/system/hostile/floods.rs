@@ -85,7 +85,7 @@ async fn bodies_are_bounded_on_both_sides() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_without_end_ends_with_the_flooders_fuel() {
-    for by in ["Send", "Cast", "Request"] {
+    for by in ["Send", "Cast"] {
         let app = flooded(Keep::WhileItFits, |limits| limits.fuel_per_message = 300_000_000, |_| {}).await;
         let call = app.call("flooder", json!({ "Flood": flood(by, None, 100) }));
         let end = beside_the_neighbour(&app, &format!("a flood by {by}"), call).await;
@@ -104,6 +104,24 @@ async fn a_flood_of_timers_ends_the_flooder() {
     // Which comes first depends on how fast they fire.
     assert!(end == ExitReason::limit("timers") || end == ExitReason::limit("fuel"), "{end}");
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_brings_events_upon_itself_without_end_is_ended_by_its_own_mailbox() {
+    // Nobody refuses an answer, an alarm or a loss: what bounds them is how many can be under way. 1,024 in all here.
+    let bounds = |limits: &mut Limits| {
+        (limits.mailbox_messages, limits.links, limits.requests, limits.timers) = (1_000, 8, 8, 8);
+        limits.monitors = 0;
+    };
+    for keep in MODES {
+        let app = flooded(keep, bounds, |_| {}).await;
+        count(&app, "Request", 1_000, 1).await;
+        eventually("the answers to be handled", || (info(&app, "flooder").mailbox_messages == 0).then_some(())).await;
+        let call = app.call("flooder", json!({ "Flood": flood("Request", None, 1) }));
+        assert_eq!(ended(beside_the_neighbour(&app, "answers without end", call).await), ExitReason::limit("mailbox"));
+        assert_eq!(crash(&app, "flooder").await, (ExitReason::limit("mailbox"), Some("call")));
+        app.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
