@@ -9,13 +9,29 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples-wasm/tally/texts/many-voices.txt");
-const COUNTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/demo/count.py");
+const COUNTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/command/count.py");
 
-/// With a home of its own, so that guests are compiled to machine code once for all tests.
+/// With one home for all of these tests, so that guests are compiled to machine code once.
 fn skep(arguments: &[&str]) -> Output {
     let home = concat!(env!("CARGO_TARGET_TMPDIR"), "/demo-home");
     let skep = Command::new(env!("CARGO_BIN_EXE_skep")).args(["--home", home]).args(arguments).output();
     skep.expect("skep can be started")
+}
+
+/// Python, installed if this is a bare Debian.
+fn python() -> Command {
+    static THERE: std::sync::Once = std::sync::Once::new();
+    THERE.call_once(|| {
+        if Command::new("python3").arg("--version").output().is_ok() {
+            return;
+        }
+        for arguments in [&["update"][..], &["install", "-y", "--no-install-recommends", "python3-minimal"]] {
+            let done = Command::new("apt-get").args(arguments).stdout(std::process::Stdio::null()).status();
+            let done = done.is_ok_and(|status| status.success());
+            assert!(done, "these tests need python3; as root: apt-get install python3-minimal");
+        }
+    });
+    Command::new("python3")
 }
 
 fn last_line(output: &Output) -> Value {
@@ -41,7 +57,7 @@ fn check_file(path: &Path) -> Value {
     let ours = last_line(&output);
     assert!(output.status.success(), "{ours}\n{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!((&ours["lost"], &ours["doubled"]), (&Value::from(0), &Value::from(0)), "{ours}");
-    let output = Command::new("python3").args([COUNTER, path]).output().expect("this test needs python3");
+    let output = python().args([COUNTER, path]).output().expect("python3 can be started");
     let python = last_line(&output);
     for field in ["lines", "rejected", "words", "distinct", "top"] {
         assert_eq!(ours[field], python[field], "{field}: ours {ours}, Python's {python}");

@@ -1,0 +1,134 @@
+//! The `skep` command as tests start it: a home of its own, nodes that are gone when the test is.
+
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A node's home, and a folder for manifests.
+pub(crate) struct Home {
+    folder: TempDir,
+}
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Home { folder: TempDir::new().expect("a folder") }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_skep"));
+        command.arg("--home").arg(self.folder.path().join("home")).args(arguments).current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs the command to its end.
+    pub(crate) fn skep(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).stdin(Stdio::null()).output().expect("skep can be started")
+    }
+
+    /// Runs a command that must succeed, and brings what it printed.
+    #[track_caller]
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.skep(arguments);
+        assert!(output.status.success(), "skep {arguments:?}:\n{}", shown(&output));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Runs a command that must print JSON.
+    #[track_caller]
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
+        let text = self.ok(arguments);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("skep {arguments:?} prints no JSON, {error}: {text}"))
+    }
+
+    /// Writes a file, and brings its path.
+    pub(crate) fn file(&self, name: &str, content: &[u8]) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, content).expect("it can be written");
+        path.to_str().expect("a plain path").to_owned()
+    }
+
+    /// Builds an example guest, and brings the component's path.
+    pub(crate) fn build(&self, guest: &str) -> PathBuf {
+        let crates = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples-wasm");
+        let request = ::skep::build::Request::new(crates).only([guest]);
+        let built = ::skep::build::guests(&request, &mut ::skep::build::Quiet);
+        built.unwrap_or_else(|error| panic!("{}", error.in_full())).swap_remove(0).path
+    }
+}
+
+/// What a command printed.
+fn shown(output: &Output) -> String {
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    format!("{}{}", text(&output.stdout), text(&output.stderr))
+}
+
+/// The command failed with this code, and said all of this.
+#[track_caller]
+pub(crate) fn refused(output: &Output, code: i32, expected: &[&str]) {
+    // Long lines are wrapped, with a bar before what is carried over.
+    let text: Vec<String> = shown(output).split_whitespace().filter(|word| *word != "│").map(str::to_owned).collect();
+    let text = text.join(" ");
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    for part in expected {
+        assert!(text.contains(part), "{part:?} is not in: {text}");
+    }
+}
+
+/// A node in the foreground of another process.
+pub(crate) struct Node {
+    child: Child,
+}
+
+impl Node {
+    /// Starts a node, and waits until it says that it is up.
+    #[track_caller]
+    pub(crate) fn run(home: &Home, manifest: &str) -> Node {
+        let mut child = home
+            .command(&["run", manifest])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("skep can be started");
+        let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let mut said = Vec::new();
+        while let Some(Ok(line)) = lines.next() {
+            let up = line.contains("is up");
+            said.push(line);
+            if up {
+                // Whatever else it says is read, so that it never waits for a reader.
+                std::thread::spawn(move || lines.for_each(drop));
+                return Node { child };
+            }
+        }
+        panic!("the node does not come up:\n{}", said.join("\n"));
+    }
+
+    /// What Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
+    }
+
+    /// Ends it without a chance to clean up.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ran");
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(mut self) -> ExitStatus {
+        self.child.wait().expect("it ran")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // It has ended, unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
