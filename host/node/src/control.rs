@@ -23,3 +23,5 @@
 pub mod client;
 pub mod protocol;
 pub mod server;
+#[cfg(test)]
+mod tests;

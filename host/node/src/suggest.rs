@@ -24,17 +24,23 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 /// What to do about an unknown word: the one that was meant, or all there are. `what` is their plural, such as `modules`.
 #[must_use]
 pub fn remedy<'a>(word: &str, what: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    remedy_or(word, what, candidates, "")
+}
+
+/// As [`remedy`]; where nothing is like the word, with another way out after the list.
+#[must_use]
+pub fn remedy_or<'a>(word: &str, what: &str, candidates: impl IntoIterator<Item = &'a str>, way_out: &str) -> String {
     let candidates: Vec<&str> = candidates.into_iter().collect();
     if let Some(meant) = closest(word, candidates.iter().copied()) {
         return format!("did you mean `{meant}`?");
     }
     if candidates.is_empty() {
-        return format!("there are no {what}");
+        return format!("there are no {what}{way_out}");
     }
     let listed: Vec<String> = candidates.iter().take(LISTED).map(|candidate| format!("`{candidate}`")).collect();
     let rest = candidates.len() - listed.len();
     let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-    format!("the {what} are {}{more}", listed.join(", "))
+    format!("the {what} are {}{more}{way_out}", listed.join(", "))
 }
 
 /// How many letters must be put in, taken out, replaced, or swapped with their neighbour.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 
+use super::log_line::Colour;
 use super::safe;
 use crate::build::BuildError;
 use crate::control::client::ClientError;
@@ -18,8 +19,8 @@ use crate::node::home::HomeError;
 use skep_runtime::kernel::{Refusal, SpawnError};
 use skep_runtime::{RuntimeError, StartError};
 
-/// Columns of an error on a terminal that does not say how wide it is, or on none.
-const WIDTH: usize = 120;
+/// Columns of an error, as of the help texts.
+const WIDTH: usize = 100;
 
 /// Why the command failed.
 #[derive(Debug)]
@@ -89,9 +90,13 @@ impl Failure {
         if json {
             eprintln!("{}", safe::json(&self.to_json()));
         } else {
-            let stderr = std::io::stderr();
-            let colour = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-            eprint!("{}", self.rendered(colour));
+            let terminal = std::io::stderr().is_terminal();
+            let theme = match Colour::on(terminal) {
+                Colour::Always => GraphicalTheme::unicode(),
+                Colour::Never => GraphicalTheme::unicode_nocolor(),
+            };
+            // What a script reads keeps its sentences in one line.
+            eprint!("{}", self.rendered(GraphicalReportHandler::new_themed(theme).with_wrap_lines(terminal)));
         }
     }
 
@@ -106,11 +111,9 @@ impl Failure {
         serde_json::json!({ "error": error }).to_string()
     }
 
-    fn rendered(&self, colour: bool) -> String {
-        let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH).with_links(false);
+    fn rendered(&self, handler: GraphicalReportHandler) -> String {
         let mut text = String::new();
-        if handler.render_report(&mut text, self).is_err() {
+        if handler.with_width(WIDTH).with_links(false).render_report(&mut text, self).is_err() {
             text = format!("{self}\n");
         }
         if let Some(detail) = &self.detail {
@@ -248,12 +251,16 @@ mod tests {
     use crate::manifest::{Manifest, Source};
     use std::path::Path;
 
+    fn plain(failure: &Failure) -> String {
+        failure.rendered(GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()))
+    }
+
     #[test]
     fn a_bad_manifest_is_shown_with_its_line_and_a_remedy() {
         let source = Source { path: "app.toml".into(), text: "name = \"a\"\nmodul = 1\n".into() };
         let error = Manifest::parse(source, Path::new("/nowhere")).expect_err("it has a misspelt key");
         let failure = Failure::from(error);
-        let text = failure.rendered(false);
+        let text = plain(&failure);
         for part in ["unknown key `modul`", "app.toml:2:1", "modul = 1", "here", "did you mean `modules`?"] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }
@@ -264,7 +271,7 @@ mod tests {
     #[test]
     fn what_a_guest_says_cannot_move_the_cursor() {
         let failure = Failure::new("it said \u{1b}[2J\u{202e}").detail("at \u{9b}one\nat two").remedy("\u{7}");
-        let text = failure.rendered(false);
+        let text = plain(&failure);
         assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{9b}', '\u{7}']), "{text:?}");
         assert!(text.contains("  at \\u{9b}one\n  at two\n"), "{text:?}");
     }

@@ -34,11 +34,11 @@ pub(super) fn line(entry: &Entry, colour: Colour) -> String {
     let (level, text) = match &entry.what {
         What::Log { level, message } | What::Node { level, message } => (*level, safe::line(message)),
         What::Crash { reason, handling, .. } => {
-            let handling = handling.as_ref().map_or_else(String::new, |event| format!(" while handling a {event}"));
+            let handling = handling.as_ref().map_or_else(String::new, |event| format!(" while handling `{event}`"));
             (Importance::Error, format!("crashed{}: {}", safe::line(&handling), safe::line(reason)))
         }
         What::Restart { child, restarts } => {
-            (Importance::Warn, format!("restarted `{}` (restart {restarts})", safe::line(child)))
+            (Importance::Warn, format!("restarted `{}` (restart {restarts} of this supervisor)", safe::line(child)))
         }
         What::GaveUp { child } => {
             (Importance::Error, format!("gave up: too many restarts, the last of `{}`", safe::line(child)))
@@ -104,13 +104,13 @@ mod tests {
             handling: Some("call".into()),
             trace,
         };
-        let head = "01:02:03.004Z ERROR a/c\\n <0.7> crashed while handling a call: trap: unreachable\n";
+        let head = "01:02:03.004Z ERROR a/c\\n <0.7> crashed while handling `call`: trap: unreachable\n";
         assert_eq!(shown(crash(None)), head);
         let block = format!("{head}                    at one\n                    at two\n");
         assert_eq!(shown(crash(Some("one\ntwo".into()))), block);
         assert!(shown(crash(Some("f\n".repeat(25)))).ends_with("… 5 more, which --json shows\n"));
         let restart = shown(What::Restart { child: "w".into(), restarts: 2 });
-        assert!(restart.ends_with("WARN  a/c\\n <0.7> restarted `w` (restart 2)\n"), "{restart}");
+        assert!(restart.ends_with("WARN  a/c\\n <0.7> restarted `w` (restart 2 of this supervisor)\n"), "{restart}");
         assert!(shown(What::GaveUp { child: "w".into() }).contains("gave up: too many restarts, the last of `w`"));
         assert!(shown(What::Suppressed { lines: 9 }).contains("9 lines suppressed"));
     }

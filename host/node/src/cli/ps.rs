@@ -8,8 +8,9 @@ use crate::control::protocol::Process;
 
 /// Lists the processes of a node
 ///
-/// Lists the processes of a node: pid, app, child id, name, module, what it is doing, and its mailbox. `saved` is the
-/// size of a state whose instance was given back.
+/// Lists the processes of a node: pid, app, child id, name, module, what it is doing, messages in its mailbox, and
+/// messages dropped because it was full. `saved` is the size in bytes of a state whose instance was given back. --json has
+/// more.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  skep ps\n  skep ps --json | jq '.[] | select(.mailbox_messages > 100)'")]
 pub(super) struct Ps {
@@ -23,7 +24,7 @@ impl Ps {
         if self.asking.json {
             return output::print_json(&processes);
         }
-        let headings = ["pid", "app", "id", "name", "module", "kind", "status", "mailbox", "bytes", "dropped", "saved"];
+        let headings = ["pid", "app", "id", "name", "module", "kind", "status", "mailbox", "dropped", "saved"];
         let rows: Vec<Vec<String>> = processes.into_iter().map(row).collect();
         output::print(&table::table(&headings, &rows))
     }
@@ -39,7 +40,6 @@ fn row(process: Process) -> Vec<String> {
         process.kind,
         process.status,
         process.mailbox_messages.to_string(),
-        process.mailbox_bytes.to_string(),
         process.dropped.to_string(),
         process.saved_bytes.map(|bytes| bytes.to_string()).unwrap_or_default(),
     ]

@@ -157,8 +157,11 @@ async fn live(node: &Arc<Node>, app: AppSpec, claim: &Claim, hint: &str) -> Resu
     signals.abort();
     match ending? {
         Ending::Asked => Ok(()),
-        Ending::GaveUp(reason) => Err(Failure::new(format!("`{name}` has ended: {}", body::reason(&reason)))
-            .remedy("the log above says which child failed, and how")),
+        Ending::GaveUp(reason) => {
+            let why = body::reason(&reason);
+            Err(Failure::new(format!("`{name}` has ended: its root supervisor gave up ({why})"))
+                .remedy("the log above says which child failed, and how"))
+        }
     }
 }
 

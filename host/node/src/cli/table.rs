@@ -1,4 +1,4 @@
-//! Rows and columns: framed on a terminal, plain in a pipe.
+//! Rows and columns: bold headings on a terminal, plain words in a pipe.
 //!
 //! Owns the layout. Makes every cell safe.
 
@@ -11,12 +11,13 @@ use super::safe;
 /// The rows under their headings, ready to print.
 pub(super) fn table(headings: &[&str], rows: &[Vec<String>]) -> String {
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| safe::line(cell)).collect()).collect();
-    if std::io::stdout().is_terminal() { framed(headings, &rows) } else { plain(headings, &rows) }
+    if std::io::stdout().is_terminal() { styled(headings, &rows) } else { plain(headings, &rows) }
 }
 
-fn framed(headings: &[&str], rows: &[Vec<String>]) -> String {
+fn styled(headings: &[&str], rows: &[Vec<String>]) -> String {
     let mut table = comfy_table::Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    // On a narrow terminal a wrapped row is easier to read than ten columns of two letters.
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(headings.iter().map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
     table.add_rows(rows);
     format!("{table}\n")

@@ -51,7 +51,8 @@ impl Ground<'_> {
         let wanted = name.get_ref().as_str();
         self.modules.get(wanted).cloned().ok_or_else(|| {
             let known = self.modules.iter().map(|known| &**known);
-            let remedy = format!("{}; or add a section [modules.{wanted}]", suggest::remedy(wanted, "modules", known));
+            let way_out = format!("; or add a section [modules.{wanted}]");
+            let remedy = suggest::remedy_or(wanted, "modules", known, &way_out);
             self.source.error(name.span(), format!("unknown module `{wanted}`"), remedy)
         })
     }

@@ -117,7 +117,7 @@ fn unknown(name: &str, processes: &[ProcessInfo]) -> Unresolved {
     let remedy = if names.is_empty() {
         "no process has a name: take a pid from `skep ps`, or give the child a `name` in the manifest".to_owned()
     } else {
-        format!("{}; a pid from `skep ps` will do too", suggest::remedy(name, "names", names))
+        suggest::remedy_or(name, "names", names, "; a pid from `skep ps` will do too")
     };
     Unresolved::UnknownName { name: name.to_owned(), remedy }
 }
@@ -216,7 +216,7 @@ mod tests {
             ("<0.6>", "bank: <0.6>"),
             ("0.6.ab", "bank: <0.6>"),
             ("till", "several apps have a process named `till`; say which: `shop/till` or `bank/till`"),
-            ("stok", "there is no process named `stok`; did you mean `stock`?; a pid from `skep ps` will do too"),
+            ("stok", "there is no process named `stok`; did you mean `stock`?"),
             ("<0.9>", "there is no process <0.9>; `skep ps` lists the processes; one that was restarted has a new pid"),
         ];
         for (text, expected) in cases {

@@ -60,8 +60,12 @@ impl Refusal {
             }
             CallError::Ended(reason) => {
                 let message = format!("`{to}` ended before it replied: {}", body::reason(reason));
-                let mut refusal =
-                    Refusal::new(StatusCode::BAD_GATEWAY, "ended", message).remedy("`skep logs` has its crash report");
+                let remedy = if reason.is_orderly() {
+                    "it was stopped, or had finished; `skep tree` shows what runs"
+                } else {
+                    "`skep logs` has its crash report"
+                };
+                let mut refusal = Refusal::new(StatusCode::BAD_GATEWAY, "ended", message).remedy(remedy);
                 refusal.problem.detail = body::trace(reason).map(str::to_owned);
                 refusal
             }
