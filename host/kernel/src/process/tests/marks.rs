@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::notation::check;
 use crate::pid::NUMBER_LIMIT;
 use crate::process::*;
-use crate::{Address, Body, CallError, Signal};
+use crate::{Address, Body, CallError, Event, Signal};
 
 #[test]
 fn marks_stay_below_what_javascript_holds_and_differ() {
@@ -89,6 +89,27 @@ fn the_answer_of_an_abandoned_call_is_not_taken_for_that_of_the_next() {
     assert_eq!((process.poll_spawn(second), process.mailbox().len()), (None, 2));
     started(process, second, Ok(c));
     assert_eq!(process.poll_spawn(second), Some(Ok(c)));
+}
+
+#[test]
+fn mail_does_not_wake_who_waits_for_an_answer() {
+    let mut world =
+        check(&[("new a; new b; new t task init={receive 50}", ""), ("a: call b - {say asked}", "b says asked")]);
+    let info = || Signal::Message(Event::Info(Body::Text("mail".into())));
+    let wakes = ["a", "b", "t"].map(|who| {
+        let who = world.pid(who);
+        world.person(who).process.deliver(info(), Duration::ZERO, &mut Vec::new()).wake
+    });
+    assert_eq!(wakes, [false, true, true]);
+}
+
+#[test]
+fn a_timer_that_is_not_the_receives_own_does_not_end_it() {
+    let mut world = check(&[("new t task init={receive 50}", "")]);
+    let t = world.pid("t");
+    let stale = Signal::TimeUp { mark: Mark(1) };
+    assert!(!world.person(t).process.deliver(stale, Duration::ZERO, &mut Vec::new()).wake);
+    assert_eq!(world.person(t).process.poll_receive(&mut Vec::new()), Received::NotYet);
 }
 
 #[test]
