@@ -19,8 +19,14 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Default)]
 pub struct Reports(std::sync::Mutex<Vec<Report>>);
 
+/// A guest that logs this line finds the host's observer broken: it panics, in the middle of a host function.
+pub const BREAKS_THE_OBSERVER: &str = "break the observer";
+
 impl Observer for Reports {
     fn report(&self, report: Report) {
+        if let Report::Log { message, .. } = &report {
+            assert!(message != BREAKS_THE_OBSERVER, "the observer is broken, as was asked for");
+        }
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(report);
     }
 }
@@ -93,16 +99,8 @@ fn all_grants() -> Grants {
 }
 
 /// The guests that tests use as modules.
-const GUESTS: &[&str] = &[
-    "counter",
-    "mailbox-flooder",
-    "memory-hog",
-    "probe",
-    "probe-task",
-    "spinner",
-    "stack-overflow",
-    "trapper",
-];
+const GUESTS: &[&str] =
+    &["counter", "mailbox-flooder", "memory-hog", "probe", "probe-task", "spinner", "stack-overflow", "trapper"];
 
 /// A supervisor of these children, one for one, that tolerates much.
 #[must_use]
@@ -129,7 +127,9 @@ impl TestApp {
     ///
     /// If it does not start.
     pub async fn start(keep: Keep, children: impl IntoIterator<Item = Child>) -> Self {
-        Self::try_start(keep, supervisor(children)).await.unwrap_or_else(|error| panic!("the app does not start: {error}"))
+        Self::try_start(keep, supervisor(children))
+            .await
+            .unwrap_or_else(|error| panic!("the app does not start: {error}"))
     }
 
     /// As [`TestApp::start`], with a root supervisor of one's own.

@@ -22,7 +22,8 @@ pub fn path(name: &str) -> &'static Path {
     static BUILT: OnceLock<HashMap<String, PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
         let request = Request::new(root().join("examples-wasm"));
-        let built = build::guests(&request, &mut Quiet).unwrap_or_else(|error| panic!("the guests do not build: {error}"));
+        let built =
+            build::guests(&request, &mut Quiet).unwrap_or_else(|error| panic!("the guests do not build: {error}"));
         built.into_iter().map(|guest| (guest.package, guest.path)).collect()
     });
     built.get(name).unwrap_or_else(|| panic!("there is no example guest called {name}"))

@@ -104,7 +104,8 @@ impl Node {
                 return Node { child };
             }
         }
-        panic!("the node does not come up:\n{}", said.join("\n"));
+        let end = child.wait().expect("it ran");
+        panic!("the node does not come up, {end}:\n{}", said.join("\n"));
     }
 
     /// What Ctrl-C does.

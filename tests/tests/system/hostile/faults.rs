@@ -1,9 +1,11 @@
 //! Every way to come to grief in a handler: how the caller, the operator and the neighbour learn of it.
 
 use serde_json::{Value, json};
-use skep_runtime::kernel::{Body, ExitReason, SpawnError};
+use skep_runtime::kernel::supervisor::Restart;
+use skep_runtime::kernel::{Body, CallError, ExitReason, SpawnError};
 use skep_runtime::spec::Keep;
-use skep_tests::{Child, TestApp};
+use skep_tests::app::BREAKS_THE_OBSERVER;
+use skep_tests::{Child, TestApp, eventually};
 
 use super::{CLASSES, MODES, add, app, beside_the_neighbour, cast, crash, crashes, ended, fault, gone};
 
@@ -134,4 +136,21 @@ async fn an_init_that_comes_to_grief_is_the_starters_answer() {
         assert_eq!(crashes(&app, "trapper"), []);
     }
     app.stop().await;
+}
+
+/// Not the guest's fault, but it is the guest's process in whose name the host failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_in_a_host_function_ends_the_process_that_called_it_and_nothing_else() {
+    for keep in MODES {
+        let app = super::app(keep, [Child::probe("unlucky").restart(Restart::Permanent)]).await;
+        let first = app.pid("unlucky");
+        let ended = app.call("unlucky", json!({ "Log": BREAKS_THE_OBSERVER })).await;
+        let Err(CallError::Ended(ExitReason::Trap(fault))) = ended else { panic!("it should have ended: {ended:?}") };
+        assert_eq!(fault.kind, "host-panic");
+        assert!(fault.message.contains("the observer is broken"), "{}", fault.message);
+        eventually("the restart", || app.whereis("unlucky").filter(|pid| *pid != first)).await;
+        assert_eq!(app.ask("unlucky", json!({ "Echo": 1 })).await, json!(1));
+        assert_eq!(app.ask("neighbour", json!("Get")).await, json!(0));
+        assert_eq!(app.stop().await, ExitReason::Shutdown(None));
+    }
 }

@@ -3,10 +3,17 @@
 use serde_json::{Value, json};
 use skep_runtime::EngineConfig;
 use skep_runtime::engine::Class;
+use skep_runtime::kernel::supervisor::Restart;
+use skep_runtime::kernel::{Address, Body, ExitReason, Pid};
 use skep_runtime::spec::Keep;
 use skep_tests::{Child, TestApp, app, eventually};
 
 use super::{add, gone, live};
+
+fn is_busy(app: &TestApp, pid: Pid) -> bool {
+    let busy = |status| matches!(status, "running" | "runnable");
+    app.runtime.processes().iter().any(|process| process.pid == pid && busy(process.status))
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_births_and_deaths_leave_nothing() {
@@ -18,7 +25,11 @@ async fn a_thousand_births_and_deaths_leave_nothing() {
         let pid = add(&app, Child::new("spinner", "spinner", &Value::Null)).await.expect("it starts").expect("a pid");
         if round % 10 == 0 {
             // Killed in the middle of a call.
-            app.send("spinner", &json!("no such message"));
+            let runtime = app.runtime.clone();
+            tokio::spawn(
+                async move { runtime.call("test", Address::Pid(pid), Body::Json(r#""Spin""#.into()), None).await },
+            );
+            eventually("the spinner to spin", || is_busy(&app, pid).then_some(())).await;
         }
         app.runtime.kill(pid);
         gone(&app, "spinner").await;
@@ -42,17 +53,48 @@ async fn the_place_of_a_killed_spinner_comes_back() {
     for _ in 0..20 {
         let pid = add(&app, spinner()).await.expect("there is room").expect("a pid");
         let kill = async {
-            eventually("the spinner to spin", || {
-                let processes = app.runtime.processes();
-                processes.iter().find(|it| it.pid == pid && matches!(it.status, "running" | "runnable")).map(|_| ())
-            })
-            .await;
+            eventually("the spinner to spin", || is_busy(&app, pid).then_some(())).await;
             app.runtime.kill(pid);
         };
         let (end, ()) = tokio::join!(app.call("spinner", json!("Spin")), kill);
-        assert_eq!(super::ended(end), skep_runtime::kernel::ExitReason::Killed);
+        assert_eq!(super::ended(end), ExitReason::Killed);
         gone(&app, "spinner").await;
         assert_eq!(live(&app, Class::Small), 0);
+    }
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_offered_to_one_who_dies_goes_to_the_next() {
+    let engine = EngineConfig { slots: Some(1), large_slots: 0, ..EngineConfig::default() };
+    let spinner = Child::new("spinner", "spinner", &Value::Null).limits(|limits| limits.fuel_per_message = 1 << 52);
+    let children = [spinner, Child::new("first", "counter", &json!(0)), Child::new("second", "counter", &json!(0))];
+    let root = app::supervisor(children.map(|child| child.restart(Restart::Permanent)));
+    let app = TestApp::try_start_on(engine, Keep::WhileItFits, root).await;
+    let app = app.unwrap_or_else(|error| panic!("the app does not start: {error}"));
+    let pid = async |name: &str| eventually("the next life", || app.whereis(name)).await;
+    for _ in 0..100 {
+        let (spinner, first, second) = (pid("spinner").await, pid("first").await, pid("second").await);
+        let call = |to: Pid, body: &str| {
+            let (runtime, body) = (app.runtime.clone(), Body::Json(body.into()));
+            tokio::spawn(async move { runtime.call("test", Address::Pid(to), body, Some(app::PATIENCE)).await })
+        };
+        // One has the only place, and two wait for it, in this order.
+        let spin = call(spinner, r#""Spin""#);
+        eventually("the spinner to spin", || (live(&app, Class::Small) == 1 && is_busy(&app, spinner)).then_some(()))
+            .await;
+        let waits = |pid: Pid| {
+            let processes = app.runtime.processes();
+            processes.iter().any(|it| it.pid == pid && it.mailbox_messages == 1 && !is_busy(&app, pid)).then_some(())
+        };
+        let _ = call(first, r#""Get""#);
+        eventually("the first to wait", || waits(first)).await;
+        let answer = call(second, r#""Get""#);
+        eventually("the second to wait", || waits(second)).await;
+        app.runtime.kill(spinner);
+        app.runtime.kill(first);
+        assert!(answer.await.expect("no panic").is_ok(), "the second gets the place");
+        assert!(spin.await.expect("no panic").is_err(), "killed");
     }
     app.stop().await;
 }
