@@ -3,7 +3,6 @@
 //! The driver is one future that owns the instance and lasts as long as it; each turn polls it. Dropping it in the
 //! middle is how a process is killed.
 
-use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -66,7 +65,8 @@ impl Guest {
         let end = match polled {
             Ok(Poll::Pending) => return Slice::Over,
             Ok(Poll::Ready(end)) => end,
-            Err(panic) => End::Exit { reason: host_panic(panic.as_ref()), crash: true },
+            // A panic in a host function ends the process in whose name it ran, and nothing else.
+            Err(panic) => End::Exit { reason: fault::host_panic(panic.as_ref()), crash: true },
         };
         drop(waker);
         let ended = live.take();
@@ -107,9 +107,4 @@ fn discard(live: Option<Live>, shell: &Shell) {
         drop(driver);
         shell.rooms.leave(ticket, shell);
     }
-}
-
-/// A panic in a host function ends the process in whose name it ran, and nothing else.
-fn host_panic(panic: &(dyn Any + Send)) -> ExitReason {
-    fault::host_panic(panic)
 }

@@ -171,7 +171,7 @@ impl Inner {
             Order::Failed { reason } | Order::Finish { reason } => return Some(reason),
             // Who asked may have stopped waiting.
             Order::Reply { ask, result } => drop(ask.send(result)),
-            Order::Report(told) => tell(told, self.machine.restarts_total(), cell),
+            Order::Report(told) => tell(told, cell),
         }
         None
     }
@@ -218,11 +218,10 @@ impl Inner {
 }
 
 /// What of the machine's reports is for the operator. A child's crash was reported by the child itself.
-fn tell(told: Told, restarts: u64, cell: &Cell) {
+fn tell(told: Told, cell: &Cell) {
     let supervisor = cell.subject();
     match told {
         Told::Restarting { child, total } => {
-            debug_assert_eq!(total, restarts);
             cell.report(Report::Restart { supervisor, child, restarts: total });
         }
         Told::GaveUp { child } => cell.report(Report::GaveUp { supervisor, child }),

@@ -1,11 +1,13 @@
 //! The workers: threads that take processes off the run queue and give each a turn.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use skep_kernel::ExitReason;
 use skep_kernel::process::{SliceEnd, Turn};
 
 use super::{Cell, Content, Shell};
+use crate::engine::fault;
 
 /// What came of a turn.
 #[must_use]
@@ -22,13 +24,21 @@ pub(super) fn start(shell: &Arc<Shell>, tokio: &tokio::runtime::Handle) -> std::
         let (shell, tokio) = (Arc::clone(shell), tokio.clone());
         std::thread::Builder::new().name(format!("skep-worker-{number}")).spawn(move || {
             let _tokio = tokio.enter();
-            shell.queue.serve(|cell| shell.turn(&cell));
+            shell.queue.serve(|cell| shell.guarded_turn(&cell));
         })?;
     }
     Ok(())
 }
 
 impl Shell {
+    /// A turn after which the worker lives, whatever happened: a broken invariant costs the process whose turn it was.
+    fn guarded_turn(self: &Arc<Self>, cell: &Arc<Cell>) {
+        let turn = catch_unwind(AssertUnwindSafe(|| self.turn(cell)));
+        if let Err(panic) = turn {
+            self.finish(cell, &fault::host_panic(panic.as_ref()), true);
+        }
+    }
+
     fn turn(self: &Arc<Self>, cell: &Arc<Cell>) {
         let turn = cell.process.lock().begin_slice();
         let slice = match (turn, &cell.content) {
