@@ -98,6 +98,9 @@ impl Guest {
     /// Drops the instance, wherever the guest stands.
     pub(super) fn discard(&self, shell: &Shell) {
         let live = self.live.lock().take();
+        if live.is_none() {
+            shell.rooms.pass_on(self.class(), shell);
+        }
         discard(live, shell);
     }
 }

@@ -79,6 +79,15 @@ impl Rooms {
         self.large.wake_next(shell);
     }
 
+    /// A process has ended without an instance. If it had just been offered a place, nobody would take that, nor hear of
+    /// it: the next one is told.
+    pub(super) fn pass_on(&self, class: Class, shell: &Shell) {
+        let usage = shell.engine.usage(class);
+        if usage.live < usage.limit {
+            self.of(class).wake_next(shell);
+        }
+    }
+
     /// A process found no room: somebody is asked to leave, and it is stirred when somebody has.
     pub(super) fn wait(&self, cell: &Arc<Cell>, class: Class, shell: &Shell) {
         let room = self.of(class);
@@ -121,7 +130,12 @@ impl Room {
     fn wake_next(&self, shell: &Shell) {
         while let Some(next) = self.next_waiting() {
             let Some(cell) = next.upgrade() else { continue };
-            let woken = cell.process.lock().stir();
+            let mut process = cell.process.lock();
+            if process.is_doomed() {
+                continue;
+            }
+            let woken = process.stir();
+            drop(process);
             if woken {
                 shell.schedule(cell);
             }
