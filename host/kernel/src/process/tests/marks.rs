@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::notation::check;
 use crate::pid::NUMBER_LIMIT;
 use crate::process::*;
-use crate::{Address, Body, CallError, Event, Signal};
+use crate::{Action, Address, Body, CallError, Event, Next, Outcome, Signal};
 
 #[test]
 fn marks_stay_below_what_javascript_holds_and_differ() {
@@ -113,6 +113,32 @@ fn a_timer_that_is_not_the_receives_own_does_not_end_it() {
 }
 
 #[test]
+fn whatever_a_process_means_to_do_is_work_for_its_next_turn() {
+    type Plan = fn(&mut Process);
+    let ways: [(&str, Plan); 4] = [
+        ("nothing", |_| {}),
+        ("stop", |process| process.failed(ExitReason::failed("bad"))),
+        ("continue", |process| {
+            let outcome = Outcome { reply: None, next: Next::Continue(Body::Raw(Vec::new())) };
+            process.handled(outcome, Duration::ZERO, &mut Vec::new());
+        }),
+        ("idle", |process| {
+            let mut actions = Vec::new();
+            process.handled(Outcome { reply: None, next: Next::WaitFor(5) }, Duration::ZERO, &mut actions);
+            let Some(Action::StartTimer { mark, .. }) = actions.pop() else { panic!("no timer") };
+            let _ = process.deliver(Signal::TimeUp { mark }, Duration::from_millis(5), &mut actions);
+        }),
+    ];
+    for (way, plan) in ways {
+        let mut world = check(&[("new a", "")]);
+        let a = world.pid("a");
+        plan(&mut world.person(a).process);
+        let expected = if way == "nothing" { Turn::Nothing } else { Turn::Run };
+        assert_eq!(world.person(a).process.begin_slice(), expected, "{way}");
+    }
+}
+
+#[test]
 fn a_process_shows_its_bounds_and_what_it_is_doing() {
     let mut world = check(&[
         ("new t task timers=7 init={receive -}; new s; new b", ""),
@@ -136,4 +162,8 @@ fn a_process_shows_its_bounds_and_what_it_is_doing() {
         ("stopping", Some("terminate")),
     ];
     assert_eq!(shown, expected);
+    world.run("s: say never; b: link t, link i, timer x 10, timer y 10");
+    let (b, t, i) = (world.pid("b"), world.pid("t"), world.pid("i"));
+    let b = &world.person(b).process;
+    assert_eq!((b.links().collect::<Vec<_>>(), b.timers_running()), (vec![t, i], 2));
 }

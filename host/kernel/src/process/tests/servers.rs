@@ -1,6 +1,7 @@
 //! What gen_server promises: starting, calling, replying, continuing, stopping (GS).
 
 use super::notation::check;
+use crate::{Action, ExitReason, Signal, SpawnError};
 
 #[test]
 fn gs_01_a_start_is_told_when_init_is_over_and_how() {
@@ -73,6 +74,26 @@ fn gs_02_a_failed_start_leaves_no_exit_and_no_down() {
         ("p: spawn b link init={say up}", "b says up, p = child b"),
         ("kill b", "b ends killed, p: exit b killed"),
     ]);
+}
+
+#[test]
+fn gs_02_a_failed_start_tells_its_starter_one_thing() {
+    let mut world = check(&[("new p; new q", "")]);
+    world.run("p: spawn a link monitor init={call q - {say asked}}");
+    let (p, a) = (world.pid("p"), world.pid("a"));
+    let mut actions = Vec::new();
+    world.person(a).process.exit(&ExitReason::Killed, &mut actions);
+    let told: Vec<&Signal> = actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Deliver { to, signal } if *to == p => Some(signal),
+            _ => None,
+        })
+        .collect();
+    assert!(
+        matches!(told[..], [Signal::Started { outcome: Err(SpawnError::Failed(ExitReason::Killed)), .. }]),
+        "{told:?}"
+    );
 }
 
 #[test]

@@ -328,12 +328,14 @@ impl World {
     pub(super) fn turn(&mut self) -> bool {
         let Some(pid) = self.queue.pop_front() else { return false };
         self.begin_turn(pid);
-        while self.people[&pid].running {
+        for _ in 0..10_000 {
             self.work_off();
+            if !self.people[&pid].running {
+                return true;
+            }
             self.go_on(pid);
         }
-        self.work_off();
-        true
+        panic!("{pid} never comes to rest");
     }
 
     /// Everybody runs until nobody has anything to do. Time stands still.
@@ -351,10 +353,13 @@ impl World {
     pub(super) fn wait(&mut self, time: Duration) {
         let until = self.now + time;
         self.settle();
+        let mut rung = 0;
         while let Some(at) = self.timers.next_at().filter(|at| *at <= until) {
             self.now = self.now.max(at);
             self.ring();
             self.settle();
+            rung += 1;
+            assert!(rung < 10_000, "timers ring for ever");
         }
         self.now = until;
     }
