@@ -12,8 +12,9 @@ use super::{add, gone, live};
 
 const SLOTS: u32 = 4;
 
-async fn cramped(children: impl IntoIterator<Item = Child>) -> TestApp {
-    let engine = EngineConfig { slots: Some(SLOTS), ..EngineConfig::default() };
+/// An app on few places: those of the small class, and of the large one, which helps out where the small one is full.
+async fn cramped(large_slots: u32, children: impl IntoIterator<Item = Child>) -> TestApp {
+    let engine = EngineConfig { slots: Some(SLOTS), large_slots, ..EngineConfig::default() };
     let started = TestApp::try_start_on(engine, Keep::WhileItFits, app::supervisor(children)).await;
     started.unwrap_or_else(|error| panic!("the app does not start: {error}"))
 }
@@ -43,7 +44,7 @@ async fn ask_all(app: &TestApp, names: &[String], request: &Value) -> Vec<Value>
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_counters_share_four_places() {
     let counters = names("counter", 20);
-    let app = cramped(counters.iter().map(|name| Child::new(name, "counter", &json!(0)))).await;
+    let app = cramped(0, counters.iter().map(|name| Child::new(name, "counter", &json!(0)))).await;
     for round in 1..=5 {
         for name in &counters {
             assert_eq!(app.ask(name, json!({ "Add": 1 })).await, json!(round), "one after the other");
@@ -61,7 +62,7 @@ async fn twenty_counters_share_four_places() {
 async fn who_finds_all_places_busy_gets_one_when_somebody_rests() {
     let spinners = names("spinner", SLOTS as usize);
     let children = spinners.iter().map(|name| Child::new(name, "spinner", &Value::Null));
-    let app = cramped(std::iter::once(Child::new("counter", "counter", &json!(0))).chain(children)).await;
+    let app = cramped(0, std::iter::once(Child::new("counter", "counter", &json!(0))).chain(children)).await;
     for round in 1..=5 {
         let work = json!({ "Work": 20_000_000 });
         let count = async {
@@ -86,7 +87,7 @@ async fn tasks_keep_their_places_and_the_next_one_waits_for_one() {
     let counter = Child::new("counter", "counter", &json!(0));
     let task = |id: &String| Child::new(id, "probe-task", &json!([{ "Receive": { "timeout_ms": null } }]));
     let tasks = names("task", SLOTS as usize);
-    let app = cramped(std::iter::once(counter).chain(tasks.iter().map(task))).await;
+    let app = cramped(0, std::iter::once(counter).chain(tasks.iter().map(task))).await;
     eventually("all tasks to wait", || {
         let blocked = app.runtime.processes().iter().filter(|process| process.status == "blocked").count();
         (blocked == tasks.len()).then_some(())
@@ -111,7 +112,7 @@ async fn tasks_keep_their_places_and_the_next_one_waits_for_one() {
 async fn callers_that_hold_all_places_get_their_answers() {
     let callers = names("caller", 2 * SLOTS as usize);
     let children = callers.iter().map(|name| Child::probe(name));
-    let app = cramped(std::iter::once(Child::new("counter", "counter", &json!(0))).chain(children)).await;
+    let app = cramped(64, std::iter::once(Child::new("counter", "counter", &json!(0))).chain(children)).await;
     let call = json!({ "Call": { "to": { "name": "counter" }, "body": { "Add": 1 }, "timeout_ms": 20_000 } });
     let mut counts: Vec<u64> =
         ask_all(&app, &callers, &call).await.iter().map(|answer| answer["Ok"].as_u64().unwrap_or(0)).collect();
@@ -123,12 +124,9 @@ async fn callers_that_hold_all_places_get_their_answers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_beyond_all_places_wait_no_longer_than_their_calls() {
     // Twelve callers, six places in both classes together: nobody is left whom the counter could ask for one.
-    let engine = EngineConfig { slots: Some(SLOTS), large_slots: 2, ..EngineConfig::default() };
     let callers = names("caller", 12);
     let children = callers.iter().map(|name| Child::probe(name));
-    let root = app::supervisor(std::iter::once(Child::new("counter", "counter", &json!(0))).chain(children));
-    let app = TestApp::try_start_on(engine, Keep::WhileItFits, root).await;
-    let app = app.unwrap_or_else(|error| panic!("the app does not start: {error}"));
+    let app = cramped(2, std::iter::once(Child::new("counter", "counter", &json!(0))).chain(children)).await;
     let call = json!({ "Call": { "to": { "name": "counter" }, "body": { "Add": 1 }, "timeout_ms": 200 } });
     let outcomes = ask_all(&app, &callers, &call).await;
     let timeout = json!({ "Err": "timeout" });
