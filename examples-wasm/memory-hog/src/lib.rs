@@ -72,6 +72,8 @@ impl Server for Hog {
     }
 }
 
+/// A function of its own also when optimised, so that a backtrace shows it.
+#[inline(never)]
 fn take_for_ever(taken: &mut Vec<Vec<u8>>, bytes: usize) -> ! {
     loop {
         taken.push(block(bytes));

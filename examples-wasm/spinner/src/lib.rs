@@ -51,6 +51,8 @@ impl Server for Spinner {
     }
 }
 
+/// A function of its own also when optimised, so that a backtrace shows it.
+#[inline(never)]
 fn spin() -> ! {
     loop {
         std::hint::black_box(());

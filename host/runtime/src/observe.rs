@@ -44,8 +44,10 @@ pub enum Report {
     Crash {
         /// Who.
         subject: Subject,
-        /// Why, with the backtrace in it.
+        /// Why.
         reason: ExitReason,
+        /// Where, with the names of functions: one frame a line, innermost first; empty if there is nothing to show.
+        trace: String,
         /// The kind of event it was handling, such as `call`; none while it waited.
         handling: Option<&'static str>,
     },

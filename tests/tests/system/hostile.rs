@@ -119,7 +119,7 @@ async fn crash(app: &TestApp, label: &str) -> (ExitReason, Option<&'static str>)
 
 fn crashes(app: &TestApp, label: &str) -> Vec<(ExitReason, Option<&'static str>)> {
     let of_label = |report| match report {
-        Report::Crash { subject, reason, handling } if subject.label.as_deref() == Some(label) => {
+        Report::Crash { subject, reason, handling, .. } if subject.label.as_deref() == Some(label) => {
             Some((reason, handling))
         }
         _ => None,

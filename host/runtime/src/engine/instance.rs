@@ -11,6 +11,7 @@ use wasmtime::{PoolConcurrencyLimitError, Store};
 use super::budget::Permit;
 use super::context::{Context, Phase};
 use super::module::{Exports, Module};
+use super::trace::Trace;
 use super::wasi::Wasi;
 use super::{Class, Engine, fault, fuel};
 use crate::api::bindings::server::exports::skep::process::behaviour::Guest;
@@ -40,6 +41,9 @@ pub struct Failure {
     pub reason: ExitReason,
     /// Whether the instance can be called again.
     pub instance: Soundness,
+    /// Where it trapped, one frame a line, innermost first; empty if it did not. Also for a limit, whose reason has no
+    /// place for it.
+    pub trace: String,
 }
 
 /// What a failure left of the instance.
@@ -53,7 +57,7 @@ pub enum Soundness {
 
 impl Failure {
     fn sound(reason: ExitReason) -> Self {
-        Failure { reason, instance: Soundness::Sound }
+        Failure { reason, instance: Soundness::Sound, trace: String::new() }
     }
 }
 
@@ -250,6 +254,12 @@ impl Instance {
     }
 
     fn ruined(&mut self, error: &wasmtime::Error) -> Failure {
-        Failure { reason: fault::reason(error, self.store.data_mut()), instance: Soundness::Ruined }
+        let reason = fault::reason(error, self.store.data_mut());
+        let trace = match &reason {
+            ExitReason::Trap(fault) => fault.trace.clone(),
+            ExitReason::Limit(_) => Trace::of(error).text(),
+            _ => String::new(),
+        };
+        Failure { reason, instance: Soundness::Ruined, trace }
     }
 }

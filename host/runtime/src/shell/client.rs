@@ -11,6 +11,7 @@ use skep_kernel::{
     Start, Time,
 };
 
+use super::incidents::Manner;
 use super::spawn::native_limits;
 use super::{App, Birthplace, Cell, Content, Shell};
 use crate::spec::Blueprint;
@@ -141,6 +142,6 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        self.shell.finish(&self.cell, &ExitReason::Normal, false);
+        self.shell.finish(&self.cell, &ExitReason::Normal, Manner::InOrder);
     }
 }

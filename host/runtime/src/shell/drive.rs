@@ -11,6 +11,7 @@ use skep_kernel::process::Step;
 use skep_kernel::{Action, Cause, ExitReason, Process, Time};
 
 use super::guest::End;
+use super::incidents::Manner;
 use super::syscalls::GuestCalls;
 use super::{Cell, Content};
 use crate::engine::{Class, Failure, Instance, InstantiateError, Soundness};
@@ -39,7 +40,7 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
             Step::Handle { event, waiting } => {
                 match instance.handle(event, waiting).await {
                     Ok(outcome) => cell.transition(|process, now, actions| process.handled(outcome, now, actions)),
-                    Err(Failure { reason, instance: Soundness::Sound }) => cell.process.lock().failed(reason),
+                    Err(Failure { reason, instance: Soundness::Sound, .. }) => cell.process.lock().failed(reason),
                     Err(failure) => return Err(crash(cell, failure)),
                 }
                 handled += 1;
@@ -54,7 +55,7 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
             }
             Step::Terminate(reason) => return Ok(terminate(cell, &mut instance, reason).await),
             Step::Wait => wait().await,
-            Step::Exit(reason) => return Ok(End::Exit { reason, crash: false }),
+            Step::Exit(reason) => return Ok(End::Exit { reason, manner: Manner::InOrder }),
         }
     }
 }
@@ -72,7 +73,7 @@ async fn make(cell: &Arc<Cell>) -> Result<Instance, End> {
     }
     made.map_err(|error| match error {
         InstantiateError::Full => End::NoRoom,
-        InstantiateError::Failed(reason) => End::Exit { reason, crash: true },
+        InstantiateError::Failed(reason) => End::Exit { manner: Manner::by_itself(&reason), reason },
     })
 }
 
@@ -83,12 +84,12 @@ async fn begin(cell: &Arc<Cell>, instance: &mut Instance) -> Result<(), End> {
     if guest.module.is_task() {
         let result = instance.run(args).await.map_err(|failure| crash(cell, failure))?;
         cell.transition(|process, _, actions| process.finished(result, actions));
-        return Err(End::Exit { reason: ExitReason::Normal, crash: false });
+        return Err(End::Exit { reason: ExitReason::Normal, manner: Manner::InOrder });
     }
     let start = instance.init(args).await.map_err(|failure| crash(cell, failure))?;
     match cell.transition(|process, now, actions| process.started(start, now, actions)) {
         None => Ok(()),
-        Some(reason) => Err(End::Exit { crash: !reason.is_orderly(), reason }),
+        Some(reason) => Err(End::Exit { manner: Manner::by_itself(&reason), reason }),
     }
 }
 
@@ -103,7 +104,7 @@ async fn save(cell: &Arc<Cell>, instance: &mut Instance) -> Result<Option<End>, 
             cell.process.lock().saved(state);
             Ok(Some(End::GaveBack))
         }
-        Err(Failure { reason, instance: Soundness::Sound }) => {
+        Err(Failure { reason, instance: Soundness::Sound, .. }) => {
             cell.process.lock().save_refused();
             cell.log(Level::Warn, format!("cannot be hibernated: its `save` refused: {reason}"));
             Ok(None)
@@ -115,15 +116,16 @@ async fn save(cell: &Arc<Cell>, instance: &mut Instance) -> Result<Option<End>, 
 /// The guest's last words. If they fail, that is why the process ends, as in OTP.
 async fn terminate(cell: &Cell, instance: &mut Instance, reason: ExitReason) -> End {
     match instance.terminate(reason.clone()).await {
-        Ok(()) => End::Exit { crash: !reason.is_orderly(), reason },
+        Ok(()) => End::Exit { manner: Manner::by_itself(&reason), reason },
         Err(failure) => crash(cell, failure),
     }
 }
 
 /// The end by a failure. A process that a signal has ended, or that ended itself in order, has not crashed.
 fn crash(cell: &Cell, failure: Failure) -> End {
-    let crash = !failure.reason.is_orderly() && !cell.process.lock().is_doomed();
-    End::Exit { reason: failure.reason, crash }
+    let crashed = !failure.reason.is_orderly() && !cell.process.lock().is_doomed();
+    let manner = if crashed { Manner::Crash { trace: failure.trace } } else { Manner::InOrder };
+    End::Exit { reason: failure.reason, manner }
 }
 
 /// Until a signal comes: whoever delivers it has the driver polled.

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use skep_kernel::ExitReason;
 use skep_kernel::process::Turn;
 
+use super::incidents::Manner;
 use super::rooms::Ticket;
 use super::worker::Slice;
 use super::{Cell, Shell, drive};
@@ -36,8 +37,8 @@ struct Live {
 /// How a driver ends.
 #[derive(Debug)]
 pub(super) enum End {
-    /// The process ends. A crash is reported, an end that a signal brought is not.
-    Exit { reason: ExitReason, crash: bool },
+    /// The process ends.
+    Exit { reason: ExitReason, manner: Manner },
     /// The state is saved; the process goes on without an instance.
     GaveBack,
     /// There was no room for an instance.
@@ -66,7 +67,10 @@ impl Guest {
             Ok(Poll::Pending) => return Slice::Over,
             Ok(Poll::Ready(end)) => end,
             // A panic in a host function ends the process in whose name it ran, and nothing else.
-            Err(panic) => End::Exit { reason: fault::host_panic(panic.as_ref()), crash: true },
+            Err(panic) => {
+                let reason = fault::host_panic(panic.as_ref());
+                End::Exit { manner: Manner::by_itself(&reason), reason }
+            }
         };
         drop(waker);
         let ended = live.take();
@@ -83,9 +87,9 @@ impl Guest {
                 discard(ended, shell);
                 Slice::Over
             }
-            End::Exit { reason, crash } => {
+            End::Exit { reason, manner } => {
                 discard(ended, shell);
-                Slice::Ended { reason, crash }
+                Slice::Ended { reason, manner }
             }
         }
     }

@@ -16,6 +16,7 @@ use skep_kernel::{
 };
 use tokio::sync::oneshot;
 
+use super::incidents::Manner;
 use super::worker::Slice;
 use super::{Birthplace, Cell, Content, Shell};
 use crate::observe::{Level, Report};
@@ -79,7 +80,7 @@ impl Overseer {
                 Heard::Input(input) => *input,
                 Heard::Nothing => continue,
                 Heard::Silence => return Slice::Over,
-                Heard::Exit(reason) => return Slice::Ended { reason, crash: false },
+                Heard::Exit(reason) => return Slice::Ended { reason, manner: Manner::InOrder },
             };
             let mut orders = Vec::new();
             inner.machine.step(input, shell.now(), &mut orders);
@@ -88,7 +89,7 @@ impl Overseer {
                 end = inner.obey(order, shell, cell).or(end);
             }
             if let Some(reason) = end {
-                return Slice::Ended { crash: !reason.is_orderly(), reason };
+                return Slice::Ended { manner: Manner::by_itself(&reason), reason };
             }
         }
         cell.process.lock().stir();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use skep_kernel::ExitReason;
 use skep_kernel::process::{SliceEnd, Turn};
 
+use super::incidents::Manner;
 use super::{Cell, Content, Shell};
 use crate::engine::fault;
 
@@ -15,7 +16,7 @@ pub(super) enum Slice {
     /// The process goes on, now or when something comes.
     Over,
     /// The process ends.
-    Ended { reason: ExitReason, crash: bool },
+    Ended { reason: ExitReason, manner: Manner },
 }
 
 /// Starts the workers. They do what the guests' blocking files and sockets need within this tokio.
@@ -35,20 +36,21 @@ impl Shell {
     fn guarded_turn(self: &Arc<Self>, cell: &Arc<Cell>) {
         let turn = catch_unwind(AssertUnwindSafe(|| self.turn(cell)));
         if let Err(panic) = turn {
-            self.finish(cell, &fault::host_panic(panic.as_ref()), true);
+            let reason = fault::host_panic(panic.as_ref());
+            self.finish(cell, &reason, Manner::by_itself(&reason));
         }
     }
 
     fn turn(self: &Arc<Self>, cell: &Arc<Cell>) {
         let turn = cell.process.lock().begin_slice();
         let slice = match (turn, &cell.content) {
-            (Turn::Exit(reason), _) => Slice::Ended { crash: is_own_doing(&reason), reason },
+            (Turn::Exit(reason), _) => Slice::Ended { manner: manner_of_doom(&reason), reason },
             (turn, Content::Guest(guest)) => guest.slice(self, cell, &turn),
             (_, Content::Supervisor(overseer)) => overseer.slice(self, cell),
             (_, Content::Client(_)) => Slice::Over,
         };
         match slice {
-            Slice::Ended { reason, crash } => self.finish(cell, &reason, crash),
+            Slice::Ended { reason, manner } => self.finish(cell, &reason, manner),
             Slice::Over => {
                 let end = cell.process.lock().end_slice();
                 match end {
@@ -60,19 +62,19 @@ impl Shell {
     }
 
     /// The end of a process: its instance first, then everybody hears of it.
-    pub(super) fn finish(&self, cell: &Cell, reason: &ExitReason, crash: bool) {
+    pub(super) fn finish(&self, cell: &Cell, reason: &ExitReason, manner: Manner) {
         if let Content::Guest(guest) = &cell.content {
             guest.discard(self);
         }
-        if crash {
+        if let Manner::Crash { trace } = manner {
             let handling = cell.process.lock().handling();
-            cell.report_crash(reason, handling);
+            cell.report_crash(reason, trace, handling);
         }
         cell.transition(|process, _, actions| process.exit(reason, actions));
     }
 }
 
-/// An exit signal that no other process sent: its own `init` took too long.
-fn is_own_doing(reason: &ExitReason) -> bool {
-    *reason == ExitReason::limit("time")
+/// An exit signal is no crash of its receiver, but one that no other process sent: its own `init` took too long.
+fn manner_of_doom(reason: &ExitReason) -> Manner {
+    if *reason == ExitReason::limit("time") { Manner::by_itself(reason) } else { Manner::InOrder }
 }

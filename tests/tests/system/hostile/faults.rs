@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use skep_runtime::kernel::supervisor::Restart;
 use skep_runtime::kernel::{Body, CallError, ExitReason, SpawnError};
+use skep_runtime::observe::Report;
 use skep_runtime::spec::Keep;
 use skep_tests::app::BREAKS_THE_OBSERVER;
 use skep_tests::{Child, TestApp, eventually};
@@ -153,4 +154,26 @@ async fn a_panic_in_a_host_function_ends_the_process_that_called_it_and_nothing_
         assert_eq!(app.ask("neighbour", json!("Get")).await, json!(0));
         assert_eq!(app.stop().await, ExitReason::Shutdown(None));
     }
+}
+
+/// A limit's reason is a word, which has no room for the place; the crash report has.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_that_ends_a_process_is_reported_with_the_place() {
+    let spinner = Child::new("spinner", "spinner", &Value::Null).limits(|limits| limits.fuel_per_message = 1_000_000);
+    let hog = Child::new("hog", "memory-hog", &Value::Null);
+    let app = app(Keep::WhileItFits, [spinner, hog]).await;
+    for (label, request, limit, function) in [
+        ("spinner", json!("Spin"), "fuel", "spinner::"),
+        ("hog", json!({ "Many": { "bytes": 65_536 } }), "memory", "memory_hog::"),
+    ] {
+        let Err(CallError::Ended(reason)) = app.call(label, request).await else { panic!("{label} should have ended") };
+        assert_eq!(reason, ExitReason::limit(limit));
+        let trace = app.reports().into_iter().find_map(|report| match report {
+            Report::Crash { subject, trace, .. } if subject.label.as_deref() == Some(label) => Some(trace),
+            _ => None,
+        });
+        let trace = trace.expect("it was reported before the caller was told");
+        assert!(trace.contains(function), "{function} is not in\n{trace}");
+    }
+    app.stop().await;
 }

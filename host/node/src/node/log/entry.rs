@@ -115,11 +115,11 @@ impl Entry {
     pub(super) fn new(time_ms: u64, report: Report) -> Self {
         let (subject, what) = match report {
             Report::Log { subject, level, message } => (subject, What::Log { level: level.into(), message }),
-            Report::Crash { subject, reason, handling } => {
+            Report::Crash { subject, reason, trace, handling } => {
                 let what = What::Crash {
                     reason: cut(body::reason(&reason), REASON_BYTES),
                     handling: handling.map(str::to_owned),
-                    trace: body::trace(&reason).map(|trace| cut(trace.to_owned(), TRACE_BYTES)),
+                    trace: Some(cut(trace, TRACE_BYTES)).filter(|trace| !trace.is_empty()),
                 };
                 (subject, what)
             }
