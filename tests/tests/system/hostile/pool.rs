@@ -71,7 +71,7 @@ async fn who_finds_all_places_busy_gets_one_when_somebody_rests() {
                 let processes = app.runtime.processes();
                 let statuses =
                     processes.iter().filter(|it| it.module.as_deref() == Some("spinner")).map(|it| it.status);
-                (statuses.filter(|status| busy(&status)).count() > 1).then_some(())
+                (statuses.filter(|status| busy(status)).count() > 1).then_some(())
             })
             .await;
             app.ask("counter", json!({ "Add": 1 })).await
