@@ -66,10 +66,14 @@ impl Process {
         self.phase == Phase::Up && self.birth.kind == Kind::Server && self.saved.is_none() && !self.plan.pinned
     }
 
-    /// The instance has been given back; this is all that is left of it.
+    /// The instance has been given back; this is all that is left of it. Saving may take several turns, and what came
+    /// between two of them has stirred the turn that ends here: it would wait for ever if nobody looked again.
     pub fn saved(&mut self, state: State) {
         self.plan.evict = false;
         self.saved = Some(state);
+        if self.has_work() && matches!(self.run, Run::Running { .. }) {
+            self.run = Run::Running { stirred: true };
+        }
     }
 
     /// The guest refused to save: it keeps its instance from now on.

@@ -102,13 +102,17 @@ impl Process {
         if let Some(reason) = self.doomed.clone() {
             return Turn::Exit(reason);
         }
+        if self.has_work() { Turn::Run } else { Turn::Nothing }
+    }
+
+    /// Whether there is something for which an instance is needed.
+    pub(super) fn has_work(&self) -> bool {
         let mail = !self.mailbox.is_empty() && !self.is_blocked();
-        let work = self.phase == Phase::New
+        self.phase == Phase::New
             || mail
             || self.plan.stop.is_some()
             || self.plan.continued.is_some()
-            || matches!(self.plan.idle, Idle::Due);
-        if work { Turn::Run } else { Turn::Nothing }
+            || matches!(self.plan.idle, Idle::Due)
     }
 
     /// A worker is done with this process for now.

@@ -1,6 +1,11 @@
 //! Hibernation: when an instance is given back, what brings a process back, and what it keeps meanwhile.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::notation::check;
+use crate::process::{Birth, Kind, Process, SliceEnd, Step, Turn};
+use crate::{Body, Event, Next, Pid, Signal, Start, State};
 
 #[test]
 fn a_hibernated_process_keeps_its_timers_links_monitors_name_and_mail() {
@@ -167,4 +172,43 @@ fn a_process_killed_while_it_sleeps_leaves_no_state() {
     assert_eq!(world.person(a).process.saved_bytes(), Some(8));
     world.run("kill a");
     assert_eq!(world.person(a).process.saved_bytes(), None);
+}
+
+#[test]
+fn hib_01_mail_that_comes_while_saving_takes_several_turns_is_handled_afterwards() {
+    let (mut process, mut actions) = (server(Some(Duration::ZERO)), Vec::new());
+    assert_eq!(process.begin_slice(), Turn::Run);
+    assert_eq!(process.next_step(Duration::ZERO, &mut actions), Step::Init);
+    assert_eq!(process.started(Start::Ready(Next::Wait), Duration::ZERO, &mut actions), None);
+    assert_eq!(process.next_step(Duration::ZERO, &mut actions), Step::Save);
+
+    // `save` computes for longer than a turn, and wants another.
+    assert!(!process.stir());
+    assert_eq!(process.end_slice(), SliceEnd::Preempted);
+    let hello = Event::Info(Body::Text("hello".into()));
+    let delivery = process.deliver(Signal::Message(hello), Duration::ZERO, &mut actions);
+    assert!(!delivery.wake, "it is on the queue");
+    assert_eq!(process.begin_slice(), Turn::Run);
+    process.saved(State { version: 1, body: Body::Raw(Vec::new()) });
+    assert_eq!(process.end_slice(), SliceEnd::Preempted, "there is mail");
+
+    assert_eq!(process.begin_slice(), Turn::Run);
+    assert!(matches!(process.next_step(Duration::ZERO, &mut actions), Step::Handle { event: Event::Info(_), .. }));
+}
+
+/// A server on its own, which nobody started.
+fn server(hibernate_after: Option<Duration>) -> Process {
+    let birth = Birth {
+        pid: Pid { node: 0, id: 1, tag: 1 },
+        kind: Kind::Server,
+        name: None,
+        parent: None,
+        starter: None,
+        link: false,
+        monitor: None,
+        limits: Arc::default(),
+        hibernate_after,
+        secret: [1, 2],
+    };
+    Process::new(birth, Duration::ZERO, &mut Vec::new())
 }
