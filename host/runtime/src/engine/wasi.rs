@@ -14,7 +14,7 @@ use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystem, WasiFilesystemCtxVie
 use wasmtime_wasi::p2::bindings::filesystem::types as files;
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::context::Context;
+use super::context::{Context, Phase};
 use super::output::{LineWriter, Tail, Work};
 use crate::api::Syscalls;
 use crate::observe::Level;
@@ -125,9 +125,10 @@ impl WasiView for Context {
     }
 }
 
-/// Files as they are seen by operations on them: none at all where nothing may act, so that each operation traps.
+/// Files as they are seen by operations on them: none at all where nothing may act, so that each operation traps. Start
+/// functions see them: a C library, such as Debian's, may look at the granted folders before anything else.
 fn open_files(context: &mut Context) -> WasiFilesystemCtxView<'_> {
-    if context.phase.may_act() {
+    if context.phase.may_act() || context.phase == Phase::Start {
         return context.filesystem();
     }
     let wasi = context.wasi();
