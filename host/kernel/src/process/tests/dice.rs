@@ -136,6 +136,7 @@ impl World {
         child.monitor = number & 2 == 0;
         child.kind = [Kind::Server, Kind::Server, Kind::Task, Kind::Native][usize::try_from(number / 4 % 4).ok()?];
         child.pinned = number & 16 != 0;
+        child.slow = flag;
         child.hibernate_after = (number & 32 != 0).then(|| Duration::from_millis(number % 3 * 20));
         child.name = (number & 64 != 0).then(|| "n0".into());
         child.init = match number % 11 {

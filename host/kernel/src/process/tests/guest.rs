@@ -42,6 +42,7 @@ pub(super) struct Guest {
     init: Vec<Op>,
     terminate: Vec<Op>,
     pinned: bool,
+    slow: bool,
     holds: bool,
     /// The call being handled.
     pub(super) call: Option<Caller>,
@@ -72,6 +73,7 @@ impl Guest {
             init: child.init.clone(),
             terminate: child.terminate.clone(),
             pinned: child.pinned,
+            slow: child.slow,
             holds: false,
             call: None,
             reply: None,
@@ -249,7 +251,9 @@ impl World {
             }
             Step::Save => {
                 self.see(pid, Seen::Sleeps);
-                self.person(pid).guest.stage = Stage::Saving;
+                let guest = &mut self.person(pid).guest;
+                guest.stage = Stage::Saving;
+                guest.script.extend(guest.slow.then_some(Op::Spin));
                 Went::On
             }
             Step::Wait => Went::Nowhere,

@@ -5,7 +5,7 @@
 //!
 //! - `new a [options]`: a process without parent. `spawn` takes the same options: `task`, `native`, `link`, `monitor`,
 //!   `as-event`, `name=n`, `hibernate=ms`, `mailbox=n`, `body=bytes`, `links=n`, `monitors=n`, `timers=n`,
-//!   `requests=n`, `pinned`, `init={script}`, `terminate={script}`
+//!   `requests=n`, `pinned`, `slow`, `init={script}`, `terminate={script}`
 //! - `a: script`: `a` is told to do these things, separated by `,`, within one handler
 //! - `info a text`, `cast a text`, `exit a reason [from b]`, `kill a`, `evict a`: signals from outside
 //! - `wait ms`: time passes
@@ -263,6 +263,7 @@ pub(super) fn child(label: &str, options: &str) -> Child {
         init: Vec::new(),
         terminate: Vec::new(),
         pinned: false,
+        slow: false,
     };
     for option in split(options, ' ') {
         let (key, value) = option.split_once('=').unwrap_or((&option, ""));
@@ -274,6 +275,7 @@ pub(super) fn child(label: &str, options: &str) -> Child {
             "monitor" => child.monitor = true,
             "as-event" => {}
             "pinned" => child.pinned = true,
+            "slow" => child.slow = true,
             "name" => child.name = Some(value.into()),
             "hibernate" => child.hibernate_after = Some(Duration::from_millis(number(value))),
             "mailbox" => child.limits.mailbox_messages = count(),

@@ -127,7 +127,7 @@ impl World {
 
 fn run(moves: Vec<Move>) {
     let mut world = World::default();
-    let first = ["", "init={trap on}", "mailbox=3 hibernate=50", "task init={receive 40}", "links=2 monitors=2"];
+    let first = ["", "init={trap on}", "mailbox=3 hibernate=0 slow", "task init={receive 40}", "links=2 monitors=2"];
     for (number, options) in first.into_iter().enumerate() {
         let child = notation::child(&format!("p{number}"), options);
         let pid = world.new_pid(&child.label);

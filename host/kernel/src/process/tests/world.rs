@@ -87,6 +87,8 @@ pub(super) struct Child {
     pub(super) terminate: Vec<Op>,
     /// Whether it refuses to be saved.
     pub(super) pinned: bool,
+    /// Whether saving it takes several turns.
+    pub(super) slow: bool,
 }
 
 #[derive(Default)]
