@@ -50,7 +50,7 @@ impl Client {
             hibernate_after: None,
             secret: rand::random(),
         };
-        let cell = shell.enter(app, label, birth, Content::Client(Hands::default()));
+        let cell = shell.enter(app, label, birth, Content::Client(Hands::default())).expect("it wants no name");
         let ended = cell.transition(|process, now, actions| {
             let begun = process.next_step(now, actions);
             debug_assert_eq!(begun, Step::Init);
@@ -78,8 +78,7 @@ impl Client {
             let deadline = timeout.map(|timeout| now.saturating_add(timeout));
             process.begin_call(Some(pid), deadline, Waiting::Blocking, actions)
         })?;
-        let caller = Caller { pid: self.cell.pid, mark };
-        let _ = self.shell.deliver(pid, Signal::Message(Event::Call { caller, body }));
+        self.shell.send_call(&self.cell, pid, mark, body);
         self.poll(|process, _, _| process.poll_call(mark)).await
     }
 

@@ -76,7 +76,6 @@ impl Shell {
     ) -> Result<(), Refusal> {
         if let Some(name) = &name {
             valid_name(name).map_err(|why| Refusal::Invalid(why.into()))?;
-            place.app.register(Arc::clone(name), place.pid)?;
         }
         let birth = Birth {
             pid: place.pid,
@@ -90,25 +89,31 @@ impl Shell {
             hibernate_after,
             secret: rand::random(),
         };
-        let cell = self.enter(place.app, place.label.or(name), birth, content);
+        let cell = self.enter(place.app, place.label.or(name), birth, content)?;
         self.schedule(cell);
         Ok(())
     }
 
-    /// Puts a new process into the table.
+    /// Puts a new process into the table, then under the name it is born with. Not the other way round: whoever finds a
+    /// name must reach its holder. Refused if the name is taken; without a name, never.
     pub(super) fn enter(
         self: &Arc<Self>,
         app: Arc<App>,
         label: Option<Name>,
         birth: Birth,
         content: Content,
-    ) -> Arc<Cell> {
+    ) -> Result<Arc<Cell>, Refusal> {
         let mut actions: Vec<Action> = Vec::new();
+        let name = birth.name.clone();
         let process = Process::new(birth, self.now(), &mut actions);
         let cell = Cell::new(self, app, label, process, content);
         self.table.insert(Arc::clone(&cell));
+        if let Some(name) = name {
+            // Nobody knows the pid yet, so it goes as it came.
+            cell.app.register(name, cell.pid).inspect_err(|_| self.table.remove(cell.pid))?;
+        }
         self.perform(&cell, actions);
-        cell
+        Ok(cell)
     }
 
     /// Gives a process a name, if it is free and the process has none (REG-02).

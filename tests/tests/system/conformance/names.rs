@@ -1,10 +1,11 @@
 //! REG: one name a process, one process a name, for as long as the process lives.
 
 use serde_json::{Value, json};
-use skep_runtime::kernel::supervisor::RequestError;
-use skep_runtime::kernel::{Refusal, SpawnError};
+use skep_runtime::kernel::supervisor::{RequestError, Restart, SupervisorSpec};
+use skep_runtime::kernel::{Address, Body, Refusal, SpawnError};
 use skep_runtime::{Request, RuntimeError};
-use skep_tests::{Child, in_both_modes};
+use skep_tests::app::{PATIENCE, supervisor};
+use skep_tests::{Child, MODES, TestApp, eventually, in_both_modes};
 
 use super::{dead, monitor, probes, reason, spawn, through};
 
@@ -59,6 +60,24 @@ async fn reg_02_what_cannot_be_registered_is_refused_and_says_why() {
         assert_eq!(found, [Some(b), None, Some(nameless), None]);
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reg_04_whoever_finds_a_name_reaches_its_holder() {
+    let child = Child::probe("bank").restart(Restart::Permanent);
+    for keep in MODES {
+        let spec = SupervisorSpec { max_restarts: u32::MAX, ..supervisor([child.clone()]) };
+        let app = TestApp::try_start(keep, spec).await.expect("it starts");
+        let mut holder = app.pid("bank");
+        for round in 0..300 {
+            app.runtime.kill(holder);
+            holder = eventually("the next one", || app.whereis("bank").filter(|&next| next != holder)).await;
+            let echo = Body::Json(json!({ "Echo": round }).to_string());
+            let reply = app.runtime.call("test", Address::Pid(holder), echo, Some(PATIENCE)).await;
+            assert_eq!(reply, Ok(Body::Json(round.to_string())), "{holder} has the name");
+        }
+        app.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
