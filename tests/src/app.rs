@@ -15,6 +15,10 @@ use crate::guests;
 /// How long a test waits for what must happen.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Instances of the small class in a test's engine. Each costs two memory mappings from the start, and as many engines
+/// live at once as tests run: with the default, eight of them are too many for one program.
+const SLOTS: u32 = 256;
+
 /// Collects reports.
 #[derive(Default)]
 pub struct Reports(std::sync::Mutex<Vec<Report>>);
@@ -138,7 +142,7 @@ impl TestApp {
     ///
     /// What kept it from starting.
     pub async fn try_start(keep: Keep, root: SupervisorSpec<Blueprint>) -> Result<Self, StartError> {
-        Self::try_start_on(EngineConfig::default(), keep, root).await
+        Self::try_start_on(EngineConfig { slots: Some(SLOTS), ..EngineConfig::default() }, keep, root).await
     }
 
     /// As [`TestApp::try_start`], on an engine of other sizes; compiled code lies where it always does.
