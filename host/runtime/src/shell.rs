@@ -11,6 +11,7 @@ mod clock;
 mod drive;
 mod guest;
 mod incidents;
+mod pairs;
 mod queue;
 mod rooms;
 mod spawn;
@@ -28,7 +29,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use skep_kernel::signal::Undelivered;
-use skep_kernel::{Action, Address, Event, Pid, Signal, Time};
+use skep_kernel::{Action, Address, Body, Caller, Event, Mark, Pid, Signal, Time};
 
 use crate::Engine;
 use crate::observe::Observer;
@@ -44,6 +45,7 @@ pub(crate) struct Shell {
     clock: clock::Clock,
     queue: queue::RunQueue,
     rooms: rooms::Rooms,
+    pairs: pairs::Pairs,
 }
 
 impl Shell {
@@ -57,6 +59,7 @@ impl Shell {
             clock: clock::Clock::new(),
             queue: queue::RunQueue::new(workers),
             rooms: rooms::Rooms::default(),
+            pairs: pairs::Pairs::default(),
         })
     }
 
@@ -82,6 +85,17 @@ impl Shell {
         let delivered = self.hand_over(to, signal, &mut duties);
         self.work_off(duties);
         delivered
+    }
+
+    /// Delivers a call that `from` has begun. If it cannot be delivered, that is the answer, which is on its way.
+    pub(crate) fn send_call(&self, from: &Cell, to: Pid, mark: Mark, body: Body) {
+        let caller = Caller { pid: from.pid, mark };
+        let _ = self.deliver(to, Signal::Message(Event::Call { caller, body }));
+        // Its time may have run out before it was delivered: then the callee has been told to forget a caller that it did
+        // not know yet, and is told again.
+        if !from.process.lock().is_open(mark) {
+            let _ = self.deliver(to, Signal::Demonitor { from: from.pid, mark });
+        }
     }
 
     /// Does what the state machine of `cell` asked for.

@@ -89,6 +89,12 @@ impl Process {
         mark
     }
 
+    /// Whether a call has neither an answer nor run out of time.
+    #[must_use]
+    pub fn is_open(&self, mark: Mark) -> bool {
+        self.requests.contains_key(&mark)
+    }
+
     /// The answer of the call the guest blocks on, once it is there.
     pub fn poll_call(&mut self, mark: Mark) -> Option<Result<Body, CallError>> {
         match &mut self.block {

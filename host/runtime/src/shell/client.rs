@@ -7,8 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use skep_kernel::process::{Birth, Kind, Step, Waiting};
 use skep_kernel::{
-    Action, Address, Body, CallError, Caller, Event, ExitReason, Name, Next, Outcome, Pid, Process, Signal, SpawnError,
-    Start, Time,
+    Action, Address, Body, CallError, Event, ExitReason, Name, Next, Outcome, Pid, Process, SpawnError, Start, Time,
 };
 
 use super::incidents::Manner;

@@ -73,9 +73,7 @@ impl GuestCalls {
             process.begin_call(Some(pid), deadline(now, timeout_ms), waiting, actions)
         });
         let Ok(mark) = begun else { return Ok(begun) };
-        let caller = Caller { pid: self.cell.pid, mark };
-        // If it cannot be delivered, that is the answer, which is on its way.
-        let _ = shell.deliver(pid, Signal::Message(Event::Call { caller, body }));
+        shell.send_call(&self.cell, pid, mark, body);
         Ok(Ok(mark))
     }
 
@@ -209,6 +207,7 @@ impl Syscalls for GuestCalls {
 
     fn link(&self, to: Pid) -> Result<Result<(), Refusal>, Ended> {
         let shell = self.shell()?;
+        let _pair = shell.pairs.lock(self.cell.pid, to);
         let request = self.process()?.link(to);
         Ok(match request {
             LinkRequest::Done => Ok(()),
@@ -222,6 +221,7 @@ impl Syscalls for GuestCalls {
 
     fn unlink(&self, to: Pid) -> Result<(), Ended> {
         let shell = self.shell()?;
+        let _pair = shell.pairs.lock(self.cell.pid, to);
         self.transition(&shell, |process, _, actions| process.unlink(to, actions));
         Ok(())
     }

@@ -167,3 +167,19 @@ fn a_process_shows_its_bounds_and_what_it_is_doing() {
     let b = &world.person(b).process;
     assert_eq!((b.links().collect::<Vec<_>>(), b.timers_running()), (vec![t, i], 2));
 }
+
+#[test]
+fn a_call_is_open_until_it_is_answered_or_out_of_time() {
+    let mut world = check(&[("new a; new b", "")]);
+    let (a, b) = (world.pid("a"), world.pid("b"));
+    let process = &mut world.person(a).process;
+    let at = Some(Duration::from_secs(1));
+    let [answered, late] =
+        [(); 2].map(|()| process.begin_call(Some(b), at, Waiting::AsEvent, &mut Vec::new()).expect("a call"));
+    assert!(process.is_open(answered) && process.is_open(late) && !process.is_open(Mark(answered.0 ^ 1)));
+    let answer = Signal::Answer { mark: answered, by: b, outcome: Ok(Body::Raw(Vec::new())) };
+    let _ = process.deliver(answer, Duration::ZERO, &mut Vec::new());
+    assert!(!process.is_open(answered) && process.is_open(late));
+    let _ = process.deliver(Signal::TimeUp { mark: late }, Duration::from_secs(1), &mut Vec::new());
+    assert!(!process.is_open(late));
+}
