@@ -9,12 +9,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceTable, ResourceType};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystem, WasiFilesystemCtxView, WasiFilesystemView};
-use wasmtime_wasi::p2::bindings::filesystem::types as files;
+use wasmtime_wasi::p2::FsError;
+use wasmtime_wasi::p2::bindings::filesystem::types::{self as files, HostDescriptor};
 use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
-use super::context::{Context, Phase};
+use super::context::Context;
 use super::output::{LineWriter, Tail, Work};
 use crate::api::Syscalls;
 use crate::observe::Level;
@@ -22,6 +23,8 @@ use crate::spec::{Access, Grants};
 
 /// Resources of WASI that one instance may hold at once, such as open files. Most programs hold a handful.
 const RESOURCES: usize = 4_096;
+/// The interface of file operations, as the linker has it.
+const FILES: &str = "wasi:filesystem/types@0.2.12";
 /// Random bytes for one request: the host produces them without giving way.
 const RANDOM_BYTES: u64 = 16 << 10;
 
@@ -125,14 +128,30 @@ impl WasiView for Context {
     }
 }
 
-/// Files as they are seen by operations on them: none at all where nothing may act, so that each operation traps. Start
-/// functions see them: a C library, such as Debian's, may look at the granted folders before anything else.
+/// Files as they are seen by operations on them: none at all where nothing may act, so that each operation traps.
 fn open_files(context: &mut Context) -> WasiFilesystemCtxView<'_> {
-    if context.phase.may_act() || context.phase == Phase::Start {
+    if context.phase.may_act() {
         return context.filesystem();
     }
     let wasi = context.wasi();
     WasiFilesystemCtxView { ctx: wasi.context.filesystem(), table: &mut wasi.nothing }
+}
+
+/// What may be done with a descriptor in every phase: ask what it is, and let go of it. C libraries look at the granted
+/// folders when they start, which some, such as Debian's, do in the first export that is called: `restore`, perhaps.
+fn add_harmless(files: &mut LinkerInstance<'_, Context>) -> wasmtime::Result<()> {
+    fn outcome<T>(answer: Result<T, FsError>) -> wasmtime::Result<(Result<T, files::ErrorCode>,)> {
+        Ok((answer.map(Ok).or_else(|error| error.downcast().map(Err))?,))
+    }
+    files.resource("descriptor", ResourceType::host::<Descriptor>(), |mut store, descriptor| {
+        HostDescriptor::drop(&mut store.data_mut().filesystem(), Resource::new_own(descriptor))
+    })?;
+    files.func_wrap_async("[method]descriptor.get-type", |mut store, (descriptor,): (Resource<Descriptor>,)| {
+        Box::new(async move { outcome(store.data_mut().filesystem().get_type(descriptor).await) })
+    })?;
+    files.func_wrap_async("[method]descriptor.get-flags", |mut store, (descriptor,): (Resource<Descriptor>,)| {
+        Box::new(async move { outcome(store.data_mut().filesystem().get_flags(descriptor).await) })
+    })
 }
 
 /// Adds all of WASI 0.2 as far as it exists here.
@@ -140,6 +159,7 @@ pub fn add_to_linker(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     linker.allow_shadowing(true);
     files::add_to_linker::<Context, WasiFilesystem>(linker, open_files)?;
+    add_harmless(&mut linker.instance(FILES)?)?;
     linker.allow_shadowing(false);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use skep_kernel::{ExitReason, Limits};
+use skep_kernel::{Body, Cause, ExitReason, Limits, State};
 
 use super::guest::{Server, ZEROS};
 use super::recorder::Recorder;
@@ -16,6 +16,8 @@ const IMPORTS: &str = r#"
     (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "path_open"
         (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_prestat_dir_name" (func $name (param i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_fdstat_get" (func $status (param i32 i32) (result i32)))
     (import "wasi_snapshot_preview1" "environ_sizes_get" (func $environ (param i32 i32) (result i32)))
     (data (i32.const 512) "first\nsecond") (data (i32.const 600) "new.txt")
     ;; One vector: 512, of 12 bytes.
@@ -102,6 +104,24 @@ fn a_folder_is_seen_as_far_as_it_was_granted_and_never_while_saving() {
     let failure = ready(instance.save(None)).expect_err("nothing may act");
     assert_eq!(fault(&failure.reason).kind, "side-effect-in-save");
     assert!(!file.exists());
+}
+
+/// Looks at the first folder, as a C library does when it starts, or traps.
+const LOOK: &str = "(if (i32.or (call $name (i32.const 3) (i32.const 704) (i32.const 5))
+                            (call $status (i32.const 3) (i32.const 720))) (then unreachable))";
+
+#[test]
+fn a_c_library_may_begin_anywhere() {
+    let look = || format!("{LOOK} {ZEROS}");
+    let guest = Server { save: look(), restore: look(), ..server(ZEROS) };
+    let module = engine().load("guest", &guest.build()).expect("it loads");
+    let folder = tempfile::tempdir().expect("a folder");
+    let grant = FolderGrant { host: folder.path().into(), guest: "/data".into(), access: Access::Read };
+    let grants = Grants { folders: vec![grant], ..Grants::default() };
+    let start = || ready(module.instantiate(Recorder::new(), &Limits::default(), &grants)).expect("it starts");
+    ready(start().save(None)).expect("it may look");
+    let state = State { version: 0, body: Body::Raw(Vec::new()) };
+    ready(start().restore(state, Cause::Wake)).expect("it may look");
 }
 
 #[test]
