@@ -10,6 +10,7 @@ pub mod observe;
 mod runtime;
 mod shell;
 pub mod spec;
+pub mod upgrade;
 
 pub use engine::{Engine, EngineConfig, Module};
 pub use runtime::{Request, Runtime, RuntimeConfig, RuntimeError, StartError};

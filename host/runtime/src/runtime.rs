@@ -15,6 +15,7 @@ use crate::inspect::{ProcessInfo, TreeNode};
 use crate::observe::Observer;
 use crate::shell::{App, Cell, Client, Content, Shell};
 use crate::spec::{AppSpec, Blueprint, Keep};
+use crate::upgrade::{ModuleInfo, Progress, Summary, Upgrade, UpgradeError};
 
 /// How a runtime is made.
 #[derive(Clone, Debug, Default)]
@@ -236,6 +237,23 @@ impl Runtime {
     #[must_use]
     pub fn root(&self, app: &str) -> Option<Pid> {
         Some(self.app(app).ok()?.root)
+    }
+
+    /// Replaces code in running processes, in one transaction. Dropping the future calls it off.
+    pub async fn upgrade(
+        &self,
+        upgrade: Upgrade,
+        progress: impl FnMut(Progress) + Send,
+    ) -> Result<Summary, UpgradeError> {
+        let Running { app, .. } = self.app(&upgrade.app).map_err(|_| UpgradeError::NoSuchApp(upgrade.app.clone()))?;
+        crate::shell::upgrade::run(&self.inner.shell, &app, upgrade, progress).await
+    }
+
+    /// The modules of an app, by name.
+    #[must_use]
+    pub fn modules(&self, app: &str) -> Option<Vec<ModuleInfo>> {
+        let Running { app, .. } = self.app(app).ok()?;
+        Some(crate::shell::upgrade::modules(&self.inner.shell, &app))
     }
 
     /// All processes at this moment, in the order of their birth.

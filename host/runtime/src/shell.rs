@@ -18,6 +18,7 @@ mod spawn;
 mod supervise;
 mod syscalls;
 mod table;
+pub(crate) mod upgrade;
 mod worker;
 
 pub(crate) use app::App;
