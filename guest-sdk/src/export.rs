@@ -6,15 +6,104 @@
 /// Makes this crate's module a process.
 ///
 /// ```ignore
-/// skep_sdk::export!(Counter);                                      // a server; its state has version 1
-/// skep_sdk::export!(Counter, version = 2, from = [v1::Counter]);   // … version 2, and reads 1 (oldest first)
-/// skep_sdk::export!(task Sum);                                     // a task
+/// skep_sdk::export!(Counter);         // a server; its state has version 1
+/// skep_sdk::export!(task Sum);        // a task
+/// skep_sdk::export!(Counter, version = 3, from = [v1::Counter, v2::Counter]);              // reads 1 and 2 as well
+/// skep_sdk::export!(Counter, version = 3, from = [v1::Counter, v2::Counter], back_to = 2); // … and writes 2 as well
 /// ```
 ///
-/// Every layout in `from` but the first, and the server's own state, says with [`Migrate`](crate::Migrate) how it comes
-/// from the one before. `version = 2` without `from` reads nothing older.
+/// - `version`: the layout of the state, counted from 1. Raise it when the layout changes in a way that serde does not
+///   bridge, or when older code must not read what newer code wrote.
+/// - `from`: the layouts just before, oldest first, under the types that they are kept as. Each but the first, and the
+///   server's own state, says with [`Migrate`](crate::Migrate) how it comes from the one before. Without `from` nothing
+///   older is read.
+/// - `back_to`: the oldest version that the state can go back to. Each layout from there on says with
+///   [`Revert`](crate::Revert) how it becomes the one before again. Without it there is no way back.
 ///
 /// Once in a module, at the top of the crate.
+///
+/// # What does not compile
+///
+/// A chain with a hole: here nobody says how the first layout becomes the second. The compiler names the `impl` to write,
+/// and with it this compiles.
+///
+/// ```compile_fail,E0277
+/// # use skep_sdk::prelude::*;
+/// # mod v1 { #[derive(serde::Serialize, serde::Deserialize)] pub struct Counter; }
+/// # mod v2 { #[derive(serde::Serialize, serde::Deserialize)] pub struct Counter; }
+/// # #[derive(Serialize, Deserialize)] pub struct Counter;
+/// # #[server]
+/// # impl Server for Counter { fn init(_: (), _: &Context) -> Start<Self> { Ok(Counter) } }
+/// impl Migrate<v2::Counter> for Counter {
+///     fn migrate(_: v2::Counter, _: &MigrateContext) -> Result<Self, Failure> { Ok(Counter) }
+/// }
+///
+/// skep_sdk::export!(Counter, version = 3, from = [v1::Counter, v2::Counter]);
+/// # fn main() {}
+/// ```
+///
+/// ```
+/// # use skep_sdk::prelude::*;
+/// # mod v1 { #[derive(serde::Serialize, serde::Deserialize)] pub struct Counter; }
+/// # mod v2 { #[derive(serde::Serialize, serde::Deserialize)] pub struct Counter; }
+/// # #[derive(Serialize, Deserialize)] pub struct Counter;
+/// # #[server]
+/// # impl Server for Counter { fn init(_: (), _: &Context) -> Start<Self> { Ok(Counter) } }
+/// # impl Migrate<v2::Counter> for Counter {
+/// #     fn migrate(_: v2::Counter, _: &MigrateContext) -> Result<Self, Failure> { Ok(Counter) }
+/// # }
+/// impl Migrate<v1::Counter> for v2::Counter {
+///     fn migrate(_: v1::Counter, _: &MigrateContext) -> Result<Self, Failure> { Ok(v2::Counter) }
+/// }
+/// # skep_sdk::export!(Counter, version = 3, from = [v1::Counter, v2::Counter]);
+/// # fn main() {}
+/// ```
+///
+/// A way back with a hole: `back_to = 1`, and a step down from 3 to 2 alone.
+///
+/// ```compile_fail,E0277
+/// # use skep_sdk::prelude::*;
+/// # mod v1 { #[derive(serde::Serialize, serde::Deserialize)] pub struct Counter; }
+/// # mod v2 { #[derive(serde::Serialize, serde::Deserialize)] pub struct Counter; }
+/// # #[derive(Serialize, Deserialize)] pub struct Counter;
+/// # #[server]
+/// # impl Server for Counter { fn init(_: (), _: &Context) -> Start<Self> { Ok(Counter) } }
+/// # impl Migrate<v1::Counter> for v2::Counter {
+/// #     fn migrate(_: v1::Counter, _: &MigrateContext) -> Result<Self, Failure> { Ok(v2::Counter) }
+/// # }
+/// # impl Migrate<v2::Counter> for Counter {
+/// #     fn migrate(_: v2::Counter, _: &MigrateContext) -> Result<Self, Failure> { Ok(Counter) }
+/// # }
+/// impl Revert<v2::Counter> for Counter {
+///     fn revert(&self) -> Result<v2::Counter, Failure> { Ok(v2::Counter) }
+/// }
+///
+/// skep_sdk::export!(Counter, version = 3, from = [v1::Counter, v2::Counter], back_to = 1);
+/// # fn main() {}
+/// ```
+///
+/// ```
+/// # use skep_sdk::prelude::*;
+/// # mod v1 { #[derive(serde::Serialize, serde::Deserialize)] pub struct Counter; }
+/// # mod v2 { #[derive(serde::Serialize, serde::Deserialize)] pub struct Counter; }
+/// # #[derive(Serialize, Deserialize)] pub struct Counter;
+/// # #[server]
+/// # impl Server for Counter { fn init(_: (), _: &Context) -> Start<Self> { Ok(Counter) } }
+/// # impl Migrate<v1::Counter> for v2::Counter {
+/// #     fn migrate(_: v1::Counter, _: &MigrateContext) -> Result<Self, Failure> { Ok(v2::Counter) }
+/// # }
+/// # impl Migrate<v2::Counter> for Counter {
+/// #     fn migrate(_: v2::Counter, _: &MigrateContext) -> Result<Self, Failure> { Ok(Counter) }
+/// # }
+/// # impl Revert<v2::Counter> for Counter {
+/// #     fn revert(&self) -> Result<v2::Counter, Failure> { Ok(v2::Counter) }
+/// # }
+/// impl Revert<v1::Counter> for v2::Counter {
+///     fn revert(&self) -> Result<v1::Counter, Failure> { Ok(v1::Counter) }
+/// }
+/// # skep_sdk::export!(Counter, version = 3, from = [v1::Counter, v2::Counter], back_to = 1);
+/// # fn main() {}
+/// ```
 #[macro_export]
 macro_rules! export {
     (task $task:ty $(,)?) => {
@@ -39,17 +128,30 @@ macro_rules! export {
     };
     ($server:ty $(,)?) => { $crate::export!($server, version = 1); };
     ($server:ty, version = $version:literal $(,)?) => {
-        $crate::export!(@server $server, $version,
+        $crate::export!(@server $server, $version, $crate::__private::Zero,
             $crate::__private::Oldest<<$server as $crate::Server>::State>);
     };
-    ($server:ty, version = $version:literal, from = [$oldest:ty $(, $older:ty)* $(,)?] $(,)?) => {
-        $crate::export!(@server $server, $version,
+    ($server:ty, version = $version:literal, from = [$($older:ty),+ $(,)?] $(,)?) => {
+        $crate::export!(@versions $server, $version, $crate::__private::Zero, $($older),+);
+    };
+    ($server:ty, version = $version:literal, from = [$($older:ty),+ $(,)?], back_to = $back_to:literal $(,)?) => {
+        $crate::export!(@versions $server, $version,
+            <$crate::__private::Steps<{ $crate::__private::steps($version, $back_to) }>
+                as $crate::__private::Counted>::Count,
+            $($older),+);
+    };
+    ($server:ty, version = $version:literal, back_to = $back_to:literal $(,)?) => {
+        ::core::compile_error!("`back_to` needs `from`: list the older layouts there, oldest first");
+    };
+    (@versions $server:ty, $version:literal, $back:ty, $oldest:ty $(, $older:ty)*) => {
+        $crate::export!(@server $server, $version, $back,
             $crate::export!(@history [$crate::__private::Oldest<$oldest>]
                 $($older,)* <$server as $crate::Server>::State));
     };
-    (@server $server:ty, $version:literal, $history:ty) => {
+    (@server $server:ty, $version:literal, $back:ty, $history:ty) => {
         impl $crate::Exported for $server {
             const VERSION: u32 = $version;
+            type Back = $back;
             type History = $history;
         }
 

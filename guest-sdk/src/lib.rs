@@ -8,7 +8,7 @@
 //! - [`Ref`], [`From`], [`Pending`]: typed references to a process, to a caller, to an answer. All of them travel in
 //!   messages and live in states.
 //! - [`Context`]: what a running process can ask of the host: links, monitors, names, timers, children, the log.
-//! - [`Migrate`]: how a state in an older layout becomes one of today's.
+//! - [`Migrate`] and [`Revert`]: how a state in an older layout becomes one of today's, and goes back.
 //! - [`testing`]: the same server in `cargo test`, without Wasm.
 //!
 //! ```
@@ -33,6 +33,57 @@
 //! skep_sdk::export!(Greeter);
 //! # fn main() {}
 //! ```
+//!
+//! # Versions
+//!
+//! A process outlives its code: when a module is replaced, each of its processes is saved by the old code and restored by
+//! the new, between two messages. `version` counts the layouts of the state. To change the layout, keep the old struct
+//! under a module of its own, say how the new one comes from it, and raise the number. Steps down are optional; with
+//! them `back_to` lets processes return to the old code.
+//!
+//! ```
+//! use skep_sdk::prelude::*;
+//!
+//! mod v1 {
+//!     #[derive(serde::Serialize, serde::Deserialize)]
+//!     pub struct Greeter { pub greeted: u64 }
+//! }
+//!
+//! #[derive(Serialize, Deserialize)]
+//! pub struct Greeter { greeted: u64, last: Option<String> }
+//!
+//! impl Migrate<v1::Greeter> for Greeter {
+//!     fn migrate(old: v1::Greeter, _: &MigrateContext) -> Result<Self, Failure> {
+//!         Ok(Greeter { greeted: old.greeted, last: None })
+//!     }
+//! }
+//!
+//! impl Revert<v1::Greeter> for Greeter {
+//!     fn revert(&self) -> Result<v1::Greeter, Failure> { Ok(v1::Greeter { greeted: self.greeted }) }
+//! }
+//!
+//! #[server]
+//! impl Server for Greeter {
+//!     type Call = String;
+//!     type Reply = Option<String>;
+//!
+//!     fn init(_: (), _: &Context) -> Start<Self> { Ok(Greeter { greeted: 0, last: None }) }
+//!
+//!     fn handle_call(&mut self, name: String, _: From<Self>, _: &Context) -> Outcome<Option<String>> {
+//!         self.greeted += 1;
+//!         reply(self.last.replace(name))
+//!     }
+//! }
+//!
+//! skep_sdk::export!(Greeter, version = 2, from = [v1::Greeter], back_to = 1);
+//! # fn main() {}
+//! ```
+//!
+//! Each step refuses with a reason rather than lose what matters: then the upgrade is called off, and every process goes
+//! on with the code and the state that it had. A field that serde can fill in (`#[serde(default)]`) needs no new version,
+//! as long as older code may drop it. [`Harness::upgrade`](testing::Harness::upgrade) tries an upgrade natively.
+//!
+//! # Bodies
 //!
 //! Bodies are MessagePack with named fields. A request that comes as JSON, from a person or from a guest in another
 //! language, is answered in JSON.
@@ -66,7 +117,7 @@ pub use outcome::{Failure, NotStarted, Outcome, Start, fail, noreply, reply};
 pub use reference::{CALL_TIMEOUT, From, Pending, Ref};
 pub use server::{Protocol, Server, Timer, Untyped};
 pub use skep_sdk_macros::server;
-pub use state::{Exported, Migrate, MigrateContext, Saved};
+pub use state::{Exported, Migrate, MigrateContext, Revert, Saved};
 pub use task::{Task, TaskContext};
 pub use types::{
     Address, Answer, Body, CallError, Caller, Cause, Ended as Exit, Event, ExitReason, Fault, Level, Lost as Down,
@@ -77,8 +128,8 @@ pub use types::{
 pub mod prelude {
     pub use crate::{
         Address, Answer, Body, CallError, Child, Context, Down, Event, Exit, ExitReason, Failure, From, Level, Mark,
-        Migrate, MigrateContext, Never, NotStarted, Options, Outcome, Pending, Pid, Protocol, Ref, Refusal, Saved,
-        Server, SpawnError, Start, Task, TaskContext, Timer, fail, noreply, reply, server,
+        Migrate, MigrateContext, Never, NotStarted, Options, Outcome, Pending, Pid, Protocol, Ref, Refusal, Revert,
+        Saved, Server, SpawnError, Start, Task, TaskContext, Timer, fail, noreply, reply, server,
     };
     pub use serde::{Deserialize, Serialize};
 }
@@ -96,6 +147,6 @@ pub mod __private {
     pub use crate::run;
     #[cfg(target_family = "wasm")]
     pub use crate::slot::Slot;
-    pub use crate::state::{History, Oldest, Step};
+    pub use crate::state::{Counted, History, Oldest, Step, Steps, Zero, steps};
     pub use crate::types::{Outcome, Shape, Start, State};
 }

@@ -15,7 +15,7 @@ use crate::types::{self, Body, Event, ExitReason, Level, Next, Shape};
 
 /// The answer to `describe`.
 pub fn describe<S: Exported>() -> Shape {
-    Shape { version: S::VERSION, accepts: crate::state::accepts::<S>() }
+    crate::state::shape::<S>()
 }
 
 /// Makes the server, if there is to be one, and says so.

@@ -17,7 +17,8 @@ use crate::run;
 use crate::state::{self, Exported};
 use crate::task::Task;
 use crate::types::{
-    Answer, Body, CallError, Cause, Ended, Event, ExitReason, Lost, Mark, Next, Pid, Request, Start, State,
+    Answer, Body, CallError, Cause, Ended, Event, ExitReason, Lost, Mark, Next, Pid, Request, Shape, Start, State,
+    Upgrade,
 };
 
 pub use action::Action;
@@ -52,13 +53,19 @@ pub use world::World;
 /// assert_eq!(counter.call_json(r#"{"Add":1}"#), Ok("8".to_owned()));
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct Harness<S: Exported> {
     server: Option<S>,
     world: World,
     ended: Option<ExitReason>,
     idle_at_ms: Option<u64>,
     eager: bool,
+}
+
+/// Without the server, which need not be `Debug` for `expect_err` on an upgrade.
+impl<S: Exported> std::fmt::Debug for Harness<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Harness").field("ended", &self.ended).field("world", &self.world).finish_non_exhaustive()
+    }
 }
 
 impl<S: Exported> Harness<S> {
@@ -242,7 +249,7 @@ impl<S: Exported> Harness<S> {
     /// If the server refuses either.
     pub fn hibernate(&mut self) {
         let Some(server) = self.server.take() else { return };
-        let state = saved(&mut self.world, &server).unwrap_or_else(|why| panic!("save refused: {why}"));
+        let state = saved(&mut self.world, &server, None).unwrap_or_else(|why| panic!("save refused: {why}"));
         drop(server);
         let server = restored(&mut self.world, state, Cause::Wake).unwrap_or_else(|why| panic!("restore: {why}"));
         self.server = Some(server);
@@ -255,9 +262,63 @@ impl<S: Exported> Harness<S> {
     /// Why it refuses, also when it has ended.
     pub fn save(&mut self) -> Result<State, String> {
         match &self.server {
-            Some(server) => saved(&mut self.world, server),
+            Some(server) => saved(&mut self.world, server, None),
             None => Err("it has ended".to_owned()),
         }
+    }
+
+    /// The state as code of that version would save it: what a process goes back to older code with.
+    ///
+    /// # Errors
+    ///
+    /// As [`save`](Harness::save), and if no steps lead down to that version.
+    pub fn save_as(&mut self, version: u32) -> Result<State, String> {
+        match &self.server {
+            Some(server) => saved(&mut self.world, server, Some(version)),
+            None => Err("it has ended".to_owned()),
+        }
+    }
+
+    /// Replaces the code, as the host does between two messages: up, where `New` reads what this code saves, or down, in
+    /// the newest version that this code steps down to and `New` reads. Its surroundings stay: pid, names, monitors,
+    /// timers, and what is queued.
+    ///
+    /// # Errors
+    ///
+    /// The process as it was, with the reason why it is not upgraded.
+    pub fn upgrade<New: Exported>(mut self) -> Result<Harness<New>, NotUpgraded<S>> {
+        match self.replaced::<New>() {
+            Ok(server) => Ok(Harness {
+                server: Some(server),
+                world: self.world,
+                ended: None,
+                idle_at_ms: self.idle_at_ms,
+                eager: self.eager,
+            }),
+            Err(why) => Err(NotUpgraded { process: Box::new(self), why }),
+        }
+    }
+
+    fn replaced<New: Exported>(&mut self) -> Result<New, String> {
+        let (old, new) = (Harness::<S>::describe(), Harness::<New>::describe());
+        let reads = |version: &&u32| new.accepts.contains(version);
+        let state = match old.steps_down.iter().rev().find(reads) {
+            _ if reads(&&old.version) => self.save()?,
+            Some(target) => self.save_as(*target)?,
+            None => {
+                let Shape { version, steps_down, .. } = old;
+                let accepts = new.accepts;
+                return Err(format!(
+                    "no way: the old code saves versions {steps_down:?} and {version}, the new reads {accepts:?}"
+                ));
+            }
+        };
+        restored(&mut self.world, state, Cause::Upgrade(Upgrade { version: old.version, extra: None }))
+    }
+
+    /// What the module says about the versions of its state when it is loaded.
+    pub fn describe() -> Shape {
+        run::describe::<S>()
     }
 
     /// What it did since this was asked last.
@@ -329,8 +390,8 @@ impl<S: Exported> Harness<S> {
     }
 }
 
-fn saved<S: Exported>(world: &mut World, server: &S) -> Result<State, String> {
-    hook(world, || state::save(server, None))
+fn saved<S: Exported>(world: &mut World, server: &S, target: Option<u32>) -> Result<State, String> {
+    hook(world, || state::save(server, target))
 }
 
 fn restored<S: Exported>(world: &mut World, state: State, cause: Cause) -> Result<S, String> {
@@ -343,6 +404,20 @@ fn hook<R>(world: &mut World, code: impl FnOnce() -> Result<R, String>) -> Resul
     let outcome = world::inside(world, code);
     world.may_act = true;
     outcome.unwrap_or_else(|reason| Err(format!("stopped: {reason:?}")))
+}
+
+/// An upgrade that did not happen.
+pub struct NotUpgraded<S: Exported> {
+    /// The process, which goes on with its code and state.
+    pub process: Box<Harness<S>>,
+    /// Who refused, and why.
+    pub why: String,
+}
+
+impl<S: Exported> std::fmt::Debug for NotUpgraded<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "not upgraded: {}", self.why)
+    }
 }
 
 /// Runs a task to its end, with these events queued when it begins. Waiting costs no time: the clock jumps.

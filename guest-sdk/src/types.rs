@@ -282,13 +282,15 @@ pub enum Cause {
     Migrate,
 }
 
-/// The version of the state that this code saves, and those that it can restore.
+/// Which versions of the state some code saves and restores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// What it saves.
     pub version: u32,
-    /// What it restores.
+    /// What it restores, its own version among them.
     pub accepts: Vec<u32>,
+    /// The older ones that it can save as well.
+    pub steps_down: Vec<u32>,
 }
 
 /// Why the host did not do what was asked.

@@ -61,8 +61,10 @@ pub struct State {
 pub struct Shape {
     /// What its `save` writes.
     pub version: u32,
-    /// What its `restore` reads.
+    /// What its `restore` reads, its own version among them.
     pub accepts: Vec<u32>,
+    /// The older ones that its `save` can write as well.
+    pub steps_down: Vec<u32>,
 }
 
 /// Why a state is being restored.

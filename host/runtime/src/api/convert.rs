@@ -272,7 +272,7 @@ impl From<Cause> for types::Cause {
 
 impl From<types::Shape> for Shape {
     fn from(shape: types::Shape) -> Self {
-        Shape { version: shape.version, accepts: shape.accepts }
+        Shape { version: shape.version, accepts: shape.accepts, steps_down: shape.steps_down }
     }
 }
 

@@ -19,8 +19,8 @@ use crate::spec::Grants;
 
 /// How long a trial may wait for something outside, such as WASI's clock. Its computing is limited by fuel.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// State versions that a module may say it reads. A list by hand, not a range.
-const ACCEPTS: usize = 1_000;
+/// State versions that a module may say it reads, and as many that it steps down to. A list by hand, not a range.
+const VERSIONS: usize = 1_000;
 /// Memory of a trial in the large class.
 const MEMORY_BYTES: usize = 1 << 30;
 
@@ -43,10 +43,10 @@ pub(super) fn run(
     let phase = store.data().phase.name();
     let failed = |reason| LoadError::Failed { phase, reason };
     match outcome {
-        Ok(Some(Ok(Some(shape)))) if shape.accepts.len() > ACCEPTS => {
-            Err(failed(ExitReason::failed(format!("it reads more than {ACCEPTS} versions of its state"))))
-        }
-        Ok(Some(Ok(Some(shape)))) => Ok(ModuleKind::Server(shape)),
+        Ok(Some(Ok(Some(shape)))) => match check(&shape) {
+            Ok(()) => Ok(ModuleKind::Server(shape)),
+            Err(why) => Err(failed(ExitReason::failed(why))),
+        },
         Ok(Some(Ok(None))) => Ok(ModuleKind::Task),
         Ok(Some(Err(error))) => Err(understood(&error, &mut store)),
         Ok(None) => Err(failed(ExitReason::limit("time"))),
@@ -61,6 +61,21 @@ async fn describe(store: &mut wasmtime::Store<Context>, prepared: &Prepared) -> 
     instance::begin(store, Phase::Describe, fuel::DESCRIBE).await?;
     let shape = server.skep_process_behaviour().call_describe(store).await?;
     Ok(Some(shape.into()))
+}
+
+/// What a shape must keep to, or no state could be trusted to find a way through the versions.
+fn check(shape: &Shape) -> Result<(), String> {
+    let Shape { version, accepts, steps_down } = shape;
+    if accepts.len() > VERSIONS || steps_down.len() > VERSIONS {
+        return Err(format!("it names more than {VERSIONS} versions of its state"));
+    }
+    if !accepts.contains(version) {
+        return Err(format!("it saves its state as version {version}, which it does not read: add it to `accepts`"));
+    }
+    match steps_down.iter().find(|down| *down >= version) {
+        Some(down) => Err(format!("it names version {down} in `steps-down`, which is not below its own, {version}")),
+        None => Ok(()),
+    }
 }
 
 /// An export of the wrong type shows only when there is an instance; everything else is the guest's own end.

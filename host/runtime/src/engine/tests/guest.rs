@@ -1,13 +1,15 @@
 //! Guests as text: a core module whose exports answer with zeros, which stand for "nothing to report" in every type of
-//! the contract, except where a test puts something else. Wrapped by the engine, like what a compiler leaves.
+//! the contract but one, except where a test puts something else. Wrapped by the engine, like what a compiler leaves.
 
 use std::path::Path;
 
 use wit_component::StringEncoding;
 use wit_parser::Resolve;
 
-/// An area of zeros: `ok`, no reply, `wait`; an empty state; version 0.
+/// An area of zeros: `ok`, no reply, `wait`; an empty state of version 0.
 pub const ZEROS: &str = "(i32.const 1024)";
+/// A shape: it saves version 0 and reads that one (the zeros), and steps down to none.
+pub const SHAPE: &str = "(i32.const 960)";
 
 /// A server in parts. Each part is the body of a function in WebAssembly text.
 #[derive(Clone)]
@@ -29,7 +31,7 @@ impl Default for Server {
         Server {
             more: String::new(),
             pages: 1,
-            describe: zeros(),
+            describe: SHAPE.to_owned(),
             init: zeros(),
             handle: zeros(),
             save: zeros(),
@@ -48,6 +50,7 @@ impl Server {
             &format!(
                 r#"(module {more}
                     (memory (export "memory") {pages})
+                    (data (i32.const 964) "\00\04\00\00\01")
                     {REALLOC}
                     (func $describe (export "skep:process/behaviour@0.1.0#describe") (result i32) {describe})
                     (func $init (export "skep:process/behaviour@0.1.0#init") (param i32 i32 i32) (result i32) {init})
