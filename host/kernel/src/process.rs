@@ -192,6 +192,12 @@ impl Process {
         &self.birth.limits
     }
 
+    /// Gives it other bounds. What it has already beyond them it keeps; what would come on top is refused. Its instance
+    /// keeps the memory, the fuel and the size of bodies that it was made with.
+    pub fn set_limits(&mut self, limits: Arc<Limits>) {
+        self.birth.limits = limits;
+    }
+
     /// The name it holds.
     #[must_use]
     pub fn name(&self) -> Option<&Name> {

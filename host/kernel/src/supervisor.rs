@@ -60,8 +60,9 @@ enum Progress {
 
 /// One supervisor. `S` is what a start needs, `A` names whoever waits for an answer.
 ///
-/// It starts anew with each restart of its process, from its spec: what was added meanwhile is lost, what was deleted
-/// comes back, and no restart is counted yet (SUP-21).
+/// It starts anew with each restart of its process, from the spec that its parent has: what was added meanwhile is lost,
+/// what was deleted comes back, and no restart is counted yet (SUP-21). Whoever replaces the spec of a running supervisor
+/// therefore replaces the one that its parent has, too.
 #[derive(Debug)]
 pub struct Supervisor<S, A> {
     strategy: Strategy,
@@ -120,6 +121,7 @@ impl<S: Clone, A> Supervisor<S, A> {
             Input::StartChild { spec, ask } => self.request(Held::Start { spec, ask }, out),
             Input::RestartChild { id, ask } => self.request(Held::Restart { id, ask }, out),
             Input::DeleteChild { id, ask } => self.request(Held::Delete { id, ask }, out),
+            Input::Replace { spec, ask } => self.request(Held::Replace { spec, ask }, out),
             Input::TerminateChild { id, ask } => self.terminate_child(&id, ask, now, out),
             Input::WhichChildren { ask } => {
                 let children = self.children.views(self.is_ready()).rev().collect();
@@ -136,6 +138,11 @@ impl<S: Clone, A> Supervisor<S, A> {
     #[must_use]
     pub fn view(&self) -> Vec<ChildView> {
         self.children.views(self.is_ready()).collect()
+    }
+
+    /// What it knows of its children, in start order: as many as [`Supervisor::view`] has.
+    pub fn specs(&self) -> impl Iterator<Item = &ChildSpec<S>> {
+        self.children.specs()
     }
 
     /// How many children there are.
@@ -206,13 +213,13 @@ impl<S: Clone, A> Supervisor<S, A> {
             }
             return Progress::More;
         }
-        match self.held.pop_front() {
-            Some(request) => {
-                self.request(request, out);
-                Progress::More
-            }
-            None => Progress::Waiting,
+        if !self.held.front().is_some_and(|request| self.can_serve(request)) {
+            return Progress::Waiting;
         }
+        if let Some(request) = self.held.pop_front() {
+            self.request(request, out);
+        }
+        Progress::More
     }
 
     /// Orders the start of a child that is down.

@@ -1,7 +1,7 @@
 //! The children of one supervisor, in start order.
 //!
-//! Owns what state each is in, and the indices by id, process and token, which only [`Children::set`] keeps in step.
-//! Never decides anything.
+//! Owns what state each is in, and the indices by id, process and token, which only [`Children::set`] and
+//! [`Children::put`] keep in step. Never decides anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,6 +67,17 @@ impl<A> State<A> {
         }
     }
 
+    /// The same state of a child that the supervisor's own spec now lists: a start that somebody had asked for does not
+    /// make the child be forgotten should it fail.
+    fn expected(self) -> Self {
+        match self {
+            State::Starting { token, origin: Origin::New(ask), cancelled } => {
+                State::Starting { token, origin: Origin::Again(ask), cancelled }
+            }
+            other => other,
+        }
+    }
+
     /// Whether there is, or may soon be, a process that would have to be stopped.
     fn is_alive(&self) -> bool {
         matches!(self, State::Starting { .. } | State::Running(_) | State::Stopping { .. })
@@ -83,6 +94,11 @@ pub(super) struct Child<S, A> {
 }
 
 impl<S, A> Child<S, A> {
+    /// A child that is down.
+    fn new(spec: ChildSpec<S>) -> Self {
+        Child { spec, state: State::Stopped, terminators: Vec::new(), restarts: 0 }
+    }
+
     pub(super) fn state(&self) -> &State<A> {
         &self.state
     }
@@ -118,12 +134,37 @@ impl<S, A> Children<S, A> {
 
     /// Adds a child at the end, stopped. Its id must be new.
     pub(super) fn add(&mut self, spec: ChildSpec<S>) -> Rank {
+        self.put(Child::new(spec))
+    }
+
+    /// Puts a child behind all others.
+    fn put(&mut self, child: Child<S, A>) -> Rank {
         let rank = self.next;
         self.next = Rank(rank.0 + 1);
-        let known = self.by_id.insert(spec.id.clone(), rank);
+        let known = self.by_id.insert(child.spec.id.clone(), rank);
         assert!(known.is_none(), "a child id is used twice");
-        self.by_rank.insert(rank, Child { spec, state: State::Stopped, terminators: Vec::new(), restarts: 0 });
+        self.enter(rank, &child.state);
+        self.by_rank.insert(rank, child);
         rank
+    }
+
+    /// Takes new specs, of ids that are all different. A child whose id is among them stays what it is and has the new
+    /// spec and place; the others that are here come after, in their order. Every child gets a new rank.
+    pub(super) fn replace(&mut self, specs: Vec<ChildSpec<S>>) {
+        let by_id = std::mem::take(&mut self.by_id);
+        let mut known = std::mem::take(&mut self.by_rank);
+        (self.by_pid, self.by_token) = (BTreeMap::new(), BTreeMap::new());
+        (self.alive, self.pending) = (BTreeSet::new(), BTreeSet::new());
+        for spec in specs {
+            let child = by_id.get(&spec.id).and_then(|rank| known.remove(rank));
+            self.put(match child {
+                Some(child) => Child { spec, state: child.state.expected(), ..child },
+                None => Child::new(spec),
+            });
+        }
+        for child in known.into_values() {
+            self.put(child);
+        }
     }
 
     /// Forgets a child, which must be down.
@@ -136,28 +177,30 @@ impl<S, A> Children<S, A> {
 
     /// Puts a child into another state and returns the one it was in.
     pub(super) fn set(&mut self, rank: Rank, state: State<A>) -> State<A> {
-        let (pid, token) = (state.pid(), state.token());
-        let (alive, pending) = (state.is_alive(), matches!(state, State::Pending));
-        let old = std::mem::replace(&mut self.get_mut(rank).state, state);
+        let old = std::mem::replace(&mut self.get_mut(rank).state, State::Stopped);
         if let Some(pid) = old.pid() {
             self.by_pid.remove(&pid);
         }
         if let Some(token) = old.token() {
             self.by_token.remove(&token);
         }
-        self.by_pid.extend(pid.map(|pid| (pid, rank)));
-        self.by_token.extend(token.map(|token| (token, rank)));
-        if alive {
-            self.alive.insert(rank)
-        } else {
-            self.alive.remove(&rank)
-        };
-        if pending {
-            self.pending.insert(rank)
-        } else {
-            self.pending.remove(&rank)
-        };
+        self.alive.remove(&rank);
+        self.pending.remove(&rank);
+        self.enter(rank, &state);
+        self.get_mut(rank).state = state;
         old
+    }
+
+    /// Enters a state into the indices.
+    fn enter(&mut self, rank: Rank, state: &State<A>) {
+        self.by_pid.extend(state.pid().map(|pid| (pid, rank)));
+        self.by_token.extend(state.token().map(|token| (token, rank)));
+        if state.is_alive() {
+            self.alive.insert(rank);
+        }
+        if let State::Pending = state {
+            self.pending.insert(rank);
+        }
     }
 
     /// Marks a start in flight as cancelled; its token, unless it was marked already.
@@ -201,10 +244,20 @@ impl<S, A> Children<S, A> {
         self.pending.first().copied()
     }
 
+    /// Whether a restart that failed is to be tried again.
+    pub(super) fn is_retrying(&self) -> bool {
+        self.by_rank.values().any(|child| matches!(child.state, State::Retrying(_)))
+    }
+
     /// Those that are down, from `from` on.
     pub(super) fn down(&self, from: Rank) -> Vec<Rank> {
         let down = self.by_rank.range(from..).filter(|(_, child)| !child.state.is_alive());
         down.map(|(&rank, _)| rank).collect()
+    }
+
+    /// All specs, in start order.
+    pub(super) fn specs(&self) -> impl DoubleEndedIterator<Item = &ChildSpec<S>> {
+        self.by_rank.values().map(|child| &child.spec)
     }
 
     /// All, in start order. `ready` tells a first start from a restart.

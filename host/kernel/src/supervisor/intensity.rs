@@ -38,6 +38,12 @@ impl Intensity {
         }
     }
 
+    /// Takes another limit. What was counted stays counted, as far as it was not yet too old (HOT-17).
+    pub(super) fn replace<S>(&mut self, spec: &SupervisorSpec<S>) {
+        self.max_restarts = spec.max_restarts.into();
+        self.max_seconds = spec.max_seconds.into();
+    }
+
     /// Counts a restart, also one that is not accepted. Time does not go back between calls.
     pub(super) fn count(&mut self, now: Time) -> Verdict {
         let second = now.as_secs();
@@ -101,6 +107,23 @@ mod tests {
     fn a_whole_second_leaves_the_window_at_once() {
         assert_eq!(gives_up_at(3, 1, &[0, 1, 2, 2_000, 2_001, 2_002]), None);
         assert_eq!(gives_up_at(3, 1, &[0, 1, 2, 2_000, 2_001, 2_002, 2_003]), Some(6));
+    }
+
+    #[test]
+    fn hot_17_another_limit_begins_with_what_was_counted() {
+        let replaced = |max_restarts, max_seconds, at_ms: u64| {
+            let mut window = intensity(2, 5);
+            assert_eq!(window.count(Duration::from_secs(1)), Verdict::Restart);
+            assert_eq!(window.count(Duration::from_secs(4)), Verdict::Restart);
+            window.replace(&SupervisorSpec::<()> { max_restarts, max_seconds, ..SupervisorSpec::default() });
+            window.count(Duration::from_millis(at_ms))
+        };
+        assert_eq!(replaced(2, 5, 5_000), Verdict::GiveUp);
+        assert_eq!(replaced(3, 5, 5_000), Verdict::Restart);
+        assert_eq!(replaced(2, 2, 5_000), Verdict::Restart);
+        assert_eq!(replaced(1, 2, 5_000), Verdict::GiveUp);
+        assert_eq!(replaced(0, 1, 60_000), Verdict::GiveUp);
+        assert_eq!(replaced(2, 60, 30_000), Verdict::GiveUp);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use crate::{ExitReason, Name, Pid, SpawnError, Time};
 
-use super::spec::{ChildKind, ChildSpec, Restart, SpecError};
+use super::spec::{ChildKind, ChildSpec, Restart, SpecError, SupervisorSpec};
 
 /// Tells one start, timer or retry of a supervisor from all its others.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -70,6 +70,16 @@ pub enum Input<S, A> {
     DeleteChild {
         /// Which child.
         id: Name,
+        /// Who asks.
+        ask: A,
+    },
+    /// Take another spec in place of the one it has, as at an upgrade (HOT-17): strategy, intensity and the specs of
+    /// children with the same id are replaced, and what runs goes on. Children that are new are added as not running, in
+    /// the place that the new list gives them; those that it does not list are kept, after the others. Nobody is started,
+    /// stopped or restarted.
+    Replace {
+        /// The new spec.
+        spec: SupervisorSpec<S>,
         /// Who asks.
         ask: A,
     },
@@ -175,7 +185,7 @@ pub enum StartCause {
 pub enum Answer {
     /// It was started; `None` if it chose not to run (SUP-19).
     Started(Option<Pid>),
-    /// It is down, or forgotten.
+    /// It is down, or forgotten, or replaced.
     Done,
     /// The children, newest first (SUP-20).
     Children(Vec<ChildView>),

@@ -1,4 +1,5 @@
-//! What others ask of a supervisor: adding, stopping, starting and deleting children (SUP-12, SUP-18, SUP-19).
+//! What others ask of a supervisor: adding, stopping, starting and deleting children (SUP-12, SUP-18, SUP-19), and
+//! another spec (HOT-17).
 //!
 //! Owns what is answered when. Called by the dispatch in `supervisor.rs`. Stopping a child is served whatever else is
 //! going on; the rest, whose answer depends on how it goes, waits while children are started one after the other.
@@ -8,7 +9,7 @@ use crate::{Name, Time};
 use super::Supervisor;
 use super::children::{Origin, State};
 use super::protocol::{Answer, Order, RequestError};
-use super::spec::ChildSpec;
+use super::spec::{ChildSpec, Strategy, SupervisorSpec};
 
 /// A request that may have to wait.
 #[derive(Debug)]
@@ -16,12 +17,16 @@ pub(super) enum Held<S, A> {
     Start { spec: ChildSpec<S>, ask: A },
     Restart { id: Name, ask: A },
     Delete { id: Name, ask: A },
+    Replace { spec: SupervisorSpec<S>, ask: A },
 }
 
 impl<S, A> Held<S, A> {
     pub(super) fn into_ask(self) -> A {
         match self {
-            Held::Start { ask, .. } | Held::Restart { ask, .. } | Held::Delete { ask, .. } => ask,
+            Held::Start { ask, .. }
+            | Held::Restart { ask, .. }
+            | Held::Delete { ask, .. }
+            | Held::Replace { ask, .. } => ask,
         }
     }
 }
@@ -31,15 +36,40 @@ impl<S: Clone, A> Supervisor<S, A> {
     pub(super) fn request(&mut self, request: Held<S, A>, out: &mut Vec<Order<S, A>>) {
         if self.is_ending() {
             out.push(Order::Reply { ask: request.into_ask(), result: Err(RequestError::Stopping) });
-        } else if self.is_busy() {
+        } else if !self.can_serve(&request) {
             self.held.push_back(request);
         } else {
             match request {
                 Held::Start { spec, ask } => self.start_child(spec, ask, out),
                 Held::Restart { id, ask } => self.restart_child(&id, ask, out),
                 Held::Delete { id, ask } => self.delete_child(&id, ask, out),
+                Held::Replace { spec, ask } => self.replace(spec, ask, out),
             }
         }
+    }
+
+    /// Whether a request can be served now. A group whose restart is tried again counts as a rebuild under way for a new
+    /// spec: under another strategy, those that stay down until the try succeeds would be forgotten.
+    pub(super) fn can_serve(&self, request: &Held<S, A>) -> bool {
+        let rebuild_is_tried_again = || self.strategy != Strategy::OneForOne && self.children.is_retrying();
+        match request {
+            _ if self.is_busy() => false,
+            Held::Replace { .. } => !rebuild_is_tried_again(),
+            Held::Start { .. } | Held::Restart { .. } | Held::Delete { .. } => true,
+        }
+    }
+
+    /// OTP's `code_change` of a supervisor. No rebuild is under way, so no rank is known but to the children; starts and
+    /// stops of single children go on under the new specs.
+    fn replace(&mut self, spec: SupervisorSpec<S>, ask: A, out: &mut Vec<Order<S, A>>) {
+        debug_assert!(self.crashed.is_empty());
+        let result = spec.check().map_err(RequestError::Invalid).map(|()| {
+            self.strategy = spec.strategy;
+            self.intensity.replace(&spec);
+            self.children.replace(spec.children);
+            Answer::Done
+        });
+        out.push(Order::Reply { ask, result });
     }
 
     fn start_child(&mut self, spec: ChildSpec<S>, ask: A, out: &mut Vec<Order<S, A>>) {

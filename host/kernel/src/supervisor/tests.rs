@@ -6,6 +6,7 @@ mod endings;
 mod life;
 mod random;
 mod rebuilds;
+mod replaces;
 mod requests;
 mod restarts;
 mod scenario;

@@ -7,6 +7,7 @@
 //!   `as-event`, `name=n`, `hibernate=ms`, `mailbox=n`, `body=bytes`, `links=n`, `monitors=n`, `timers=n`,
 //!   `requests=n`, `pinned`, `slow`, `init={script}`, `terminate={script}`
 //! - `a: script`: `a` is told to do these things, separated by `,`, within one handler
+//! - `limit a [options]`: from now on `a` has these bounds, and default ones otherwise
 //! - `info a text`, `cast a text`, `exit a reason [from b]`, `kill a`, `evict a`: signals from outside
 //! - `wait ms`: time passes
 //!
@@ -55,6 +56,11 @@ impl World {
                 let birth = World::birth(pid, &child, None, None);
                 self.give(Lane::Outside, birth);
                 self.work_off();
+            }
+            "limit" => {
+                let limits = Arc::new(child(who, rest).limits);
+                let pid = self.pid(who);
+                self.person(pid).process.set_limits(limits);
             }
             "wait" => self.wait(Duration::from_millis(number(who))),
             "info" => self.strike(self.pid(who), Signal::Message(Event::Info(body(rest)))),

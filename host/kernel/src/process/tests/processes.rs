@@ -59,6 +59,23 @@ fn proc_03_only_a_send_is_told_of_a_full_mailbox_and_nobody_waits() {
 }
 
 #[test]
+fn other_bounds_count_from_then_on_and_take_nothing_away() {
+    check(&[
+        ("new a; new s; new b mailbox=2", ""),
+        ("b: call s 50 {say busy}", "s says busy"),
+        ("a: send b one, send b two, send b three", "a = error MailboxFull"),
+        ("limit b mailbox=3; a: send b three, send b four", "a = error MailboxFull"),
+        ("limit b mailbox=1; a: send b four", "a = error MailboxFull"),
+        ("wait 50", "b = error timeout, b: info one, b: info two, b: info three"),
+        ("a: send b one, send b two", "a = error MailboxFull, b: info one"),
+        ("limit b body=2; a: send b one, send b 2", "a = error TooLarge, b: info 2"),
+        ("new t timers=2", ""),
+        ("t: timer x 100, timer y 100", ""),
+        ("limit t timers=1; t: timer z 100", "t ends limit reached: timers"),
+    ]);
+}
+
+#[test]
 fn proc_05_the_first_of_two_exit_signals_decides() {
     check(&[
         ("new b", ""),

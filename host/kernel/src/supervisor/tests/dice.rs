@@ -23,6 +23,7 @@ pub(super) enum Step {
     TimeOut(usize),
     Retry(usize),
     Request(u8, ChildSpec<Name>),
+    Replace(SupervisorSpec<Name>),
     Wait(u16),
     Stop,
 }
@@ -56,6 +57,18 @@ pub(super) fn supervisor_spec() -> impl Dice<Value = SupervisorSpec<Name>> {
     )
 }
 
+/// Now and then one that makes no sense.
+fn replacement() -> impl Dice<Value = SupervisorSpec<Name>> {
+    (supervisor_spec(), 0..10u8).prop_map(|(mut spec, luck)| {
+        match luck {
+            0 => spec.max_seconds = 0,
+            1 => spec.children.extend(spec.children.first().cloned()),
+            _ => {}
+        }
+        spec
+    })
+}
+
 pub(super) fn step() -> impl Dice<Value = Step> {
     let n = 0..8usize;
     prop_oneof![
@@ -69,6 +82,7 @@ pub(super) fn step() -> impl Dice<Value = Step> {
         2 => n.clone().prop_map(Step::TimeOut),
         4 => n.prop_map(Step::Retry),
         8 => (0..6u8, child_spec()).prop_map(|(kind, spec)| Step::Request(kind, spec)),
+        3 => replacement().prop_map(Step::Replace),
         3 => (0..2500u16).prop_map(Step::Wait),
     ]
 }

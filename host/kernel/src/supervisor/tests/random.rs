@@ -31,6 +31,8 @@ struct Starting {
     id: Name,
     cancelled: bool,
     cause: StartCause,
+    /// Restarted under a strategy that ties nobody to it.
+    alone: bool,
 }
 
 struct World {
@@ -54,8 +56,12 @@ struct World {
     asked: u32,
     /// Who is being terminated on request.
     terminated: BTreeMap<u32, Name>,
+    /// Seconds of the restarts within the window.
     restarts: Vec<u64>,
+    restarts_total: u64,
     gave_up: bool,
+    /// Specs that it was asked to take.
+    replacing: BTreeMap<u32, SupervisorSpec<Name>>,
 }
 
 impl World {
@@ -80,15 +86,24 @@ impl World {
             asked: 0,
             terminated: BTreeMap::new(),
             restarts: Vec::new(),
+            restarts_total: 0,
             gave_up: false,
+            replacing: BTreeMap::new(),
         }
     }
 
     /// Does it, if it is possible now.
     fn happens(&mut self, step: Step) -> bool {
         let Some(input) = self.input(step) else { return false };
+        let replaced = match &input {
+            Input::Replace { spec, .. } => Some((spec.clone(), self.sup.view())),
+            _ => None,
+        };
         let mut out = Vec::new();
         self.sup.step(input, self.now, &mut out);
+        if let (Some((spec, before)), [Order::Reply { result: Ok(_), .. }]) = (replaced, &out[..]) {
+            assert_eq!(self.sup.view(), Self::relisted(&spec, &before));
+        }
         // The listing is that of the end of the step: what it says of one order, it says of all.
         for order in out {
             self.ordered(order);
@@ -128,6 +143,12 @@ impl World {
                 Input::Retry { token: self.retries.remove(index) }
             }
             Step::Request(kind, spec) => self.request(kind, spec),
+            Step::Replace(spec) => {
+                self.asked += 1;
+                self.asks.insert(self.asked);
+                self.replacing.insert(self.asked, spec.clone());
+                Input::Replace { spec, ask: self.asked }
+            }
             Step::Wait(ms) => {
                 self.now += Duration::from_millis(ms.into());
                 return None;
@@ -192,11 +213,13 @@ impl World {
                     assert!(self.starting.is_empty(), "{id} does not wait for the one before");
                 }
                 if cause == StartCause::Restart && self.strategy != Strategy::OneForOne {
-                    let others = self.starting.values().filter(|starting| starting.cause == cause).count();
+                    let others =
+                        self.starting.values().filter(|starting| starting.cause == cause && !starting.alone).count();
                     assert_eq!(others, 0, "{id} does not wait for the one before");
                 }
                 self.new_token(token);
-                self.starting.insert(token, Starting { id, cancelled: false, cause });
+                let alone = self.strategy == Strategy::OneForOne;
+                self.starting.insert(token, Starting { id, cancelled: false, cause, alone });
             }
             Order::CancelStart { token } => {
                 let starting = self.starting.get_mut(&token).expect("a start under way");
@@ -234,9 +257,12 @@ impl World {
                 assert_eq!(*reason == ExitReason::Shutdown(None), self.gave_up, "{reason}");
                 self.ended(order);
             }
-            Order::Reply { ask, .. } => {
+            Order::Reply { ask, result } => {
                 assert!(self.asks.remove(&ask), "answered twice");
                 self.terminated.remove(&ask);
+                if let Some(spec) = self.replacing.remove(&ask) {
+                    self.replaced(spec, result);
+                }
             }
             Order::Report(report) => self.reported(report),
         }
@@ -266,18 +292,48 @@ impl World {
         self.end = Some(order);
     }
 
+    /// Another spec was taken, with the flags in force from here on, unless it makes no sense.
+    fn replaced(&mut self, spec: SupervisorSpec<Name>, result: Result<Answer, RequestError>) {
+        match (spec.check(), result == Err(RequestError::Stopping)) {
+            // A failed init shows only when all are down.
+            (_, true) => assert!(self.is_ending() || !self.ready),
+            (Err(why), false) => assert_eq!(result, Err(RequestError::Invalid(why))),
+            (Ok(()), false) => {
+                assert!(self.ready, "taken during init");
+                assert_eq!(result, Ok(Answer::Done));
+                self.strategy = spec.strategy;
+                (self.max_restarts, self.max_seconds) = (spec.max_restarts, spec.max_seconds);
+            }
+        }
+    }
+
+    /// What another spec that is taken at once makes of a listing: what runs goes on, what is new is down.
+    fn relisted(spec: &SupervisorSpec<Name>, before: &[ChildView]) -> Vec<ChildView> {
+        let mut kept = before.to_vec();
+        let mut listed = Vec::new();
+        for child in &spec.children {
+            let known = kept.iter().position(|view| view.id == child.id).map(|place| kept.remove(place));
+            let (status, restarts) = known.map_or((ChildStatus::Stopped, 0), |view| (view.status, view.restarts));
+            listed.push(ChildView { id: child.id.clone(), status, kind: child.kind, restart: child.restart, restarts });
+        }
+        listed.extend(kept);
+        listed
+    }
+
     /// Restarts are within the limit, and giving up is not.
     fn reported(&mut self, report: Report) {
         let mut in_window = || {
             let now = self.now.as_secs();
-            self.restarts.push(now);
             let oldest = now.saturating_sub(self.max_seconds.into());
-            self.restarts.iter().filter(|&&second| second >= oldest).count()
+            self.restarts.retain(|&second| second >= oldest);
+            self.restarts.push(now);
+            self.restarts_total += 1;
+            self.restarts.len()
         };
         match report {
             Report::Restarting { total, .. } => {
                 assert!(in_window() <= self.max_restarts as usize);
-                assert_eq!(total, self.restarts.len() as u64);
+                assert_eq!(total, self.restarts_total);
             }
             Report::GaveUp { .. } => {
                 assert!(in_window() > self.max_restarts as usize);

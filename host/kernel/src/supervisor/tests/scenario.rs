@@ -1,7 +1,8 @@
 //! Scenarios as text: what happens on the left, what the supervisor orders on the right.
 //!
-//! Children are written `a`, `b:transient`, `c:temporary:kill`, `d:sup:2000` (a shutdown timeout in ms). The third start
-//! of `a` is `a3`, and so is the process that comes of it.
+//! Children are written `a`, `b:transient`, `c:temporary:kill`, `d:sup:2000` (a shutdown timeout in ms), `e:new` (another
+//! thing to start). The third start of `a` is `a3`, and so is the process that comes of it. `replace a,b:kill rest 3/5` is
+//! another spec with these children, this strategy, and at most 3 restarts in 5 seconds.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -29,9 +30,27 @@ pub(super) fn child(text: &str) -> ChildSpec<Name> {
             "transient" => spec.restart = Restart::Transient,
             "temporary" => spec.restart = Restart::Temporary,
             "kill" => spec.shutdown = Shutdown::BrutalKill,
+            "new" => spec.start = Name::from(format!("run new {id}")),
             "infinity" => spec.shutdown = Shutdown::Infinity,
             "sup" => spec = ChildSpec { restart: spec.restart, ..ChildSpec::supervisor(id, spec.start) },
             ms => spec.shutdown = Shutdown::Timeout(Duration::from_millis(ms.parse().expect("a word or ms"))),
+        }
+    }
+    spec
+}
+
+/// The spec that a `replace` gives: its children, and its flags.
+fn replacement(children: &str, flags: &[&str]) -> SupervisorSpec<Name> {
+    let mut spec = spec(Strategy::OneForOne, &children.replace(',', " "));
+    for flag in flags {
+        match (*flag, flag.split_once('/')) {
+            ("all", _) => spec.strategy = Strategy::OneForAll,
+            ("rest", _) => spec.strategy = Strategy::RestForOne,
+            (_, Some((restarts, seconds))) => {
+                spec.max_restarts = restarts.parse().expect("a number");
+                spec.max_seconds = seconds.parse().expect("a number");
+            }
+            (other, None) => panic!("what is {other}?"),
         }
     }
     spec
@@ -107,6 +126,11 @@ impl Scenario {
             "terminate" => Input::TerminateChild { id, ask },
             "restart" => Input::RestartChild { id, ask },
             "delete" => Input::DeleteChild { id, ask },
+            "replace" => {
+                let flags: Vec<&str> = words.chain([extra]).filter(|word| !word.is_empty()).collect();
+                // What comes back is short: no scenario has two of them at once.
+                Input::Replace { spec: replacement(arg, &flags), ask: "replace".into() }
+            }
             "which" => Input::WhichChildren { ask },
             "count" => Input::CountChildren { ask },
             other => panic!("what is {other}?"),
@@ -144,10 +168,11 @@ impl Scenario {
                 let name = format!("{id}{count}");
                 let double = self.starting.insert(id.to_string(), (token, name.clone()));
                 assert!(double.is_none(), "{id} is started twice");
-                assert_eq!(start.as_ref(), format!("run {id}"));
+                let new = if *start == *format!("run {id}") { "" } else { " new" };
+                assert_eq!(start.as_ref(), format!("run{new} {id}"));
                 let view = self.sup.view().into_iter().find(|child| child.id == id);
                 assert!(view.is_none_or(|child| child.kind == kind), "kind of {id}");
-                format!("{} {name}", format!("{cause:?}").to_lowercase())
+                format!("{}{new} {name}", format!("{cause:?}").to_lowercase())
             }
             Order::CancelStart { token } => {
                 let (_, name) = self.starting.values().find(|(known, _)| *known == token).expect("a start under way");
