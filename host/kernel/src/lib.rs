@@ -15,6 +15,7 @@ pub mod registry;
 pub mod signal;
 pub mod supervisor;
 pub mod timer_queue;
+pub mod upgrade;
 
 pub use body::{Body, Cause, Shape, State};
 pub use event::{Address, CallError, Caller, Event, Next, Outcome, Refusal, SpawnError, Start};

@@ -5,6 +5,7 @@
 //! actions holds this process's lock while calling, and no lock at all while performing.
 
 mod calls;
+mod code_change;
 mod delivery;
 mod hibernation;
 mod lifecycle;
@@ -25,6 +26,7 @@ pub use relations::LinkRequest;
 
 use crate::mailbox::Mailbox;
 use crate::pid::NUMBER_LIMIT;
+use crate::upgrade::UpgradeId;
 use crate::{Address, Caller, ExitReason, Limits, Mark, Name, Pid, State, Time};
 
 /// What runs in a process.
@@ -61,6 +63,8 @@ pub struct Birth {
     pub hibernate_after: Option<Duration>,
     /// 128 random bits, from which its marks are drawn.
     pub secret: [u64; 2],
+    /// The upgrade whose end it waits for before it begins.
+    pub held: Option<UpgradeId>,
 }
 
 /// How far a process has come.
@@ -121,6 +125,7 @@ pub struct Process {
     block: calls::Block,
     /// The state, while there is no instance.
     saved: Option<State>,
+    change: code_change::Change,
     links: BTreeSet<Pid>,
     watchers: Vec<Watcher>,
     monitors: BTreeMap<Mark, Monitor>,
@@ -152,6 +157,7 @@ impl Process {
             plan: lifecycle::Plan::default(),
             block: calls::Block::None,
             saved: None,
+            change: birth.held.map_or(code_change::Change::None, code_change::Change::Suspended),
             links: BTreeSet::new(),
             watchers: Vec::new(),
             monitors: BTreeMap::new(),
@@ -241,6 +247,7 @@ impl Process {
             (Phase::Gone, _) => "gone",
             (Phase::Stopping, _) => "stopping",
             (Phase::New | Phase::Starting, _) => "starting",
+            (Phase::Up, _) if self.is_suspended() => "suspended",
             (Phase::Up, Run::Queued) => "runnable",
             (Phase::Up, Run::Running { .. }) => "running",
             (Phase::Up, Run::Idle) if self.is_blocked() => "blocked",

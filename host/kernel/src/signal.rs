@@ -3,6 +3,7 @@
 //! Signals from one sender to one receiver are delivered in the order they were sent, whatever their kind (PROC-01);
 //! between senders there is no order (PROC-02).
 
+use crate::upgrade::{News, UpgradeId, Verdict};
 use crate::{Address, Body, CallError, Event, ExitReason, Mark, Name, Pid, SpawnError, Time};
 
 /// What reaches a process.
@@ -87,6 +88,23 @@ pub enum Signal {
     },
     /// Give the instance back as soon as nothing is to be done.
     Evict,
+    /// Stop between two messages, ahead of all mail, and tell.
+    Suspend {
+        /// In which upgrade.
+        upgrade: UpgradeId,
+    },
+    /// Have the state taken over by the new code, if suspended in this upgrade.
+    Migrate {
+        /// In which upgrade.
+        upgrade: UpgradeId,
+    },
+    /// Go on.
+    Resume {
+        /// In which upgrade.
+        upgrade: UpgradeId,
+        /// On which code.
+        verdict: Verdict,
+    },
 }
 
 impl Signal {
@@ -161,6 +179,13 @@ pub enum Action {
         mark: Mark,
         /// When it would have been due.
         at: Time,
+    },
+    /// Tell whoever performs the upgrade.
+    Tell {
+        /// Which upgrade.
+        upgrade: UpgradeId,
+        /// What.
+        news: News,
     },
     /// Free the name this process held.
     ReleaseName(Name),

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+pub use skep_kernel::upgrade::MigrationStep;
 use skep_kernel::{Body, ExitReason, Name};
 
 use crate::Module;
@@ -196,33 +197,6 @@ pub enum UpgradeError {
     /// The runtime is being taken down.
     #[error("the node is stopping")]
     Stopping,
-}
-
-/// Where a migration failed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum MigrationStep {
-    /// The code being left did not save.
-    Save,
-    /// The code being left did not step down to a version that the other reads.
-    StepDown,
-    /// There is no instance of the new code.
-    Start,
-    /// The new code did not take the state over: its migration refused, trapped or found no end.
-    Restore,
-    /// The new code did not save what it had taken over.
-    SaveAnew,
-}
-
-impl std::fmt::Display for MigrationStep {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            MigrationStep::Save => "the running code did not save its state",
-            MigrationStep::StepDown => "the running code did not step down",
-            MigrationStep::Start => "the new code did not start",
-            MigrationStep::Restore => "the new code did not take over the state",
-            MigrationStep::SaveAnew => "the new code did not save what it had taken over",
-        })
-    }
 }
 
 /// The code of a module, and what runs on it.

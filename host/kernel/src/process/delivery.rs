@@ -66,6 +66,9 @@ impl Process {
             Signal::Down { mark, reason } => Ok(self.take_down(mark, reason)),
             Signal::TimeUp { mark } => Ok(self.take_time_up(mark, now, actions)),
             Signal::Evict => Ok(self.take_evict()),
+            Signal::Suspend { upgrade } => Ok(self.take_suspend(upgrade, now, actions)),
+            Signal::Migrate { upgrade } => Ok(self.take_migrate(upgrade, actions)),
+            Signal::Resume { upgrade, verdict } => Ok(self.take_resume(upgrade, verdict)),
         }
     }
 
@@ -137,7 +140,8 @@ impl Process {
 
     /// The process has new mail: does it wait for that?
     pub(super) fn mail_came(&self) -> Effect {
-        if self.is_blocked() && !self.waits_for_mail() { Effect::Quiet } else { Effect::Stir }
+        let can_look = !self.is_suspended() && (!self.is_blocked() || self.waits_for_mail());
+        if can_look { Effect::Stir } else { Effect::Quiet }
     }
 }
 

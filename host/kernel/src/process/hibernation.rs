@@ -70,7 +70,13 @@ impl Process {
     /// between two of them has stirred the turn that ends here: it would wait for ever if nobody looked again.
     pub fn saved(&mut self, state: State) {
         self.plan.evict = false;
-        self.saved = Some(state);
+        // Meanwhile the new code may have made something of that state.
+        self.saved = Some(self.take_switched().unwrap_or(state));
+        self.discarded();
+    }
+
+    /// The instance is gone, and the process goes on without: whatever there is to do needs another turn.
+    pub fn discarded(&mut self) {
         if self.has_work() && matches!(self.run, Run::Running { .. }) {
             self.run = Run::Running { stirred: true };
         }

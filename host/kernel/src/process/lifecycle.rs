@@ -24,6 +24,10 @@ pub enum Step {
     Terminate(ExitReason),
     /// Save, and give the instance back.
     Save,
+    /// Have the new code take the state over.
+    Migrate,
+    /// Drop the instance: it is no longer wanted.
+    Discard,
     /// Wait for a signal.
     Wait,
     /// End now; no guest code runs any more (PROC-10).
@@ -107,6 +111,9 @@ impl Process {
 
     /// Whether there is something for which an instance is needed.
     pub(super) fn has_work(&self) -> bool {
+        if self.is_suspended() {
+            return self.has_change_to_make();
+        }
         let mail = !self.mailbox.is_empty() && !self.is_blocked();
         self.phase == Phase::New
             || mail
@@ -134,6 +141,9 @@ impl Process {
         if let Some(reason) = self.doomed.clone() {
             return Step::Exit(reason);
         }
+        if self.is_suspended() {
+            return self.suspended_step(now, actions);
+        }
         if self.phase == Phase::New {
             self.phase = Phase::Starting;
             if self.birth.kind == Kind::Task {
@@ -146,6 +156,9 @@ impl Process {
         }
         if let Some(body) = self.plan.continued.take() {
             return self.handle(Event::Continue(body), now, actions);
+        }
+        if self.suspend_if_asked(now, actions) {
+            return self.suspended_step(now, actions);
         }
         if let Some(event) = self.mailbox.pop() {
             return match event {
@@ -252,7 +265,7 @@ impl Process {
     pub fn more(&mut self, reply: Option<Body>, now: Time, actions: &mut Vec<Action>) -> Option<(Event, u32)> {
         self.handled(Outcome { reply, next: Next::Wait }, now, actions);
         let order = matches!(self.mailbox.front(), Some(Event::Exit { pid, .. }) if self.is_order_of_parent(*pid));
-        if order || self.birth.kind != Kind::Server || self.gives_back_after_each() {
+        if order || self.is_asked_to_suspend() || self.birth.kind != Kind::Server || self.gives_back_after_each() {
             return None;
         }
         let event = self.mailbox.pop()?;
@@ -294,6 +307,7 @@ impl Process {
             return;
         }
         self.phase = Phase::Gone;
+        self.leave_upgrade(actions);
         self.doomed = None;
         self.saved = None;
         if let Some(name) = self.name.take() {

@@ -48,6 +48,7 @@ impl Client {
             limits: native_limits(),
             hibernate_after: None,
             secret: rand::random(),
+            held: None,
         };
         let cell = shell.enter(app, label, birth, Content::Client(Hands::default())).expect("it wants no name");
         let ended = cell.transition(|process, now, actions| {

@@ -256,6 +256,7 @@ impl World {
                 guest.script.extend(guest.slow.then_some(Op::Spin));
                 Went::On
             }
+            Step::Migrate | Step::Discard => unreachable!("nothing is upgraded"),
             Step::Wait => Went::Nowhere,
             Step::Exit(reason) => Went::Ended(reason),
         }

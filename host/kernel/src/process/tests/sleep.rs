@@ -209,6 +209,7 @@ fn server(hibernate_after: Option<Duration>) -> Process {
         limits: Arc::default(),
         hibernate_after,
         secret: [1, 2],
+        held: None,
     };
     Process::new(birth, Duration::ZERO, &mut Vec::new())
 }

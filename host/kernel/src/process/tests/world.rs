@@ -167,6 +167,7 @@ impl World {
             limits: Arc::new(child.limits.clone()),
             hibernate_after: child.hibernate_after,
             secret: [pid.tag, pid.id],
+            held: None,
         };
         Duty::Birth(Box::new(birth), Box::new(Guest::new(child)))
     }
@@ -243,6 +244,7 @@ impl World {
                     self.timers.remove(key);
                 }
             }
+            Action::Tell { .. } => unreachable!("nothing is upgraded"),
             Action::ReleaseName(name) => self.names.release(&name, owner),
             Action::Remove => self.person(owner).listed = false,
         }

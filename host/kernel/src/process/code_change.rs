@@ -1,0 +1,232 @@
+//! A process in an upgrade: brought to a stop between two messages, its state taken over, let go on.
+//!
+//! Told by `upgrade::Transaction`, through signals; answers with [`News`]. Mail waits meanwhile, and so do trapped exit
+//! signals; links, monitors, names and timers are not touched, and an exit signal that ends the process ends it here too
+//! (HOT-03, HOT-04). Unlike OTP's `suspend`, the request does not queue behind the mail, and nobody stays suspended.
+
+use super::delivery::Effect;
+use super::lifecycle::Step;
+use super::{Kind, Phase, Process};
+use crate::upgrade::{Mail, News, NotMigrated, UpgradeId, Verdict};
+use crate::{Action, State, Time};
+
+/// Where a process stands in an upgrade.
+#[derive(Debug, Default)]
+pub(super) enum Change {
+    /// In none.
+    #[default]
+    None,
+    /// It is in the middle of something, and stops when that is over.
+    Asked(UpgradeId),
+    /// It has stopped.
+    Suspended(UpgradeId),
+    /// Its state is to be taken over, by whoever has the next turn.
+    Ordered(UpgradeId),
+    /// Its state is being taken over.
+    Migrating(UpgradeId),
+    /// It has been, and this is what the new code made of it; none if the process has not begun.
+    Migrated(UpgradeId, Option<State>),
+    /// It goes on, on the new code, as soon as the instance of the old one is gone.
+    Switching(State),
+}
+
+impl Change {
+    fn upgrade(&self) -> Option<UpgradeId> {
+        match self {
+            Change::None | Change::Switching(_) => None,
+            Change::Asked(id)
+            | Change::Suspended(id)
+            | Change::Ordered(id)
+            | Change::Migrating(id)
+            | Change::Migrated(id, _) => Some(*id),
+        }
+    }
+}
+
+impl Process {
+    /// Whether nothing is handled now because of an upgrade.
+    #[must_use]
+    pub fn is_suspended(&self) -> bool {
+        !matches!(self.change, Change::None | Change::Asked(_))
+    }
+
+    /// Whether a worker must have a turn for the upgrade's sake.
+    pub(super) fn has_change_to_make(&self) -> bool {
+        matches!(self.change, Change::Ordered(_) | Change::Switching(_))
+    }
+
+    /// Whether its state is being taken over. Whoever is at it stops when it is no longer wanted.
+    #[must_use]
+    pub fn is_migrating(&self) -> bool {
+        matches!(self.change, Change::Migrating(_))
+    }
+
+    /// Its saved state, for taking it over: it stays where it is.
+    #[must_use]
+    pub fn saved_state(&self) -> Option<&State> {
+        self.saved.as_ref()
+    }
+
+    /// Stop between two messages: at once, if this is between two messages.
+    pub(super) fn take_suspend(&mut self, id: UpgradeId, now: Time, actions: &mut Vec<Action>) -> Effect {
+        if !matches!(self.change, Change::None) {
+            return Effect::Quiet;
+        }
+        if self.phase == Phase::New || self.is_between_messages() {
+            self.suspend(id, Mail::NotWaitedFor, now, actions);
+        } else {
+            self.change = Change::Asked(id);
+        }
+        Effect::Quiet
+    }
+
+    /// In the middle of nothing. What it told itself to do next belongs to the message before (GS-15).
+    fn is_between_messages(&self) -> bool {
+        self.phase == Phase::Up
+            && self.plan.handling.is_none()
+            && !self.is_blocked()
+            && self.plan.stop.is_none()
+            && self.plan.continued.is_none()
+    }
+
+    /// Called between two messages: stops there, if that was asked.
+    pub(super) fn suspend_if_asked(&mut self, now: Time, actions: &mut Vec<Action>) -> bool {
+        let Change::Asked(id) = self.change else { return false };
+        self.suspend(id, Mail::WaitedFor, now, actions);
+        true
+    }
+
+    /// Whether it is to stop before the next message.
+    pub(super) fn is_asked_to_suspend(&self) -> bool {
+        matches!(self.change, Change::Asked(_))
+    }
+
+    fn suspend(&mut self, upgrade: UpgradeId, mail: Mail, now: Time, actions: &mut Vec<Action>) {
+        self.change = Change::Suspended(upgrade);
+        let news = News::Suspended { at: now, mail, begun: self.phase != Phase::New, hibernated: self.saved.is_some() };
+        actions.push(Action::Tell { upgrade, news });
+    }
+
+    /// Take the state over. One that has not begun has none.
+    pub(super) fn take_migrate(&mut self, id: UpgradeId, actions: &mut Vec<Action>) -> Effect {
+        if !matches!(self.change, Change::Suspended(suspended) if suspended == id) {
+            // HOT-07: only one that is suspended.
+            return Effect::Quiet;
+        }
+        if self.phase == Phase::New {
+            self.change = Change::Migrated(id, None);
+            actions.push(Action::Tell { upgrade: id, news: News::Migrated { bytes: 0 } });
+            return Effect::Quiet;
+        }
+        self.change = Change::Ordered(id);
+        Effect::Stir
+    }
+
+    /// The next step of a suspended process without an instance, for which none need be made; none if it must be.
+    pub fn step_asleep(&mut self, now: Time, actions: &mut Vec<Action>) -> Option<Step> {
+        let asleep = self.saved.is_some() && self.is_suspended();
+        asleep.then(|| self.next_step(now, actions))
+    }
+
+    /// What a suspended process does next: never anything that its mail asks for.
+    pub(super) fn suspended_step(&mut self, now: Time, actions: &mut Vec<Action>) -> Step {
+        if self.phase == Phase::New {
+            // An instance that was made for its `init` is of the code that may be left.
+            return Step::Discard;
+        }
+        match std::mem::take(&mut self.change) {
+            Change::Ordered(id) => {
+                self.change = Change::Migrating(id);
+                Step::Migrate
+            }
+            Change::Switching(state) => {
+                self.saved = Some(state);
+                Step::Discard
+            }
+            change => {
+                self.change = change;
+                self.rest(now, actions)
+            }
+        }
+    }
+
+    /// Whether it has not begun: its `init` may as well run on other code.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.phase == Phase::New
+    }
+
+    /// The state has been taken over. False if that is no longer wanted.
+    pub fn migrated(&mut self, after: State, actions: &mut Vec<Action>) -> bool {
+        let Change::Migrating(upgrade) = self.change else { return false };
+        let bytes = after.body.len();
+        self.change = Change::Migrated(upgrade, Some(after));
+        actions.push(Action::Tell { upgrade, news: News::Migrated { bytes } });
+        true
+    }
+
+    /// The state has not been taken over. The process waits for what becomes of the upgrade.
+    pub fn not_migrated(&mut self, why: NotMigrated, actions: &mut Vec<Action>) {
+        let Change::Migrating(upgrade) = self.change else { return };
+        self.change = Change::Suspended(upgrade);
+        actions.push(Action::Tell { upgrade, news: News::NotMigrated(why) });
+    }
+
+    /// There was no room for an instance of the new code: the next turn tries again.
+    pub fn migration_postponed(&mut self) {
+        if let Change::Migrating(id) = self.change {
+            self.change = Change::Ordered(id);
+        }
+    }
+
+    /// Go on: on the new code if it has been taken over, on the old if not.
+    pub(super) fn take_resume(&mut self, id: UpgradeId, verdict: Verdict) -> Effect {
+        if self.change.upgrade() != Some(id) {
+            return Effect::Quiet;
+        }
+        match (std::mem::take(&mut self.change), verdict) {
+            (Change::Migrated(_, Some(after)), Verdict::Commit) => self.go_on_with(after),
+            _ => {}
+        }
+        // Whatever came meanwhile was no reason to look.
+        Effect::Stir
+    }
+
+    fn go_on_with(&mut self, after: State) {
+        // What refused to be saved was the old code.
+        self.plan.pinned = false;
+        self.plan.kept = false;
+        if self.saved.is_some() {
+            self.saved = Some(after);
+        } else {
+            self.change = Change::Switching(after);
+        }
+    }
+
+    /// What the new code made of the state, if the instance of the old is just going.
+    pub(super) fn take_switched(&mut self) -> Option<State> {
+        match std::mem::take(&mut self.change) {
+            Change::Switching(state) => Some(state),
+            change => {
+                self.change = change;
+                None
+            }
+        }
+    }
+
+    /// It has ended: nobody need wait for it.
+    pub(super) fn leave_upgrade(&mut self, actions: &mut Vec<Action>) {
+        if let Some(upgrade) = std::mem::take(&mut self.change).upgrade() {
+            actions.push(Action::Tell { upgrade, news: News::Gone });
+        }
+    }
+
+    /// What the process is in the middle of, for whoever waits for it.
+    #[must_use]
+    pub fn doing(&self) -> &'static str {
+        match self.phase {
+            Phase::Stopping => "terminate",
+            _ => self.handling().unwrap_or(if self.birth.kind == Kind::Task { "run" } else { "message" }),
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! Chooses what an upgrade does next: a transaction over all processes of the modules that change.
+//!
+//! Owns who takes part and how far each of them is. Never touches a process: it is told an [`Input`] and answers with
+//! [`Order`]s, which the runtime performs. After `suspend`, `code_change`, `resume` of OTP's release handler (HOT-01),
+//! with two differences: whatever goes wrong before the commit, everybody goes on as before (where OTP leaves processes
+//! suspended, HOT-09), and processes that are born meanwhile take part.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::{ExitReason, Pid, Shape, Time};
+
+/// Names an upgrade among those of a runtime.
+pub type UpgradeId = u64;
+
+/// States that are being taken over at once, at most. Each needs an instance or two beside its own, and workers are few.
+const WINDOW: usize = 16;
+/// How often births are let go on because somebody who was found late is busy: it may wait for one of them.
+const REOPENED_MOST: u32 = 4;
+
+/// What a process tells of itself during an upgrade.
+#[derive(Clone, PartialEq, Debug)]
+pub enum News {
+    /// It stands between two messages.
+    Suspended {
+        /// Since when.
+        at: Time,
+        /// Whether a message had to be finished first.
+        mail: Mail,
+        /// Whether its `init` has run: if not, it has no state.
+        begun: bool,
+        /// Whether it has no instance.
+        hibernated: bool,
+    },
+    /// Its state has been taken over.
+    Migrated {
+        /// How large it is now.
+        bytes: usize,
+    },
+    /// Its state has not been taken over.
+    NotMigrated(NotMigrated),
+    /// It has ended, for whatever reason.
+    Gone,
+}
+
+/// Whether a process had to be waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mail {
+    /// It was between two messages when it was asked.
+    NotWaitedFor,
+    /// It was in the middle of one.
+    WaitedFor,
+}
+
+/// Why a state was not taken over.
+#[derive(Clone, PartialEq, Debug)]
+pub struct NotMigrated {
+    /// Where it failed.
+    pub step: MigrationStep,
+    /// What was wrong.
+    pub reason: ExitReason,
+    /// Where it trapped, one frame a line; empty if it did not.
+    pub trace: String,
+}
+
+/// Where a migration failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MigrationStep {
+    /// The code being left did not save.
+    Save,
+    /// The code being left did not step down to a version that the other reads.
+    StepDown,
+    /// There is no instance of the new code.
+    Start,
+    /// The new code did not take the state over: its migration refused, trapped or found no end.
+    Restore,
+    /// The new code did not save what it had taken over.
+    SaveAnew,
+}
+
+impl std::fmt::Display for MigrationStep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            MigrationStep::Save => "the running code did not save its state",
+            MigrationStep::StepDown => "the running code did not step down",
+            MigrationStep::Start => "the new code did not start",
+            MigrationStep::Restore => "the new code did not take over the state",
+            MigrationStep::SaveAnew => "the new code did not save what it had taken over",
+        })
+    }
+}
+
+/// Which code everybody goes on with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The new.
+    Commit,
+    /// The old.
+    RollBack,
+}
+
+/// How a state gets from one code to another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Path {
+    /// The new code reads what the old one saves.
+    Up,
+    /// The old code saves it as this older version, which the new code reads.
+    Down(u32),
+}
+
+/// How states of version `state`, of code that is `from`, come to code that is `to`. None if they cannot.
+#[must_use]
+pub fn path(state: u32, from: &Shape, to: &Shape) -> Option<Path> {
+    if to.accepts.contains(&state) {
+        return Some(Path::Up);
+    }
+    // The nearest one loses least.
+    from.steps_down.iter().filter(|version| to.accepts.contains(version)).max().map(|version| Path::Down(*version))
+}
+
+/// What the machine is told.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Input {
+    /// These processes run on the old code.
+    Found(Vec<Pid>),
+    /// No further one can come: births wait from now on. These were not among those found.
+    Closed(Vec<Pid>),
+    /// A process has told something.
+    News {
+        /// Which.
+        pid: Pid,
+        /// What.
+        news: News,
+    },
+    /// Nothing more has been told so far.
+    Lull,
+    /// The time for what is under way is over.
+    TimeUp,
+    /// Whoever wanted it does not want it any more.
+    Cancel,
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Order {
+    /// Have this process stop between two messages.
+    Suspend(Pid),
+    /// Let births wait, then tell [`Input::Closed`] who was born since.
+    Close,
+    /// Let births go on, on the old code.
+    Open,
+    /// Have the state of this process taken over. From the first on, the time for migrating runs.
+    Migrate(Pid),
+    /// From now on the new code is the current one: births go on with it. Everybody is resumed next.
+    Commit,
+    /// Let this process go on, with the code of the verdict.
+    Resume(Pid, Verdict),
+    /// It is over. After a roll back births go on as well.
+    End(Result<(), Failure>),
+}
+
+/// Why an upgrade did not take place.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Failure {
+    /// These did not come to the end of what they were doing.
+    Busy(Vec<Pid>),
+    /// This one could not be migrated.
+    NotMigrated(Pid, NotMigrated),
+    /// These were not migrated in time.
+    TooSlow(Vec<Pid>),
+    /// It was called off.
+    Cancelled,
+}
+
+/// How far a process is.
+#[derive(Clone, PartialEq, Debug)]
+enum Member {
+    Asked,
+    Suspended(Stop),
+    Migrating(Stop),
+    Migrated(Stop, usize),
+}
+
+/// How a process came to a stop.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Stop {
+    /// When.
+    pub at: Time,
+    /// Whether it had to be waited for.
+    pub mail: Mail,
+    /// Whether it had begun.
+    pub begun: bool,
+    /// Whether it had no instance.
+    pub hibernated: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    New,
+    Suspending,
+    /// Births wait, and all that were known when that began have stopped.
+    Closing,
+    Closed,
+    Migrating,
+    Ended,
+}
+
+/// One upgrade.
+#[derive(Debug)]
+pub struct Transaction {
+    phase: Phase,
+    members: BTreeMap<Pid, Member>,
+    /// Those not yet suspended.
+    busy: usize,
+    /// Those not yet told to migrate.
+    queue: VecDeque<Pid>,
+    migrating: usize,
+    migrated: usize,
+    reopened: u32,
+}
+
+impl Default for Transaction {
+    fn default() -> Self {
+        Transaction {
+            phase: Phase::New,
+            members: BTreeMap::new(),
+            busy: 0,
+            queue: VecDeque::new(),
+            migrating: 0,
+            migrated: 0,
+            reopened: 0,
+        }
+    }
+}
+
+impl Transaction {
+    /// Takes one input and adds what is to be done to `out`.
+    pub fn step(&mut self, input: Input, out: &mut Vec<Order>) {
+        match (self.phase, input) {
+            (Phase::Ended, _) => return,
+            (Phase::New, Input::Found(pids)) => {
+                self.phase = Phase::Suspending;
+                self.add(pids, out);
+            }
+            (Phase::Closing, Input::Closed(pids)) => {
+                self.phase = Phase::Closed;
+                self.add(pids, out);
+            }
+            (_, Input::News { pid, news }) => self.news(pid, news, out),
+            (Phase::Closed, Input::Lull) if self.busy > 0 && self.reopened < REOPENED_MOST => {
+                self.reopened += 1;
+                self.phase = Phase::Suspending;
+                out.push(Order::Open);
+            }
+            (Phase::Suspending | Phase::Closing | Phase::Closed, Input::TimeUp) => {
+                let busy = self.in_state(|member| matches!(member, Member::Asked));
+                self.end(Err(Failure::Busy(busy)), out);
+            }
+            (Phase::Migrating, Input::TimeUp) => {
+                let slow = self.in_state(|member| !matches!(member, Member::Migrated(..)));
+                self.end(Err(Failure::TooSlow(slow)), out);
+            }
+            (_, Input::Cancel) => self.end(Err(Failure::Cancelled), out),
+            (_, Input::Found(_) | Input::Closed(_) | Input::Lull | Input::TimeUp) => {}
+        }
+        self.advance(out);
+    }
+
+    fn add(&mut self, pids: Vec<Pid>, out: &mut Vec<Order>) {
+        for pid in pids {
+            if self.members.insert(pid, Member::Asked).is_none() {
+                self.busy += 1;
+                out.push(Order::Suspend(pid));
+            }
+        }
+    }
+
+    fn news(&mut self, pid: Pid, news: News, out: &mut Vec<Order>) {
+        let Some(member) = self.members.get_mut(&pid) else { return };
+        match (member.clone(), news) {
+            (Member::Asked, News::Suspended { at, mail, begun, hibernated }) => {
+                *member = Member::Suspended(Stop { at, mail, begun, hibernated });
+                self.busy -= 1;
+            }
+            (Member::Migrating(stop), News::Migrated { bytes }) => {
+                *member = Member::Migrated(stop, bytes);
+                self.migrating -= 1;
+                self.migrated += 1;
+            }
+            (Member::Migrating(_), News::NotMigrated(why)) => self.end(Err(Failure::NotMigrated(pid, why)), out),
+            (state, News::Gone) => {
+                match state {
+                    Member::Asked => self.busy -= 1,
+                    Member::Suspended(_) => {}
+                    Member::Migrating(_) => self.migrating -= 1,
+                    Member::Migrated(..) => self.migrated -= 1,
+                }
+                self.members.remove(&pid);
+            }
+            // Told in answer to something that has been overtaken.
+            (_, News::Suspended { .. } | News::Migrated { .. } | News::NotMigrated(_)) => {}
+        }
+    }
+
+    /// All that is due.
+    fn advance(&mut self, out: &mut Vec<Order>) {
+        match self.phase {
+            Phase::New | Phase::Closing | Phase::Ended => {}
+            Phase::Suspending if self.busy == 0 => {
+                self.phase = Phase::Closing;
+                out.push(Order::Close);
+            }
+            Phase::Closed if self.busy == 0 => {
+                // HOT-01: all are suspended before any of them changes.
+                self.phase = Phase::Migrating;
+                self.queue = self.members.keys().copied().collect();
+                self.migrate(out);
+            }
+            Phase::Suspending | Phase::Closed => {}
+            Phase::Migrating => self.migrate(out),
+        }
+    }
+
+    fn migrate(&mut self, out: &mut Vec<Order>) {
+        while self.migrating < WINDOW
+            && let Some(pid) = self.queue.pop_front()
+        {
+            // It may have ended while it waited for its turn.
+            if let Some(member) = self.members.get_mut(&pid)
+                && let Member::Suspended(stop) = *member
+            {
+                *member = Member::Migrating(stop);
+                self.migrating += 1;
+                out.push(Order::Migrate(pid));
+            }
+        }
+        if self.migrating == 0 && self.queue.is_empty() {
+            out.push(Order::Commit);
+            self.end(Ok(()), out);
+        }
+    }
+
+    fn end(&mut self, result: Result<(), Failure>, out: &mut Vec<Order>) {
+        self.phase = Phase::Ended;
+        let verdict = if result.is_ok() { Verdict::Commit } else { Verdict::RollBack };
+        out.extend(self.members.keys().map(|pid| Order::Resume(*pid, verdict)));
+        out.push(Order::End(result));
+    }
+
+    fn in_state(&self, wanted: impl Fn(&Member) -> bool) -> Vec<Pid> {
+        self.members.iter().filter(|(_, member)| wanted(member)).map(|(pid, _)| *pid).collect()
+    }
+
+    /// Whether states are being taken over.
+    #[must_use]
+    pub fn is_migrating(&self) -> bool {
+        self.phase == Phase::Migrating
+    }
+
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Ended
+    }
+
+    /// How many take part.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether nobody takes part.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// How many have stopped.
+    #[must_use]
+    pub fn suspended(&self) -> usize {
+        self.members.len() - self.busy
+    }
+
+    /// How many have been taken over.
+    #[must_use]
+    pub fn migrated(&self) -> usize {
+        self.migrated
+    }
+
+    /// How each of those that were taken over had stopped, and the bytes of its state.
+    pub fn taken_over(&self) -> impl Iterator<Item = (Pid, Stop, usize)> + '_ {
+        self.members.iter().filter_map(|(pid, member)| match member {
+            Member::Migrated(stop, bytes) => Some((*pid, *stop, *bytes)),
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,1 @@
+//! Upgrades as tables and as random stories.
