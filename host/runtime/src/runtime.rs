@@ -335,7 +335,7 @@ impl Drop for Inner {
 /// Compiles what the app will need, in a thread that may take its time: no scheduler thread should.
 async fn prepare(app: &Arc<App>, root: &SupervisorSpec<Blueprint>) -> Result<(), StartError> {
     let mut wanted: Vec<(Module, usize)> =
-        app.modules.values().map(|module| (module.module.clone(), module.limits.memory_bytes)).collect();
+        app.modules().into_iter().map(|module| (module.module, module.limits.memory_bytes)).collect();
     collect_wanted(app, root, &mut wanted);
     let compiled = tokio::task::spawn_blocking(move || {
         wanted.iter().try_for_each(|(module, memory_bytes)| module.prepare(*memory_bytes))
@@ -348,8 +348,8 @@ fn collect_wanted(app: &App, supervisor: &SupervisorSpec<Blueprint>, wanted: &mu
     for child in &supervisor.children {
         match &child.start {
             Blueprint::Process(spec) => {
-                let module = app.modules.get(&spec.module);
-                wanted.extend(module.map(|module| (module.module.clone(), spec.limits.memory_bytes)));
+                let module = app.module(&spec.module);
+                wanted.extend(module.map(|module| (module.module, spec.limits.memory_bytes)));
             }
             Blueprint::Supervisor(spec) => collect_wanted(app, spec, wanted),
         }

@@ -11,6 +11,7 @@ mod clock;
 mod drive;
 mod guest;
 mod incidents;
+mod modules;
 mod pairs;
 mod queue;
 mod rooms;
@@ -47,6 +48,7 @@ pub(crate) struct Shell {
     queue: queue::RunQueue,
     rooms: rooms::Rooms,
     pairs: pairs::Pairs,
+    upgrades: upgrade::Upgrades,
 }
 
 impl Shell {
@@ -61,6 +63,7 @@ impl Shell {
             queue: queue::RunQueue::new(workers),
             rooms: rooms::Rooms::default(),
             pairs: pairs::Pairs::default(),
+            upgrades: upgrade::Upgrades::default(),
         })
     }
 
@@ -122,6 +125,7 @@ impl Shell {
                 }
                 Action::StartTimer { mark, at } => self.clock.set(owner, mark, at),
                 Action::CancelTimer { mark, .. } => self.clock.cancel(owner, mark),
+                Action::Tell { upgrade, news } => self.upgrades.tell(upgrade, owner, news),
                 Action::ReleaseName(name) => app.release(&name, owner),
                 Action::Remove => self.table.remove(owner),
             }

@@ -110,6 +110,12 @@ impl Module {
         &self.0.digest
     }
 
+    /// Whether it is the same code.
+    #[must_use]
+    pub fn is(&self, other: &Module) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.digest == other.0.digest
+    }
+
     /// Server or task.
     #[must_use]
     pub fn kind(&self) -> &ModuleKind {

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock};
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use skep_kernel::registry::Registry;
 use skep_kernel::{Address, Name, Pid, Refusal};
 
+use super::modules::ModuleSlot;
 use crate::spec::ModuleSpec;
 
 /// Enough that two processes registering at once seldom meet.
@@ -16,16 +17,20 @@ const SHARDS: usize = 16;
 /// An app: its names and its modules.
 pub(crate) struct App {
     pub(crate) name: Name,
-    pub(crate) modules: HashMap<Name, ModuleSpec>,
+    modules: RwLock<HashMap<Name, Arc<ModuleSlot>>>,
     shards: [Mutex<Registry>; SHARDS],
     hasher: RandomState,
+}
+
+fn slot(module: ModuleSpec) -> (Name, Arc<ModuleSlot>) {
+    (Arc::clone(&module.name), ModuleSlot::new(module))
 }
 
 impl App {
     pub(crate) fn new(name: Name, modules: Vec<ModuleSpec>) -> Arc<Self> {
         Arc::new(App {
             name,
-            modules: modules.into_iter().map(|module| (Arc::clone(&module.name), module)).collect(),
+            modules: RwLock::new(modules.into_iter().map(slot).collect()),
             shards: Default::default(),
             hasher: RandomState::new(),
         })
@@ -35,6 +40,36 @@ impl App {
     pub(crate) fn nowhere() -> Arc<Self> {
         static NOWHERE: LazyLock<Arc<App>> = LazyLock::new(|| App::new("".into(), Vec::new()));
         Arc::clone(&NOWHERE)
+    }
+
+    /// A module, as it is now.
+    pub(crate) fn module(&self, name: &str) -> Option<ModuleSpec> {
+        self.slot(name).map(|slot| slot.current())
+    }
+
+    /// A module, with the gate through which its processes are born.
+    pub(crate) fn slot(&self, name: &str) -> Option<Arc<ModuleSlot>> {
+        self.modules.read().get(name).cloned()
+    }
+
+    /// All modules as they are now, in the order of their names.
+    pub(crate) fn modules(&self) -> Vec<ModuleSpec> {
+        let mut modules: Vec<ModuleSpec> = self.modules.read().values().map(|slot| slot.current()).collect();
+        modules.sort_by(|a, b| a.name.cmp(&b.name));
+        modules
+    }
+
+    /// Adds a module, or gives one that is there other limits and grants for what guests spawn.
+    pub(crate) fn put_module(&self, module: ModuleSpec) {
+        if let Some(slot) = self.slot(&module.name) {
+            return slot.set_rights(&module);
+        }
+        self.modules.write().extend([slot(module)]);
+    }
+
+    /// Forgets a module. Processes of it go on; none is started any more.
+    pub(crate) fn remove_module(&self, name: &str) {
+        self.modules.write().remove(name);
     }
 
     fn shard(&self, name: &str) -> &Mutex<Registry> {

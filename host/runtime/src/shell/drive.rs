@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use skep_kernel::process::Step;
-use skep_kernel::{Action, Cause, ExitReason, Process, Time};
+use skep_kernel::{Action, Cause, ExitReason, Process, State, Time};
 
-use super::guest::End;
+use super::guest::{End, Guest};
 use super::incidents::Manner;
 use super::syscalls::GuestCalls;
+use super::upgrade::takeover::{self, Taken};
 use super::{Cell, Content};
+use crate::Module;
 use crate::engine::{Class, Failure, Instance, InstantiateError, Soundness};
 use crate::observe::Level;
 
@@ -28,14 +30,18 @@ pub(super) async fn drive(cell: Arc<Cell>) -> End {
 }
 
 async fn live(cell: &Arc<Cell>) -> Result<End, End> {
-    let mut instance = make(cell).await?;
+    if let Some(step) = cell.transition(Process::step_asleep) {
+        return Ok(asleep(cell, step).await);
+    }
+    let code = guest(cell).module();
+    let mut instance = make(cell, &code).await.map_err(|error| no_instance(error))?;
     let saved = cell.process.lock().take_saved();
     if let Some(state) = saved {
         instance.restore(state, Cause::Wake).await.map_err(|failure| crash(cell, failure))?;
     }
     let mut handled = 0_u32;
     loop {
-        match cell.transition(Process::next_step) {
+        match next_step(cell, &code) {
             Step::Init => begin(cell, &mut instance).await?,
             Step::Handle { event, waiting } => {
                 match instance.handle(event, waiting).await {
@@ -53,6 +59,15 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
                     return Ok(end);
                 }
             }
+            Step::Migrate => {
+                if let Some(end) = migrate(cell, &mut instance).await? {
+                    return Ok(end);
+                }
+            }
+            Step::Discard => {
+                cell.process.lock().discarded();
+                return Ok(End::GaveBack);
+            }
             Step::Terminate(reason) => return Ok(terminate(cell, &mut instance, reason).await),
             Step::Wait => wait().await,
             Step::Exit(reason) => return Ok(End::Exit { reason, manner: Manner::InOrder }),
@@ -60,28 +75,117 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
     }
 }
 
+/// What a guest that is driven is made from.
+pub(super) fn guest(cell: &Cell) -> &Guest {
+    let Content::Guest(guest) = &cell.content else { unreachable!("only guests are driven") };
+    guest
+}
+
+/// The next step of an instance of this code. Until `init` a process has no state, so an upgrade just puts other code in
+/// the place of what it would have begun on: an instance of that is of no use any more.
+fn next_step(cell: &Cell, code: &Module) -> Step {
+    cell.transition(|process, now, actions| {
+        if process.is_new() && !guest(cell).runs(code) { Step::Discard } else { process.next_step(now, actions) }
+    })
+}
+
+/// A suspended process without an instance is not woken for an upgrade.
+async fn asleep(cell: &Arc<Cell>, step: Step) -> End {
+    match step {
+        Step::Migrate => {
+            let before = cell.process.lock().saved_state().cloned();
+            let before = before.expect("it sleeps, and nothing wakes it but this driver");
+            if !take_over(cell, before).await {
+                return End::NoRoom;
+            }
+        }
+        Step::Exit(reason) => return End::Exit { reason, manner: Manner::InOrder },
+        Step::Save | Step::Discard | Step::Wait | Step::Init | Step::Handle { .. } | Step::Terminate(_) => {}
+    }
+    cell.process.lock().discarded();
+    End::GaveBack
+}
+
+/// Has the new code take the state over, and keeps the instance of the old one, unless there is no room beside it.
+async fn migrate(cell: &Arc<Cell>, instance: &mut Instance) -> Result<Option<End>, End> {
+    if instance.holds_files() {
+        let reason = ExitReason::failed("it holds open files, which no state can carry");
+        cell.transition(|process, _, actions| process.not_migrated(takeover::not_saved(reason), actions));
+        return Ok(None);
+    }
+    let before = match instance.save(None).await {
+        Ok(before) => before,
+        Err(failure) => {
+            let why = takeover::not_saved(failure.reason.clone());
+            cell.transition(|process, _, actions| process.not_migrated(why, actions));
+            return match failure.instance {
+                Soundness::Sound => Ok(None),
+                Soundness::Ruined => Err(crash(cell, failure)),
+            };
+        }
+    };
+    if take_over(cell, before.clone()).await {
+        return Ok(None);
+    }
+    // It gives its own place, for want of another, and goes on as if it had been hibernated.
+    cell.process.lock().saved(before);
+    Ok(Some(End::NoRoom))
+}
+
+/// False if there was no room for it now.
+async fn take_over(cell: &Arc<Cell>, before: State) -> bool {
+    match takeover::take_over(cell, before).await {
+        Taken::Over(after) => {
+            cell.transition(|process, _, actions| process.migrated(after, actions));
+        }
+        Taken::Not(why) => cell.transition(|process, _, actions| process.not_migrated(why, actions)),
+        Taken::Unwanted => {}
+        Taken::NoRoom => {
+            cell.process.lock().migration_postponed();
+            return false;
+        }
+    }
+    true
+}
+
+/// Why no instance could be made.
+pub(super) enum MakeError {
+    /// All places are taken.
+    NoRoom,
+    /// The guest is at fault.
+    Failed(ExitReason),
+}
+
+fn no_instance(error: MakeError) -> End {
+    match error {
+        MakeError::NoRoom => End::NoRoom,
+        MakeError::Failed(reason) => End::Exit { manner: Manner::by_itself(&reason), reason },
+    }
+}
+
 /// An instance, in the class that the process belongs to. Where that is full of instances that cannot be given back, of
 /// processes blocked in calls above all, the large class is the way out: whom they wait for must be able to wake.
-async fn make(cell: &Arc<Cell>) -> Result<Instance, End> {
-    let Content::Guest(guest) = &cell.content else { unreachable!("only guests are driven") };
-    let (limits, grants) = (&guest.spec.limits, &guest.spec.grants);
+pub(super) async fn make(cell: &Arc<Cell>, code: &Module) -> Result<Instance, MakeError> {
+    // Not those that it was born with: they may have been changed since.
+    let limits = Arc::clone(cell.process.lock().limits());
+    let grants = &guest(cell).spec.grants;
     let calls = Arc::new(GuestCalls::new(Arc::clone(cell)));
-    let usual = guest.class();
-    let mut made = guest.module.instantiate_in(usual, calls.clone(), limits, grants).await;
+    let usual = code.class_for(limits.memory_bytes);
+    let mut made = code.instantiate_in(usual, calls.clone(), &limits, grants).await;
     if matches!(made, Err(InstantiateError::Full)) && usual == Class::Small && !cell.can_expect_room(usual) {
-        made = guest.module.instantiate_in(Class::Large, calls, limits, grants).await;
+        made = code.instantiate_in(Class::Large, calls, &limits, grants).await;
     }
     made.map_err(|error| match error {
-        InstantiateError::Full => End::NoRoom,
-        InstantiateError::Failed(reason) => End::Exit { manner: Manner::by_itself(&reason), reason },
+        InstantiateError::Full => MakeError::NoRoom,
+        InstantiateError::Failed(reason) => MakeError::Failed(reason),
     })
 }
 
 /// `init`, or the whole of a task.
 async fn begin(cell: &Arc<Cell>, instance: &mut Instance) -> Result<(), End> {
-    let Content::Guest(guest) = &cell.content else { unreachable!("only guests are driven") };
+    let guest = guest(cell);
     let args = guest.spec.args.clone();
-    if guest.module.is_task() {
+    if guest.module().is_task() {
         let result = instance.run(args).await.map_err(|failure| crash(cell, failure))?;
         cell.transition(|process, _, actions| process.finished(result, actions));
         return Err(End::Exit { reason: ExitReason::Normal, manner: Manner::InOrder });
@@ -92,7 +196,6 @@ async fn begin(cell: &Arc<Cell>, instance: &mut Instance) -> Result<(), End> {
         Some(reason) => Err(End::Exit { manner: Manner::by_itself(&reason), reason }),
     }
 }
-
 /// Saves and gives the instance back, unless the guest refuses: then it stays, which is said once.
 async fn save(cell: &Arc<Cell>, instance: &mut Instance) -> Result<Option<End>, End> {
     if instance.holds_files() {

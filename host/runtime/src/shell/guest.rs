@@ -15,6 +15,7 @@ use skep_kernel::process::Turn;
 
 use super::incidents::Manner;
 use super::rooms::Ticket;
+use super::upgrade::Successor;
 use super::worker::Slice;
 use super::{Cell, Shell, drive};
 use crate::Module;
@@ -24,7 +25,9 @@ use crate::spec::ProcessSpec;
 /// A guest.
 pub(crate) struct Guest {
     pub(crate) spec: Arc<ProcessSpec>,
-    pub(crate) module: Module,
+    code: Mutex<Module>,
+    /// What an upgrade would replace the code with.
+    successor: Mutex<Option<Arc<Successor>>>,
     /// Locked by the worker whose turn it is, so never waited for.
     live: Mutex<Option<Live>>,
 }
@@ -47,7 +50,32 @@ pub(super) enum End {
 
 impl Guest {
     pub(crate) fn new(spec: Arc<ProcessSpec>, module: Module) -> Self {
-        Guest { spec, module, live: Mutex::new(None) }
+        Guest { spec, code: Mutex::new(module), successor: Mutex::new(None), live: Mutex::new(None) }
+    }
+
+    /// The code that its next instance is made from.
+    pub(crate) fn module(&self) -> Module {
+        self.code.lock().clone()
+    }
+
+    /// Whether this is the code that its next instance is made from.
+    pub(super) fn runs(&self, module: &Module) -> bool {
+        self.code.lock().is(module)
+    }
+
+    /// Other code, from the next instance on.
+    pub(super) fn set_module(&self, module: Module) {
+        *self.code.lock() = module;
+    }
+
+    /// What its state is to be taken over by; none when that is over.
+    pub(super) fn set_successor(&self, successor: Option<Arc<Successor>>) {
+        *self.successor.lock() = successor;
+    }
+
+    /// What its state is to be taken over by.
+    pub(super) fn successor(&self) -> Option<Arc<Successor>> {
+        self.successor.lock().clone()
     }
 
     /// One turn: the driver goes on until it waits, is out of fuel for this turn, or ends.
@@ -58,7 +86,7 @@ impl Guest {
         }
         let driver = live.get_or_insert_with(|| Live {
             driver: Box::pin(drive::drive(Arc::clone(cell))),
-            ticket: shell.rooms.enter(cell, self.class()),
+            ticket: shell.rooms.enter(cell, self.class(cell)),
         });
         let waker = Waker::from(Arc::clone(cell));
         let mut context = Context::from_waker(&waker);
@@ -80,7 +108,7 @@ impl Guest {
                 if let Some(Live { ticket, .. }) = ended {
                     shell.rooms.withdraw(ticket);
                 }
-                shell.rooms.wait(cell, self.class(), shell);
+                shell.rooms.wait(cell, self.class(cell), shell);
                 Slice::Over
             }
             End::GaveBack => {
@@ -94,16 +122,16 @@ impl Guest {
         }
     }
 
-    /// The class that its instances belong to.
-    pub(super) fn class(&self) -> Class {
-        self.module.class_for(self.spec.limits.memory_bytes)
+    /// The class that its next instance belongs to.
+    pub(super) fn class(&self, cell: &Cell) -> Class {
+        self.code.lock().class_for(cell.process.lock().limits().memory_bytes)
     }
 
     /// Drops the instance, wherever the guest stands.
-    pub(super) fn discard(&self, shell: &Shell) {
+    pub(super) fn discard(&self, shell: &Shell, cell: &Cell) {
         let live = self.live.lock().take();
         if live.is_none() {
-            shell.rooms.pass_on(self.class(), shell);
+            shell.rooms.pass_on(self.class(cell), shell);
         }
         discard(live, shell);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use skep_kernel::process::{Birth, Kind};
 use skep_kernel::registry::valid_name;
 use skep_kernel::supervisor::SupervisorSpec;
+use skep_kernel::upgrade::UpgradeId;
 use skep_kernel::{Action, Caller, Limits, Mark, Name, Pid, Process, Refusal, Signal, SpawnError};
 
 use super::guest::Guest;
@@ -25,6 +26,16 @@ pub(crate) struct Birthplace {
     pub(crate) monitor: Option<Mark>,
 }
 
+/// What makes a process the one it is.
+struct Traits {
+    name: Option<Name>,
+    kind: Kind,
+    limits: Arc<Limits>,
+    hibernate_after: Option<Duration>,
+    /// The upgrade for whose end it waits.
+    held: Option<UpgradeId>,
+}
+
 impl Shell {
     /// Starts a process. The starter hears of it by `Started`, whatever happens.
     pub(crate) fn spawn(self: &Arc<Self>, place: Birthplace, blueprint: &Blueprint) {
@@ -40,10 +51,12 @@ impl Shell {
     }
 
     fn guest(self: &Arc<Self>, place: Birthplace, spec: Arc<ProcessSpec>) -> Result<(), Refusal> {
-        let module = match place.app.modules.get(&spec.module) {
-            Some(module) => module.module.clone(),
-            None => return Err(Refusal::Unknown(format!("module {}", spec.module))),
+        let Some(slot) = place.app.slot(&spec.module) else {
+            return Err(Refusal::Unknown(format!("module {}", spec.module)));
         };
+        // Held until the newborn is in the table, where an upgrade looks for it.
+        let births = slot.births();
+        let module = births.module().clone();
         if spec.args.len() > spec.limits.body_bytes {
             return Err(Refusal::Limit("arguments larger than a body may be".into()));
         }
@@ -55,25 +68,24 @@ impl Shell {
             Keep::Never => Some(Duration::ZERO),
             Keep::For(time) => Some(time),
         };
+        // A task ends on the code that it begins with, and waits for no other.
+        let held = births.held().filter(|_| kind == Kind::Server);
         let content = Content::Guest(Guest::new(spec, module));
-        self.bear(place, name, kind, limits, hibernate_after, content)
+        let cell = self.bear(place, Traits { name, kind, limits, hibernate_after, held }, content)?;
+        births.note(&cell);
+        Ok(())
     }
 
     fn supervisor(self: &Arc<Self>, place: Birthplace, spec: Arc<SupervisorSpec<Blueprint>>) -> Result<(), Refusal> {
         let overseer = Overseer::new(spec).map_err(|error| Refusal::Invalid(format!("{error:?}")))?;
         let content = Content::Supervisor(Box::new(overseer));
-        self.bear(place, None, Kind::Native, native_limits(), None, content)
+        let traits =
+            Traits { name: None, kind: Kind::Native, limits: native_limits(), hibernate_after: None, held: None };
+        self.bear(place, traits, content).map(|_| ())
     }
 
-    fn bear(
-        self: &Arc<Self>,
-        place: Birthplace,
-        name: Option<Name>,
-        kind: Kind,
-        limits: Arc<Limits>,
-        hibernate_after: Option<Duration>,
-        content: Content,
-    ) -> Result<(), Refusal> {
+    fn bear(self: &Arc<Self>, place: Birthplace, traits: Traits, content: Content) -> Result<Arc<Cell>, Refusal> {
+        let Traits { name, kind, limits, hibernate_after, held } = traits;
         if let Some(name) = &name {
             valid_name(name).map_err(|why| Refusal::Invalid(why.into()))?;
         }
@@ -88,10 +100,11 @@ impl Shell {
             limits,
             hibernate_after,
             secret: rand::random(),
+            held,
         };
         let cell = self.enter(place.app, place.label.or(name), birth, content)?;
-        self.schedule(cell);
-        Ok(())
+        self.schedule(Arc::clone(&cell));
+        Ok(cell)
     }
 
     /// Puts a new process into the table, then under the name it is born with. Not the other way round: whoever finds a

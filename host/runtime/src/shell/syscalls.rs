@@ -94,17 +94,17 @@ impl GuestCalls {
         if !parent.spec.grants.spawn.iter().any(|granted| &**granted == module) {
             return Err(Refusal::Denied(format!("spawn = [\"{module}\"]")));
         }
-        let Some(module) = self.cell.app.modules.get(module) else {
+        let Some(module) = self.cell.app.module(module) else {
             return Err(Refusal::Unknown(format!("module {module}")));
         };
         if options.name.is_some() {
             self.grant_names()?;
         }
         Ok(ProcessSpec {
-            module: Arc::clone(&module.name),
+            module: module.name,
             args,
             name: options.name.clone(),
-            limits: module.limits.clone(),
+            limits: module.limits,
             grants: Arc::new(module.grants.within(&parent.spec.grants)),
             keep: parent.spec.keep,
         })

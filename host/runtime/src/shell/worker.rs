@@ -64,7 +64,7 @@ impl Shell {
     /// The end of a process: its instance first, then everybody hears of it.
     pub(super) fn finish(&self, cell: &Cell, reason: &ExitReason, manner: Manner) {
         if let Content::Guest(guest) = &cell.content {
-            guest.discard(self);
+            guest.discard(self, cell);
         }
         if let Manner::Crash { trace } = manner {
             let handling = cell.process.lock().handling();
