@@ -119,6 +119,9 @@ fn no_way_to<S: Exported>(target: u32) -> String {
     if target > version {
         return format!("this code saves its state as version {version}; version {target} is newer than this code");
     }
+    if target == 0 {
+        return "the first version of a state is 1; there is no version 0".to_owned();
+    }
     let layouts = if target < oldest::<S>() { "add the layouts before it to `from`, write" } else { "write" };
     format!(
         "this code cannot save its state as version {target}: no step leads down from version {lowest}; \

@@ -233,6 +233,7 @@ fn without_a_way_down_it_says_what_to_write() {
     assert_eq!(refusal::<Forgetful>(1), format!("{none} 3; add the layouts before it to `from`, write {write}"));
     let newer = "this code saves its state as version 3; version 4 is newer than this code";
     assert_eq!(refusal::<UpOnly>(4), newer);
+    assert_eq!(refusal::<UpOnly>(0), "the first version of a state is 1; there is no version 0");
 }
 
 #[test]
