@@ -8,7 +8,8 @@ use skep_runtime::kernel::supervisor::{ChildSpec, Restart, Shutdown, Strategy, S
 use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Limits, Pid};
 use skep_runtime::observe::{Observer, Report};
 use skep_runtime::spec::{AppSpec, Blueprint, Grants, Keep, ModuleSpec, ProcessSpec};
-use skep_runtime::{EngineConfig, Runtime, RuntimeConfig, StartError};
+use skep_runtime::upgrade::{Progress, Summary, Upgrade, UpgradeError};
+use skep_runtime::{EngineConfig, Module, Runtime, RuntimeConfig, StartError};
 
 use crate::guests;
 
@@ -278,6 +279,53 @@ impl TestApp {
             .collect()
     }
 
+    /// Loads a guest that is no module of the app yet.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be loaded.
+    #[must_use]
+    pub fn load(&self, guest: &str) -> Module {
+        load(&self.runtime, guest, &guests::bytes(guest))
+    }
+
+    /// The same guest under another digest.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be loaded.
+    #[must_use]
+    pub fn load_rebuilt(&self, guest: &str, number: u8) -> Module {
+        load(&self.runtime, guest, &guests::rebuilt(guest, number))
+    }
+
+    /// Replaces a module by other code.
+    ///
+    /// # Errors
+    ///
+    /// Why it did not take place.
+    pub async fn upgrade(&self, module: &str, code: Module) -> Result<Summary, UpgradeError> {
+        self.upgrade_with(Upgrade::one("test".into(), module.into(), code), |_| {}).await
+    }
+
+    /// As [`TestApp::upgrade`], with everything said.
+    ///
+    /// # Errors
+    ///
+    /// Why it did not take place.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end within [`PATIENCE`].
+    pub async fn upgrade_with(
+        &self,
+        upgrade: Upgrade,
+        progress: impl FnMut(Progress) + Send,
+    ) -> Result<Summary, UpgradeError> {
+        let upgraded = tokio::time::timeout(PATIENCE, self.runtime.upgrade(upgrade, progress)).await;
+        upgraded.unwrap_or_else(|_| panic!("the upgrade does not end: {:#?}", self.runtime.tree("test")))
+    }
+
     /// Stops the app in order, then everything else.
     ///
     /// # Panics
@@ -294,9 +342,12 @@ impl TestApp {
 }
 
 fn module(runtime: &Runtime, name: &str) -> ModuleSpec {
-    let bytes = std::fs::read(guests::path(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let module = runtime.engine().load(name, &bytes).unwrap_or_else(|error| panic!("{name} does not load: {error}"));
+    let module = load(runtime, name, &guests::bytes(name));
     ModuleSpec { name: name.into(), module, limits: Limits::default(), grants: Arc::new(all_grants()) }
+}
+
+fn load(runtime: &Runtime, name: &str, bytes: &[u8]) -> Module {
+    runtime.engine().load(name, bytes).unwrap_or_else(|error| panic!("{name} does not load: {error}"))
 }
 
 /// Waits until `ready` brings something.

@@ -29,6 +29,24 @@ pub fn path(name: &str) -> &'static Path {
     built.get(name).unwrap_or_else(|| panic!("there is no example guest called {name}"))
 }
 
+/// The bytes of an example guest.
+///
+/// # Panics
+///
+/// If it cannot be built or read.
+#[must_use]
+pub fn bytes(name: &str) -> Vec<u8> {
+    std::fs::read(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The same guest under another digest, as after a build that changed nothing: with a custom section, which says nothing.
+#[must_use]
+pub fn rebuilt(name: &str, number: u8) -> Vec<u8> {
+    let mut bytes = bytes(name);
+    bytes.extend([0, 2, 1, b'a' + number % 26]);
+    bytes
+}
+
 /// Where tests keep compiled code, so that the second run compiles nothing.
 #[must_use]
 pub fn cache() -> PathBuf {
