@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::{ExitReason, Pid, Shape, Time};
@@ -270,7 +271,9 @@ impl Transaction {
 
     fn add(&mut self, pids: Vec<Pid>, out: &mut Vec<Order>) {
         for pid in pids {
-            if self.members.insert(pid, Member::Asked).is_none() {
+            // Whoever takes part already is as far as it is.
+            if let Entry::Vacant(place) = self.members.entry(pid) {
+                place.insert(Member::Asked);
                 self.busy += 1;
                 out.push(Order::Suspend(pid));
             }
