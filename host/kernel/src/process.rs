@@ -126,6 +126,8 @@ pub struct Process {
     /// The state, while there is no instance.
     saved: Option<State>,
     change: code_change::Change,
+    /// What new code made of the state, while the instance of the old is still there.
+    switched: Option<State>,
     links: BTreeSet<Pid>,
     watchers: Vec<Watcher>,
     monitors: BTreeMap<Mark, Monitor>,
@@ -157,6 +159,7 @@ impl Process {
             plan: lifecycle::Plan::default(),
             block: calls::Block::None,
             saved: None,
+            switched: None,
             change: birth.held.map_or(code_change::Change::None, code_change::Change::Suspended),
             links: BTreeSet::new(),
             watchers: Vec::new(),

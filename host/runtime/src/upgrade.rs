@@ -241,5 +241,5 @@ fn busy(processes: &[(Subject, &'static str)], wait: Duration) -> String {
         1 => " (and one more)".into(),
         more => format!(" (and {more} more)"),
     };
-    format!("{} was in the middle of a {doing} for longer than {} ms{others}", name(first), wait.as_millis())
+    format!("{} was in the middle of something ({doing}) for longer than {} ms{others}", name(first), wait.as_millis())
 }

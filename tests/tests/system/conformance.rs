@@ -12,6 +12,7 @@ mod processes;
 mod servers;
 mod supervisors;
 mod timers;
+mod upgrades;
 
 use std::path::Path;
 use std::time::Instant;
@@ -23,12 +24,13 @@ use skep_tests::{Child, TestApp, eventually, guests};
 
 /// The promises that are kept here or, where no guest is needed to show it, in the kernel.
 const IDS: &str = "proc: 01 03 04 07 09 10. exit: 01 03 04 05 07 08 09. link: 01 02 05. mon: 01 02 03 04 06. \
-    reg: 01 02 05. tmr: 01 02 03 04. mbx: 01 02 06. gs: 01 03 04 06 07 08 12. sup: 01 02 03 04 05 08 11 15 18";
+    reg: 01 02 05. tmr: 01 02 03 04. mbx: 01 02 06. gs: 01 03 04 06 07 08 12. sup: 01 02 03 04 05 08 11 15 18. \
+    hot: 01 02 04 08 10. hib: 01";
 
 #[test]
 fn every_promise_of_the_list_has_a_test() {
     let mut sources = String::new();
-    for folder in ["host/kernel/src", "tests/tests/system/conformance"] {
+    for folder in ["host/kernel/src", "tests/tests/system/conformance", "tests/tests/system/upgrade"] {
         read_all(&guests::root().join(folder), &mut sources);
     }
     for group in IDS.split(". ") {
@@ -52,7 +54,7 @@ fn read_all(folder: &Path, into: &mut String) {
 }
 
 /// Probes of these names.
-fn probes<const N: usize>(names: [&str; N]) -> Vec<Child> {
+pub(crate) fn probes<const N: usize>(names: [&str; N]) -> Vec<Child> {
     names.map(Child::probe).into()
 }
 
@@ -67,12 +69,12 @@ fn shutdown() -> Value {
 }
 
 /// The contents of the entries of one kind in a journal.
-fn of_kind(journal: &[Value], kind: &str) -> Vec<Value> {
+pub(crate) fn of_kind(journal: &[Value], kind: &str) -> Vec<Value> {
     journal.iter().filter_map(|entry| entry.get(kind).cloned()).collect()
 }
 
 /// The entries of one kind, once there are so many.
-async fn heard(app: &TestApp, name: &str, kind: &str, count: usize) -> Vec<Value> {
+pub(crate) async fn heard(app: &TestApp, name: &str, kind: &str, count: usize) -> Vec<Value> {
     of_kind(&app.journal(name, |journal| of_kind(journal, kind).len() >= count).await, kind)
 }
 
@@ -87,7 +89,7 @@ async fn journal_behind(app: &TestApp, name: &str, by: &str) -> Vec<Value> {
 }
 
 /// Has a probe monitor a pid or a name: the mark.
-async fn monitor(app: &TestApp, by: &str, target: impl Into<Value>) -> Value {
+pub(crate) async fn monitor(app: &TestApp, by: &str, target: impl Into<Value>) -> Value {
     app.ask(by, json!({ "Monitor": { "target": target.into() } })).await
 }
 
@@ -99,12 +101,12 @@ async fn loss(app: &TestApp, by: &str, mark: &Value) -> Value {
 }
 
 /// Why the process ended that is monitored with this mark.
-async fn reason(app: &TestApp, by: &str, mark: &Value) -> Value {
+pub(crate) async fn reason(app: &TestApp, by: &str, mark: &Value) -> Value {
     loss(app, by, mark).await["reason"].take()
 }
 
 /// Asks the same of a probe until the answer is as wanted.
-async fn until(app: &TestApp, name: &str, step: Value, wanted: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn until(app: &TestApp, name: &str, step: Value, wanted: impl Fn(&Value) -> bool) -> Value {
     let started = Instant::now();
     loop {
         let answer = app.ask(name, step.clone()).await;
@@ -117,7 +119,7 @@ async fn until(app: &TestApp, name: &str, step: Value, wanted: impl Fn(&Value) -
 }
 
 /// Has a probe run a task with these steps: what each brought.
-async fn task(app: &TestApp, by: &str, steps: Value) -> Vec<Value> {
+pub(crate) async fn task(app: &TestApp, by: &str, steps: Value) -> Vec<Value> {
     let spawn = json!({ "Spawn": { "module": "probe-task", "args": steps, "monitor": true } });
     let mark = app.ask(by, spawn).await["Ok"]["mark"].take();
     let is_it = |entry: &Value| entry["answer"]["mark"] == mark || entry["down"]["mark"] == mark;
@@ -143,20 +145,20 @@ async fn through(app: &TestApp, by: &str, pid: &str, step: Value) -> Value {
 }
 
 /// Makes `name` call `holder` and wait for an answer that does not come before `holder` is told to release it.
-async fn block(app: &TestApp, name: &str, holder: &str) {
+pub(crate) async fn block(app: &TestApp, name: &str, holder: &str) {
     app.send(name, &json!({ "do": [call_and_wait(holder)] }));
     until(app, holder, json!("Held"), |held| held[0]["pid"] == app.pid_text(name)).await;
     eventually("it to block", || (process(app, name).status == "blocked").then_some(())).await;
 }
 
 /// A process as a listing shows it.
-fn process(app: &TestApp, name: &str) -> ProcessInfo {
+pub(crate) fn process(app: &TestApp, name: &str) -> ProcessInfo {
     let pid = app.pid(name);
     app.runtime.processes().into_iter().find(|process| process.pid == pid).expect("it lives")
 }
 
 /// A call that waits until the holder releases it.
-fn call_and_wait(holder: &str) -> Value {
+pub(crate) fn call_and_wait(holder: &str) -> Value {
     json!({ "Call": { "to": { "name": holder }, "body": "Hold", "timeout_ms": null } })
 }
 

@@ -1,6 +1,10 @@
 //! Code replaced in running processes.
 
+mod busy;
 mod counters;
+mod faults;
+mod load;
+mod refusals;
 
 use serde_json::json;
 use skep_tests::{Child, TestApp};

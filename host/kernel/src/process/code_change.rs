@@ -26,14 +26,12 @@ pub(super) enum Change {
     Migrating(UpgradeId),
     /// It has been, and this is what the new code made of it; none if the process has not begun.
     Migrated(UpgradeId, Option<State>),
-    /// It goes on, on the new code, as soon as the instance of the old one is gone.
-    Switching(State),
 }
 
 impl Change {
     fn upgrade(&self) -> Option<UpgradeId> {
         match self {
-            Change::None | Change::Switching(_) => None,
+            Change::None => None,
             Change::Asked(id)
             | Change::Suspended(id)
             | Change::Ordered(id)
@@ -47,12 +45,12 @@ impl Process {
     /// Whether nothing is handled now because of an upgrade.
     #[must_use]
     pub fn is_suspended(&self) -> bool {
-        !matches!(self.change, Change::None | Change::Asked(_))
+        self.switched.is_some() || !matches!(self.change, Change::None | Change::Asked(_))
     }
 
     /// Whether a worker must have a turn for the upgrade's sake.
     pub(super) fn has_change_to_make(&self) -> bool {
-        matches!(self.change, Change::Ordered(_) | Change::Switching(_))
+        self.switched.is_some() || matches!(self.change, Change::Ordered(_))
     }
 
     /// Whether its state is being taken over. Whoever is at it stops when it is no longer wanted.
@@ -134,20 +132,15 @@ impl Process {
             // An instance that was made for its `init` is of the code that may be left.
             return Step::Discard;
         }
-        match std::mem::take(&mut self.change) {
-            Change::Ordered(id) => {
-                self.change = Change::Migrating(id);
-                Step::Migrate
-            }
-            Change::Switching(state) => {
-                self.saved = Some(state);
-                Step::Discard
-            }
-            change => {
-                self.change = change;
-                self.rest(now, actions)
-            }
+        if let Some(state) = self.switched.take() {
+            self.saved = Some(state);
+            return Step::Discard;
         }
+        if let Change::Ordered(id) = self.change {
+            self.change = Change::Migrating(id);
+            return Step::Migrate;
+        }
+        self.rest(now, actions)
     }
 
     /// Whether it has not begun: its `init` may as well run on other code.
@@ -184,9 +177,8 @@ impl Process {
         if self.change.upgrade() != Some(id) {
             return Effect::Quiet;
         }
-        match (std::mem::take(&mut self.change), verdict) {
-            (Change::Migrated(_, Some(after)), Verdict::Commit) => self.go_on_with(after),
-            _ => {}
+        if let (Change::Migrated(_, Some(after)), Verdict::Commit) = (std::mem::take(&mut self.change), verdict) {
+            self.go_on_with(after);
         }
         // Whatever came meanwhile was no reason to look.
         Effect::Stir
@@ -199,18 +191,7 @@ impl Process {
         if self.saved.is_some() {
             self.saved = Some(after);
         } else {
-            self.change = Change::Switching(after);
-        }
-    }
-
-    /// What the new code made of the state, if the instance of the old is just going.
-    pub(super) fn take_switched(&mut self) -> Option<State> {
-        match std::mem::take(&mut self.change) {
-            Change::Switching(state) => Some(state),
-            change => {
-                self.change = change;
-                None
-            }
+            self.switched = Some(after);
         }
     }
 

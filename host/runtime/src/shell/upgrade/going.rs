@@ -21,6 +21,8 @@ pub(super) struct Going {
     id: UpgradeId,
     changing: HashMap<Name, Changing>,
     machine: Transaction,
+    /// Ordered and not yet done.
+    orders: VecDeque<Order>,
     news: Receiver,
     members: HashMap<Pid, Arc<Cell>>,
     /// How long those that go on on the new code stood still.
@@ -46,6 +48,7 @@ impl Going {
             id,
             changing: HashMap::new(),
             machine: Transaction::default(),
+            orders: VecDeque::new(),
             news,
             members: HashMap::new(),
             pauses: Vec::new(),
@@ -136,13 +139,27 @@ impl Going {
         while let Some(input) = inputs.pop_front() {
             let mut orders = Vec::new();
             self.machine.step(input, &mut orders);
-            for order in orders {
-                inputs.extend(self.obey(order, progress));
-            }
+            self.orders.extend(orders);
+            inputs.extend(self.work_off(progress));
         }
     }
 
-    fn obey(&mut self, order: Order, progress: &mut dyn FnMut(Progress)) -> Option<Input> {
+    /// Does what was ordered. Whoever is told of the progress may panic: what is ordered then is still done, by `drop`.
+    fn work_off(&mut self, progress: &mut dyn FnMut(Progress)) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        while let Some(order) = self.orders.front() {
+            match order {
+                Order::Commit => progress(Progress::Committing),
+                Order::End(Err(_)) => progress(Progress::RollingBack),
+                _ => {}
+            }
+            let order = self.orders.pop_front();
+            inputs.extend(order.and_then(|order| self.obey(order)));
+        }
+        inputs
+    }
+
+    fn obey(&mut self, order: Order) -> Option<Input> {
         let upgrade = self.id;
         match order {
             Order::Suspend(pid) => {
@@ -163,7 +180,6 @@ impl Going {
             }
             Order::Open => self.open(Verdict::RollBack),
             Order::Commit => {
-                progress(Progress::Committing);
                 self.stopped = self.machine.taken_over().map(|(pid, stop, _)| (pid, stop.at)).collect();
                 self.open(Verdict::Commit);
             }
@@ -177,7 +193,6 @@ impl Going {
             }
             Order::End(result) => {
                 if result.is_err() {
-                    progress(Progress::RollingBack);
                     self.open(Verdict::RollBack);
                 }
                 self.result = Some(result);
@@ -278,6 +293,7 @@ fn pauses(mut pauses: Vec<Duration>) -> Pauses {
 impl Drop for Going {
     fn drop(&mut self) {
         // Whatever happened, nobody stays suspended, and births go on.
+        self.work_off(&mut |_| {});
         if !self.machine.is_over() {
             self.feed(Input::Cancel, &mut |_| {});
         }

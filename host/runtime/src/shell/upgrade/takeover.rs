@@ -69,7 +69,12 @@ async fn attempt(cell: &Arc<Cell>, before: State) -> Result<State, Taken> {
             // On a copy: a trap in here must not cost the running instance.
             let mut copy = make(cell, &old).await.map_err(|error| no_instance(StepDown, error))?;
             copy.restore(before, Cause::Wake).await.map_err(|failure| failed(StepDown, failure))?;
-            copy.save(Some(version)).await.map_err(|failure| failed(StepDown, failure))?
+            let carried = copy.save(Some(version)).await.map_err(|failure| failed(StepDown, failure))?;
+            if carried.version != version {
+                let why = format!("asked for version {version}, it saved version {}", carried.version);
+                return Err(refused(StepDown, why));
+            }
+            carried
         }
         None => return Err(refused(StepDown, format!("there is no way from version {}", before.version))),
     };
