@@ -177,11 +177,12 @@ impl Process {
         if self.change.upgrade() != Some(id) {
             return Effect::Quiet;
         }
+        let was_migrating = self.is_migrating();
         if let (Change::Migrated(_, Some(after)), Verdict::Commit) = (std::mem::take(&mut self.change), verdict) {
             self.go_on_with(after);
         }
-        // Whatever came meanwhile was no reason to look.
-        Effect::Stir
+        // Whatever came meanwhile was no reason to look; and whoever is at the state stops.
+        if was_migrating || self.has_work() { Effect::Stir } else { Effect::Quiet }
     }
 
     fn go_on_with(&mut self, after: State) {

