@@ -123,7 +123,7 @@ pub struct Process {
     mailbox: Mailbox,
     plan: lifecycle::Plan,
     block: calls::Block,
-    /// The state, while there is no instance.
+    /// The state, while there is no instance, or only one of code that has been replaced.
     saved: Option<State>,
     change: code_change::Change,
     /// What new code made of the state, while the instance of the old is still there.

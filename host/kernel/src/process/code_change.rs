@@ -50,7 +50,7 @@ impl Process {
 
     /// Whether a worker must have a turn for the upgrade's sake.
     pub(super) fn has_change_to_make(&self) -> bool {
-        self.switched.is_some() || matches!(self.change, Change::Ordered(_))
+        matches!(self.change, Change::Ordered(_))
     }
 
     /// Whether its state is being taken over. Whoever is at it stops when it is no longer wanted.
@@ -123,17 +123,16 @@ impl Process {
     /// The next step of a suspended process without an instance, for which none need be made; none if it must be.
     pub fn step_asleep(&mut self, now: Time, actions: &mut Vec<Action>) -> Option<Step> {
         let asleep = self.saved.is_some() && self.is_suspended();
-        asleep.then(|| self.next_step(now, actions))
+        asleep.then(|| match self.doomed.clone() {
+            Some(reason) => Step::Exit(reason),
+            None => self.suspended_step(now, actions),
+        })
     }
 
     /// What a suspended process does next: never anything that its mail asks for.
     pub(super) fn suspended_step(&mut self, now: Time, actions: &mut Vec<Action>) -> Step {
         if self.phase == Phase::New {
             // An instance that was made for its `init` is of the code that may be left.
-            return Step::Discard;
-        }
-        if let Some(state) = self.switched.take() {
-            self.saved = Some(state);
             return Step::Discard;
         }
         if let Change::Ordered(id) = self.change {
@@ -177,23 +176,21 @@ impl Process {
         if self.change.upgrade() != Some(id) {
             return Effect::Quiet;
         }
-        let was_migrating = self.is_migrating();
-        if let (Change::Migrated(_, Some(after)), Verdict::Commit) = (std::mem::take(&mut self.change), verdict) {
+        let change = std::mem::take(&mut self.change);
+        if let (Change::Migrated(_, Some(after)), Verdict::Commit) = (change, verdict) {
             self.go_on_with(after);
         }
         // Whatever came meanwhile was no reason to look; and whoever is at the state stops.
         if was_migrating || self.has_work() { Effect::Stir } else { Effect::Quiet }
     }
 
+    /// From now on this is its state. An instance of the old code, if there is one, is only still to be dropped: the next
+    /// upgrade need not wait for that.
     fn go_on_with(&mut self, after: State) {
         // What refused to be saved was the old code.
         self.plan.pinned = false;
         self.plan.kept = false;
-        if self.saved.is_some() {
-            self.saved = Some(after);
-        } else {
-            self.switched = Some(after);
-        }
+        self.saved = Some(after);
     }
 
     /// It has ended: nobody need wait for it.

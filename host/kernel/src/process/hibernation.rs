@@ -71,7 +71,7 @@ impl Process {
     pub fn saved(&mut self, state: State) {
         self.plan.evict = false;
         // Meanwhile the new code may have made something of that state.
-        self.saved = Some(self.switched.take().unwrap_or(state));
+        self.saved.get_or_insert(state);
         self.discarded();
     }
 

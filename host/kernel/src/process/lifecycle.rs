@@ -141,6 +141,10 @@ impl Process {
         if let Some(reason) = self.doomed.clone() {
             return Step::Exit(reason);
         }
+        if self.saved.is_some() {
+            // The state has been taken over by other code, and this instance is of the old.
+            return Step::Discard;
+        }
         if self.is_suspended() {
             return self.suspended_step(now, actions);
         }

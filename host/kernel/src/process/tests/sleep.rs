@@ -193,6 +193,7 @@ fn hib_01_mail_that_comes_while_saving_takes_several_turns_is_handled_afterwards
     assert_eq!(process.end_slice(), SliceEnd::Preempted, "there is mail");
 
     assert_eq!(process.begin_slice(), Turn::Run);
+    assert!(process.take_saved().is_some());
     assert!(matches!(process.next_step(Duration::ZERO, &mut actions), Step::Handle { event: Event::Info(_), .. }));
 }
 
