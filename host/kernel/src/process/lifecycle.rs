@@ -267,7 +267,10 @@ impl Process {
 
     /// The guest, still inside `handle`, is done with its event and asks for another (`inbox.more`).
     pub fn more(&mut self, reply: Option<Body>, now: Time, actions: &mut Vec<Action>) -> Option<(Event, u32)> {
+        let kind = self.plan.handling.map(|handling| handling.kind);
         self.handled(Outcome { reply, next: Next::Wait }, now, actions);
+        // Without another it is still inside `handle`, and nobody may take it for one that waits.
+        self.plan.handling = kind.map(|kind| Handling { kind, caller: None });
         let order = matches!(self.mailbox.front(), Some(Event::Exit { pid, .. }) if self.is_order_of_parent(*pid));
         if order || self.is_asked_to_suspend() || self.birth.kind != Kind::Server || self.gives_back_after_each() {
             return None;
