@@ -84,12 +84,13 @@ impl Process {
 
     /// The guest refused to save: it keeps its instance from now on.
     pub fn save_refused(&mut self) {
-        self.plan.pinned = true;
+        // Of code that has been replaced meanwhile, it says nothing about the code it goes on with.
+        self.plan.pinned = self.saved.is_none();
     }
 
     /// The instance cannot be given back as things stand, because of an open file, say. Asked again after the next event.
     pub fn save_postponed(&mut self) {
-        self.plan.kept = true;
+        self.plan.kept = self.saved.is_none();
         self.plan.hibernate = false;
     }
 
