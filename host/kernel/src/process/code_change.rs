@@ -190,6 +190,8 @@ impl Process {
         // What refused to be saved was the old code.
         self.plan.pinned = false;
         self.plan.kept = false;
+        // An instance that was wanted back is given back.
+        self.plan.evict = false;
         self.saved = Some(after);
     }
 
