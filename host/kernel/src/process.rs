@@ -126,8 +126,6 @@ pub struct Process {
     /// The state, while there is no instance, or only one of code that has been replaced.
     saved: Option<State>,
     change: code_change::Change,
-    /// What new code made of the state, while the instance of the old is still there.
-    switched: Option<State>,
     links: BTreeSet<Pid>,
     watchers: Vec<Watcher>,
     monitors: BTreeMap<Mark, Monitor>,
@@ -159,7 +157,6 @@ impl Process {
             plan: lifecycle::Plan::default(),
             block: calls::Block::None,
             saved: None,
-            switched: None,
             change: birth.held.map_or(code_change::Change::None, code_change::Change::Suspended),
             links: BTreeSet::new(),
             watchers: Vec::new(),

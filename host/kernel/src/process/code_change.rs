@@ -45,7 +45,7 @@ impl Process {
     /// Whether nothing is handled now because of an upgrade.
     #[must_use]
     pub fn is_suspended(&self) -> bool {
-        self.switched.is_some() || !matches!(self.change, Change::None | Change::Asked(_))
+        !matches!(self.change, Change::None | Change::Asked(_))
     }
 
     /// Whether a worker must have a turn for the upgrade's sake.
@@ -180,8 +180,8 @@ impl Process {
         if let (Change::Migrated(_, Some(after)), Verdict::Commit) = (change, verdict) {
             self.go_on_with(after);
         }
-        // Whatever came meanwhile was no reason to look; and whoever is at the state stops.
-        if was_migrating || self.has_work() { Effect::Stir } else { Effect::Quiet }
+        // Whatever came meanwhile was no reason to look.
+        Effect::Stir
     }
 
     /// From now on this is its state. An instance of the old code, if there is one, is only still to be dropped: the next

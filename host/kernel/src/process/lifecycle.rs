@@ -317,7 +317,6 @@ impl Process {
         self.leave_upgrade(actions);
         self.doomed = None;
         self.saved = None;
-        self.switched = None;
         if let Some(name) = self.name.take() {
             actions.push(Action::ReleaseName(name));
         }
