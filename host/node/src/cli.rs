@@ -11,12 +11,16 @@ mod log_line;
 mod logs;
 mod output;
 mod ps;
+mod replace;
 mod run;
 pub mod safe;
 mod stop;
 mod table;
 mod talk;
 mod tree;
+mod upgrade;
+mod versions;
+mod when;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -50,6 +54,9 @@ enum Command {
     Call(talk::Call),
     Cast(talk::Cast),
     Logs(logs::Logs),
+    Upgrade(upgrade::Upgrade),
+    Rollback(upgrade::Rollback),
+    Versions(versions::VersionsOf),
     Stop(stop::Stop),
 }
 
@@ -90,7 +97,10 @@ impl Command {
             Command::Tree(tree::Tree { asking, .. })
             | Command::Call(talk::Call { asking, .. })
             | Command::Cast(talk::Cast { asking, .. })
-            | Command::Logs(logs::Logs { asking, .. }) => asking.json,
+            | Command::Logs(logs::Logs { asking, .. })
+            | Command::Upgrade(upgrade::Upgrade { asking, .. })
+            | Command::Rollback(upgrade::Rollback { asking, .. })
+            | Command::Versions(versions::VersionsOf { asking, .. }) => asking.json,
         }
     }
 
@@ -104,6 +114,9 @@ impl Command {
             Command::Call(call) => call.perform(shared).await,
             Command::Cast(cast) => cast.perform(shared).await,
             Command::Logs(logs) => logs.perform(shared).await,
+            Command::Upgrade(upgrade) => upgrade.perform(shared).await,
+            Command::Rollback(rollback) => rollback.perform(shared).await,
+            Command::Versions(versions) => versions.perform(shared).await,
             Command::Stop(stop) => stop.perform(shared).await,
         }
     }

@@ -5,10 +5,12 @@
 
 pub mod address;
 pub mod body;
+pub mod code;
 pub mod deploy;
 pub mod home;
 pub mod log;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -18,6 +20,8 @@ use skep_runtime::spec::AppSpec;
 use skep_runtime::{Runtime, RuntimeConfig, RuntimeError, StartError};
 use tokio::sync::watch;
 
+use code::history::History;
+use code::store::{Store, StoreError};
 use log::Log;
 
 /// A runtime with a name.
@@ -28,6 +32,10 @@ pub struct Node {
     pub runtime: Runtime,
     /// What happened.
     pub log: Arc<Log>,
+    /// Code that ran.
+    pub store: Arc<Store>,
+    /// What became of each upgrade.
+    pub history: Arc<History>,
     /// When it was made.
     pub started: SystemTime,
     stage: watch::Sender<Stage>,
@@ -44,6 +52,17 @@ pub enum Stage {
     Stopped,
 }
 
+/// Why there is no node.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The runtime cannot be made.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The place for code that ran cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why a node's life is over.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ending {
@@ -54,12 +73,18 @@ pub enum Ending {
 }
 
 impl Node {
-    /// A node without apps. Must be called inside of a tokio runtime.
-    pub fn new(name: &str, config: RuntimeConfig) -> Result<Arc<Self>, RuntimeError> {
+    /// A node without apps, which keeps what must outlive it in `folder`. Must be called inside of a tokio runtime.
+    pub fn new(name: &str, config: RuntimeConfig, folder: &Path) -> Result<Arc<Self>, NodeError> {
         let log = Arc::new(Log::default());
+        let (store, damage) = Store::open(folder.join("modules"))?;
+        if let Some(damage) = damage {
+            log.note(Level::Warn, damage);
+        }
+        let history = Arc::new(History::open(folder.join("upgrades.jsonl")));
         let runtime = Runtime::new(config, Arc::clone(&log) as Arc<dyn Observer>)?;
         let (stage, _) = watch::channel(Stage::Running);
-        Ok(Arc::new(Node { name: name.to_owned(), runtime, log, started: SystemTime::now(), stage }))
+        let (name, store, started) = (name.to_owned(), Arc::new(store), SystemTime::now());
+        Ok(Arc::new(Node { name, runtime, log, store, history, started, stage }))
     }
 
     /// Starts an app; asked to stop meanwhile, it ends what has been started and answers none.

@@ -12,7 +12,9 @@ use super::log_line::Colour;
 use super::safe;
 use crate::build::BuildError;
 use crate::control::client::ClientError;
+use crate::control::protocol::Problem;
 use crate::manifest::{ManifestError, Place};
+use crate::node::NodeError;
 use crate::node::body;
 use crate::node::deploy::DeployError;
 use crate::node::home::HomeError;
@@ -215,9 +217,25 @@ impl From<ClientError> for Failure {
     }
 }
 
+/// As a node sends it within a stream.
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        ClientError::Refused(problem).into()
+    }
+}
+
 impl From<RuntimeError> for Failure {
     fn from(error: RuntimeError) -> Self {
         Failure::new(format!("the runtime cannot be set up: {error}")).code("runtime")
+    }
+}
+
+impl From<NodeError> for Failure {
+    fn from(error: NodeError) -> Self {
+        match error {
+            NodeError::Runtime(error) => error.into(),
+            NodeError::Store(error) => Failure::new(error.to_string()).code("store").remedy(error.remedy()),
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use super::{Shared, safe};
 use crate::control::server::{Listener, serve};
 use crate::manifest::Manifest;
 use crate::manifest::units::HibernateAfter;
+use crate::node::deploy::Code;
 use crate::node::home::{Claim, Home};
 use crate::node::log::{Entry, Log, What};
 use crate::node::{Ending, Node, body, deploy};
@@ -95,23 +96,23 @@ impl Run {
         let manifest = Manifest::read(&self.manifest, &path)?;
         let home = Home::create(&path)?;
         let claim = home.claim(self.node.as_deref().unwrap_or(&manifest.name))?;
-        let node = self.node(&home, &manifest)?;
-        let app = loaded(&node, manifest).await?;
+        let node = self.node(&home, &manifest, &claim)?;
+        let (app, code) = loaded(&node, manifest).await?;
         let printer = Printer::start(&node.log, self.json);
-        let lived = live(&node, app, &claim, &self.hint(shared, &node)).await;
+        let lived = live(&node, app, code, &claim, &self.hint(shared, &node)).await;
         node.log.close();
         printer.finish();
         lived
     }
 
-    fn node(&self, home: &Home, manifest: &Manifest) -> Result<Arc<Node>, Failure> {
+    fn node(&self, home: &Home, manifest: &Manifest, claim: &Claim) -> Result<Arc<Node>, Failure> {
         show_host_warnings();
         let config = RuntimeConfig {
             workers: self.workers.map(usize::from),
             engine: EngineConfig { cache: Some(home.cache()?), ..EngineConfig::default() },
             keep: self.hibernate_after.map(|when| when.0),
         };
-        Ok(Node::new(self.node.as_deref().unwrap_or(&manifest.name), config)?)
+        Ok(Node::new(self.node.as_deref().unwrap_or(&manifest.name), config, claim.folder())?)
     }
 
     /// What to type to talk to the node.
@@ -122,11 +123,11 @@ impl Run {
 }
 
 /// Builds and loads on a thread of its own, since it blocks.
-async fn loaded(node: &Arc<Node>, manifest: Manifest) -> Result<AppSpec, Failure> {
+async fn loaded(node: &Arc<Node>, manifest: Manifest) -> Result<(AppSpec, Vec<Code>), Failure> {
     let engine = node.runtime.engine().clone();
     let loading = tokio::task::spawn_blocking(move || {
         let mut progress = Progress::default();
-        let app = deploy::app(manifest, &engine, &mut progress);
+        let app = deploy::load(manifest, &engine, &mut progress);
         progress.finish();
         app
     });
@@ -135,7 +136,7 @@ async fn loaded(node: &Arc<Node>, manifest: Manifest) -> Result<AppSpec, Failure
 }
 
 /// From here on there is a socket and there are processes: everything is taken down again on every way out.
-async fn live(node: &Arc<Node>, app: AppSpec, claim: &Claim, hint: &str) -> Result<(), Failure> {
+async fn live(node: &Arc<Node>, app: AppSpec, code: Vec<Code>, claim: &Claim, hint: &str) -> Result<(), Failure> {
     let cannot = |what: &str, error: std::io::Error| Failure::new(format!("cannot {what}: {error}"));
     let listener = Listener::bind(claim.socket(), Arc::clone(&node.log))
         .map_err(|error| cannot(&format!("listen at {}", claim.socket().display()), error))?;
@@ -145,6 +146,7 @@ async fn live(node: &Arc<Node>, app: AppSpec, claim: &Claim, hint: &str) -> Resu
     let server = tokio::spawn(serve(Arc::clone(node), listener));
     let ending = match node.start(app).await {
         Some(Ok(())) => {
+            node.keep(&name, code).await;
             node.log.note(Level::Info, format!("`{name}` is up; {hint}"));
             Ok(node.live(&name).await)
         }

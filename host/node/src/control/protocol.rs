@@ -2,10 +2,14 @@
 //!
 //! Owns the JSON shapes, for both sides. Log entries are `node::log::Entry`.
 
+mod upgrade;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use skep_runtime::inspect::{ProcessInfo, TreeNode};
 use skep_runtime::kernel::supervisor::ChildKind;
+
+pub use upgrade::{Step, UpgradeLine, Upgraded};
 
 /// `GET /v1/node`
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -152,7 +156,7 @@ pub struct Halted {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Problem {
     /// A stable word: `bad_request`, `not_found`, `unknown_process`, `ambiguous`, `timeout`, `ended`, `refused`,
-    /// `stopping`.
+    /// `stopping`, and those of [`crate::node::code::refused::Refused`].
     pub code: String,
     /// What went wrong, in one line.
     pub message: String,

@@ -6,6 +6,7 @@
 mod listener;
 mod refusal;
 mod stream;
+mod upgrade;
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -21,6 +22,7 @@ use skep_runtime::kernel::{Body, Name};
 
 use super::protocol::{AppTree, Branch, Halted, Message, NodeInfo, Process, Sent};
 use crate::node::body::Readable;
+use crate::node::deploy::MODULE_BYTES;
 use crate::node::{Node, Stage, address};
 pub use listener::Listener;
 use refusal::Refusal;
@@ -46,6 +48,10 @@ pub async fn serve(node: Arc<Node>, listener: Listener) -> std::io::Result<()> {
         .route("/v1/call", post(call))
         .route("/v1/cast", post(cast))
         .route("/v1/logs", get(logs))
+        .route("/v1/modules", get(upgrade::modules))
+        .route("/v1/upgrade", post(upgrade::upgrade).layer(DefaultBodyLimit::max(MODULE_BYTES)))
+        .route("/v1/rollback", post(upgrade::rollback))
+        .route("/v1/upgrades", get(upgrade::upgrades))
         .route("/v1/stop", post(stop))
         .fallback(|| async { Refusal::not_found("there is nothing at this path") })
         .method_not_allowed_fallback(|| async { Refusal::bad_request("this path takes another method") })
@@ -147,11 +153,7 @@ async fn logs(State(node): Shared, query: Result<Query<LogQuery>, QueryRejection
     if !follow {
         following.future = None;
     }
-    let body = HttpBody::new(stream::entries(following, wanted));
-    Response::builder()
-        .header("content-type", "application/x-ndjson")
-        .body(body)
-        .map_err(|error| Refusal::bad_request(error.to_string()))
+    stream::response(HttpBody::new(stream::entries(following, wanted)))
 }
 
 async fn stop(State(node): Shared) -> Json<Halted> {

@@ -7,6 +7,8 @@
 //! <home>/cache/                       compiled code
 //! <home>/nodes/<name>/lock            held by the node of that name
 //! <home>/nodes/<name>/control.sock    where it listens
+//! <home>/nodes/<name>/modules/        code that ran, for a way back
+//! <home>/nodes/<name>/upgrades.jsonl  what became of each upgrade
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -212,6 +214,12 @@ impl Claim {
     pub fn socket(&self) -> &Path {
         &self.socket
     }
+
+    /// The node's part of the home.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.socket.parent().unwrap_or(Path::new("/"))
+    }
 }
 
 impl Drop for Claim {
@@ -235,7 +243,7 @@ pub fn valid_node_name(name: &str) -> Result<(), &'static str> {
 }
 
 /// Makes a folder that only we can enter, if there is nothing of that name, and checks what is there.
-fn private_folder(path: &Path) -> Result<(), HomeError> {
+pub(super) fn private_folder(path: &Path) -> Result<(), HomeError> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed("create", path)(error)),
         _ => check(path),

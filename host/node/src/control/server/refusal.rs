@@ -13,6 +13,7 @@ use skep_runtime::kernel::{CallError, ExitReason, Name};
 use crate::control::protocol::Problem;
 use crate::node::address::Unresolved;
 use crate::node::body;
+use crate::node::code::refused::Refused;
 use crate::suggest;
 
 /// An answer that is none.
@@ -30,6 +31,11 @@ impl Refusal {
     fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.problem.remedy = Some(remedy.into());
         self
+    }
+
+    /// As it is sent within a stream.
+    pub(super) fn problem(self) -> Problem {
+        self.problem
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
@@ -87,6 +93,19 @@ impl From<Unresolved> for Refusal {
             }
         };
         Refusal::new(status, code, error.to_string()).remedy(error.remedy())
+    }
+}
+
+impl From<&Refused> for Refusal {
+    fn from(refused: &Refused) -> Self {
+        let status = match refused {
+            Refused::Module(_) => StatusCode::NOT_FOUND,
+            _ => StatusCode::CONFLICT,
+        };
+        let mut refusal = Refusal::new(status, refused.code(), refused.to_string());
+        refusal.problem.remedy = refused.remedy();
+        refusal.problem.detail = refused.detail().map(str::to_owned);
+        refusal
     }
 }
 
