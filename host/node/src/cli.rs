@@ -9,6 +9,7 @@ mod failure;
 mod json;
 mod log_line;
 mod logs;
+mod new;
 mod output;
 mod ps;
 mod replace;
@@ -47,6 +48,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Run),
+    New(new::New),
     Build(build::Build),
     Demo(demo::Demo),
     Ps(ps::Ps),
@@ -91,6 +93,7 @@ impl Command {
     fn json(&self) -> bool {
         match self {
             Command::Run(run) => run.json,
+            Command::New(new) => new.json,
             Command::Build(build) => build.json,
             Command::Demo(demo) => demo.json,
             Command::Ps(ps::Ps { asking }) | Command::Stop(stop::Stop { asking }) => asking.json,
@@ -107,6 +110,7 @@ impl Command {
     async fn perform(self, shared: &Shared) -> Result<(), Failure> {
         match self {
             Command::Run(run) => run.perform(shared).await,
+            Command::New(new) => new.perform(),
             Command::Build(build) => build.perform(),
             Command::Demo(demo) => demo.perform(shared).await,
             Command::Ps(ps) => ps.perform(shared).await,
