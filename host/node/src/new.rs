@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 /// The SDK of the sources that this program was built from.
 const SDK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../guest-sdk");
 
-/// The files of a crate, with `{name}`, `{type}` and `{sdk}` to be filled in.
+/// The files of a crate, with `@name@`, `@Type@` and `@sdk@` to be filled in.
 const TEMPLATE: [(&str, &str); 5] = [
     ("Cargo.toml", include_str!("new/template/Cargo.toml.in")),
     ("src/lib.rs", include_str!("new/template/lib.rs.in")),
-    ("{name}.toml", include_str!("new/template/app.toml.in")),
+    ("@name@.toml", include_str!("new/template/app.toml.in")),
     ("README.md", include_str!("new/template/README.md.in")),
     (".gitignore", include_str!("new/template/gitignore.in")),
 ];
@@ -107,7 +107,7 @@ pub fn write(name: &str, place: &Path, sdk: Option<&Path>) -> Result<Written, Ne
     }
     let fill = |text: &str| {
         let sdk = toml::Value::String(path_of_sdk.to_owned()).to_string();
-        text.replace("{name}", name).replace("{type}", &type_name(name)).replace("{sdk}", &sdk)
+        text.replace("@name@", name).replace("@Type@", &type_name(name)).replace("@sdk@", &sdk)
     };
     let mut files = Vec::new();
     for (file, text) in TEMPLATE {
@@ -216,7 +216,7 @@ mod tests {
         let written = write("greeter", place.path(), None).expect("the sources are there");
         for file in &written.files {
             let text = fs::read_to_string(written.folder.join(file)).expect("it was written");
-            for hole in ["{name}", "{type}", "{sdk}"] {
+            for hole in ["@name@", "@Type@", "@sdk@"] {
                 assert!(!text.contains(hole), "{hole} in {}", file.display());
             }
         }
