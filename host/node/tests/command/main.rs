@@ -4,3 +4,4 @@ mod demo;
 mod node;
 mod refusals;
 mod skep;
+mod upgrade;

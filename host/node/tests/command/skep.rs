@@ -1,8 +1,8 @@
 //! The `skep` command as tests start it: a home of its own, nodes that are gone when the test is.
 
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::io::{BufRead, BufReader, Lines};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -34,6 +34,20 @@ impl Home {
         let output = self.skep(arguments);
         assert!(output.status.success(), "skep {arguments:?}:\n{}", shown(&output));
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Starts the command, whose standard output is read as it comes.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Started {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("skep can be started");
+        let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        Started { child, lines }
+    }
+
+    /// The folder that commands are run in.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Runs a command that must print JSON.
@@ -74,6 +88,41 @@ pub(crate) fn refused(output: &Output, code: i32, expected: &[&str]) {
     assert_eq!(output.status.code(), Some(code), "{text}");
     for part in expected {
         assert!(text.contains(part), "{part:?} is not in: {text}");
+    }
+}
+
+/// A command that runs.
+pub(crate) struct Started {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Started {
+    /// Reads on until a line has this in it.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, part: &str) -> String {
+        let mut said = Vec::new();
+        for line in self.lines.by_ref() {
+            let line = line.expect("it is text");
+            if line.contains(part) {
+                return line;
+            }
+            said.push(line);
+        }
+        panic!("{part:?} was never said:\n{}", said.join("\n"));
+    }
+
+    /// Ends it without a chance to clean up.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ran");
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

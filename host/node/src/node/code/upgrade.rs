@@ -154,6 +154,7 @@ impl Node {
     ) -> Result<Done, Refused> {
         let Target { app, module: name } = order.target.clone();
         let (from, to) = (self.current(&order.target)?, CodeId::from(&module));
+        self.log.note(Level::Info, format!("upgrading {} from {from} to {to}", order.target));
         let mut dropped = CallOff { node: self, order, from: from.clone(), to: to.clone(), open: true };
         let upgrade =
             Upgrade { wait: order.wait.unwrap_or(WAIT), extra: order.extra.clone(), ..Upgrade::one(app, name, module) };
