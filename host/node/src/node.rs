@@ -9,6 +9,7 @@ pub mod code;
 pub mod deploy;
 pub mod home;
 pub mod log;
+pub mod watch;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use skep_runtime::kernel::ExitReason;
 use skep_runtime::observe::{Level, Observer};
 use skep_runtime::spec::AppSpec;
 use skep_runtime::{Runtime, RuntimeConfig, RuntimeError, StartError};
-use tokio::sync::watch;
+use tokio::sync::watch::{Sender, channel};
 
 use code::history::History;
 use code::store::{Store, StoreError};
@@ -38,7 +39,7 @@ pub struct Node {
     pub history: Arc<History>,
     /// When it was made.
     pub started: SystemTime,
-    stage: watch::Sender<Stage>,
+    stage: Sender<Stage>,
 }
 
 /// How far a node is in its life.
@@ -82,7 +83,7 @@ impl Node {
         }
         let history = Arc::new(History::open(folder.join("upgrades.jsonl")));
         let runtime = Runtime::new(config, Arc::clone(&log) as Arc<dyn Observer>)?;
-        let (stage, _) = watch::channel(Stage::Running);
+        let (stage, _) = channel(Stage::Running);
         let (name, store, started) = (name.to_owned(), Arc::new(store), SystemTime::now());
         Ok(Arc::new(Node { name, runtime, log, store, history, started, stage }))
     }

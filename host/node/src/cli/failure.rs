@@ -16,6 +16,7 @@ use crate::control::protocol::Problem;
 use crate::manifest::{ManifestError, Place};
 use crate::node::NodeError;
 use crate::node::body;
+use crate::node::code::refused::Refused;
 use crate::node::deploy::DeployError;
 use crate::node::home::HomeError;
 use skep_runtime::kernel::{Refusal, SpawnError};
@@ -213,6 +214,15 @@ impl From<ClientError> for Failure {
         if let ClientError::Refused(problem) = error {
             failure.detail = problem.detail;
         }
+        failure
+    }
+}
+
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let mut failure = Failure::new(refused.to_string()).code(refused.code());
+        failure.remedy = refused.remedy();
+        failure.detail = refused.detail().map(str::to_owned);
         failure
     }
 }

@@ -183,6 +183,12 @@ impl Node {
         }
     }
 
+    /// Whether processes of a module begin on the code of this digest.
+    #[must_use]
+    pub fn runs(&self, target: &Target, digest: &str) -> bool {
+        self.current(target).is_ok_and(|current| current.digest == digest)
+    }
+
     /// The code that processes of a module begin on.
     fn current(&self, target: &Target) -> Result<CodeId, Refused> {
         let modules = self.runtime.modules(&target.app).unwrap_or_default();
