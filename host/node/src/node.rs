@@ -9,6 +9,7 @@ pub mod code;
 pub mod deploy;
 pub mod home;
 pub mod log;
+pub mod plan;
 pub mod watch;
 
 use std::path::Path;
