@@ -5,6 +5,7 @@
 
 mod build;
 mod demo;
+mod deploy;
 mod failure;
 mod json;
 mod log_line;
@@ -19,6 +20,7 @@ mod stop;
 mod table;
 mod talk;
 mod tree;
+mod undeploy;
 mod upgrade;
 mod versions;
 mod when;
@@ -59,6 +61,8 @@ enum Command {
     Upgrade(upgrade::Upgrade),
     Rollback(upgrade::Rollback),
     Versions(versions::VersionsOf),
+    Deploy(deploy::Deploy),
+    Undeploy(undeploy::Undeploy),
     Stop(stop::Stop),
 }
 
@@ -101,6 +105,8 @@ impl Command {
             | Command::Call(talk::Call { asking, .. })
             | Command::Cast(talk::Cast { asking, .. })
             | Command::Logs(logs::Logs { asking, .. })
+            | Command::Deploy(deploy::Deploy { asking, .. })
+            | Command::Undeploy(undeploy::Undeploy { asking, .. })
             | Command::Upgrade(upgrade::Upgrade { asking, .. })
             | Command::Rollback(upgrade::Rollback { asking, .. })
             | Command::Versions(versions::VersionsOf { asking, .. }) => asking.json,
@@ -121,6 +127,8 @@ impl Command {
             Command::Upgrade(upgrade) => upgrade.perform(shared).await,
             Command::Rollback(rollback) => rollback.perform(shared).await,
             Command::Versions(versions) => versions.perform(shared).await,
+            Command::Deploy(deploy) => deploy.perform(shared).await,
+            Command::Undeploy(undeploy) => undeploy.perform(shared).await,
             Command::Stop(stop) => stop.perform(shared).await,
         }
     }

@@ -7,12 +7,13 @@ pub mod address;
 pub mod body;
 pub mod code;
 pub mod deploy;
+pub mod deployment;
 pub mod home;
 pub mod log;
 pub mod plan;
 pub mod watch;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -40,6 +41,10 @@ pub struct Node {
     pub history: Arc<History>,
     /// When it was made.
     pub started: SystemTime,
+    /// The folder that no guest may get at.
+    home: PathBuf,
+    /// Held by whoever changes which apps run, and how.
+    deploying: tokio::sync::Mutex<()>,
     stage: Sender<Stage>,
 }
 
@@ -86,7 +91,8 @@ impl Node {
         let runtime = Runtime::new(config, Arc::clone(&log) as Arc<dyn Observer>)?;
         let (stage, _) = channel(Stage::Running);
         let (name, store, started) = (name.to_owned(), Arc::new(store), SystemTime::now());
-        Ok(Arc::new(Node { name, runtime, log, store, history, started, stage }))
+        let (home, deploying) = (home::home_of(folder).to_owned(), tokio::sync::Mutex::default());
+        Ok(Arc::new(Node { name, runtime, log, store, history, started, home, deploying, stage }))
     }
 
     /// Starts an app; asked to stop meanwhile, it ends what has been started and answers none.
@@ -97,15 +103,24 @@ impl Node {
         }
     }
 
-    /// Waits until the node is asked to stop, or the app ends by itself.
+    /// Waits until the node is asked to stop, or the app ends by itself. An app that is undeployed is no reason to end:
+    /// others may run, or come.
     pub async fn live(&self, app: &str) -> Ending {
         tokio::select! {
-            reason = self.runtime.app_ended(app) => match self.stage() {
-                Stage::Running => Ending::GaveUp(reason.unwrap_or(ExitReason::Killed)),
+            reason = self.gives_up(app) => match self.stage() {
+                Stage::Running => Ending::GaveUp(reason),
                 Stage::Stopping | Stage::Stopped => Ending::Asked,
             },
             () = self.reaches(Stage::Stopping) => Ending::Asked,
             () = self.keep_log() => Ending::Asked,
+        }
+    }
+
+    /// Waits until an app ends by itself; for ever, if somebody stops it.
+    async fn gives_up(&self, app: &str) -> ExitReason {
+        match self.runtime.app_gave_up(app).await {
+            Ok(Some(reason)) => reason,
+            Ok(None) | Err(_) => std::future::pending().await,
         }
     }
 

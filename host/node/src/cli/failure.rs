@@ -19,7 +19,6 @@ use crate::node::body;
 use crate::node::code::refused::Refused;
 use crate::node::deploy::DeployError;
 use crate::node::home::HomeError;
-use skep_runtime::kernel::{Refusal, SpawnError};
 use skep_runtime::{RuntimeError, StartError};
 
 /// Columns of an error, as of the help texts.
@@ -75,7 +74,7 @@ impl Failure {
         self
     }
 
-    fn place(mut self, place: &Place) -> Self {
+    pub(super) fn place(mut self, place: &Place) -> Self {
         let name = place.source.path.display().to_string();
         let text = NamedSource::new(name, place.source.text.to_string());
         self.place = Some(Box::new(Shown { place: place.clone(), text }));
@@ -252,24 +251,12 @@ impl From<NodeError> for Failure {
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         let why = match &error {
-            StartError::Failed(SpawnError::Failed(reason)) => body::reason(reason),
-            StartError::Failed(SpawnError::Ignored) => "its root supervisor was told to ignore its start".to_owned(),
-            StartError::Failed(SpawnError::Refused(refusal)) => refusal_text(refusal),
+            StartError::Failed(error) => body::not_started(error),
             StartError::Taken(_) | StartError::Load(_) => error.to_string(),
         };
         Failure::new(format!("the app did not start: {why}"))
             .code("start")
             .remedy("the log above says which child failed, and how; everything started before it has been stopped")
-    }
-}
-
-fn refusal_text(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Denied(grant) => format!("{grant} is not granted"),
-        Refusal::Unknown(what) => format!("{what} is unknown"),
-        Refusal::Taken(pid) => format!("its name is held by {pid}"),
-        Refusal::Limit(what) => format!("limit reached: {what}"),
-        Refusal::Invalid(what) => what.clone(),
     }
 }
 

@@ -77,6 +77,7 @@ fn event(event: &Event) -> Vec<String> {
     let how = match event.how {
         How::Upgrade => "upgrade",
         How::Rollback => "rollback",
+        How::Deploy => "deploy",
         How::Watch => "watch",
     };
     let (processes, pause, result) = match &event.outcome {

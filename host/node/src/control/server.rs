@@ -3,6 +3,7 @@
 //! Owns the routes, the check of who connects, and the bounds of what is read. Decides nothing about processes: each
 //! handler makes one call on the node.
 
+mod deploy;
 mod listener;
 mod refusal;
 mod stream;
@@ -52,6 +53,9 @@ pub async fn serve(node: Arc<Node>, listener: Listener) -> std::io::Result<()> {
         .route("/v1/upgrade", post(upgrade::upgrade).layer(DefaultBodyLimit::max(MODULE_BYTES)))
         .route("/v1/rollback", post(upgrade::rollback))
         .route("/v1/upgrades", get(upgrade::upgrades))
+        .route("/v1/plan", post(deploy::plan))
+        .route("/v1/deploy", post(deploy::deploy))
+        .route("/v1/undeploy", post(deploy::undeploy))
         .route("/v1/stop", post(stop))
         .fallback(|| async { Refusal::not_found("there is nothing at this path") })
         .method_not_allowed_fallback(|| async { Refusal::bad_request("this path takes another method") })

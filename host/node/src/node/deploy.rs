@@ -3,7 +3,7 @@
 //! Owns the promise that an app whose code does not do is refused as a whole, before anything of it starts. Blocks for as
 //! long as compilers do. Called by `skep run`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use skep_runtime::engine::LoadError;
@@ -56,6 +56,12 @@ pub fn load(manifest: Manifest, engine: &Engine, report: &mut dyn Report) -> Res
         read.push(code);
     }
     Ok((manifest.into_app(loaded), read))
+}
+
+/// Builds the modules that come from crates, and says where the component of each is.
+pub fn built(manifest: &Manifest, report: &mut dyn Report) -> Result<BTreeMap<Name, PathBuf>, DeployError> {
+    let crates = manifest.modules.iter().filter(|module| matches!(module.code, manifest::Code::Crate { .. }));
+    crates.map(|module| Ok((module.name.clone(), path(module, manifest, report)?))).collect()
 }
 
 /// The code of a module, as it was read.

@@ -228,6 +228,12 @@ impl Drop for Claim {
     }
 }
 
+/// The home that a node's own folder is in.
+#[must_use]
+pub fn home_of(folder: &Path) -> &Path {
+    folder.ancestors().nth(2).unwrap_or(folder)
+}
+
 /// Whether a text can name a node: it becomes a folder, and stands before a slash in addresses.
 pub fn valid_node_name(name: &str) -> Result<(), &'static str> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -295,6 +301,7 @@ mod tests {
     fn a_name_is_held_by_one_node_at_a_time_and_a_dead_one_leaves_it() {
         let (_keep, home) = home();
         let claim = home.claim("tally").expect("nobody has it");
+        assert_eq!(home_of(claim.folder()), home.path());
         fs::write(claim.socket(), "").expect("stands for a socket");
         assert_eq!(home.nodes(), ["tally"]);
         let refused = home.claim("tally").expect_err("it is held");

@@ -83,6 +83,11 @@ impl Home {
         &self.place
     }
 
+    /// The node's home itself.
+    pub(crate) fn nodes(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
     /// Runs a command that must print JSON.
     #[track_caller]
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {

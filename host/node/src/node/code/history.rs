@@ -46,6 +46,8 @@ pub enum How {
     Upgrade,
     /// An operator, with code that ran before.
     Rollback,
+    /// An operator, with a whole manifest.
+    Deploy,
     /// A source that changed under `skep run --watch`.
     Watch,
 }

@@ -37,6 +37,25 @@ impl Node {
         }
     }
 
+    /// Keeps code that took the place of other code; what to say if it could not be kept.
+    pub(in crate::node) async fn keep_upgraded(
+        &self,
+        target: &Target,
+        from: &CodeId,
+        to: &CodeId,
+        code: deploy::Code,
+    ) -> Option<String> {
+        let (store, running) = (Arc::clone(&self.store), self.running(target));
+        let (target_kept, from, to) = (target.clone(), from.clone(), to.clone());
+        let kept = tokio::task::spawn_blocking(move || {
+            let Target { app, module } = &target_kept;
+            let origin = std::path::absolute(&code.path).unwrap_or(code.path).display().to_string();
+            let arrival = Arrival { app, module, code: &to, bytes: &code.bytes, origin: &origin };
+            store.upgraded(arrival, &from.digest, &running)
+        });
+        self.not_kept(target, kept.await)
+    }
+
     /// What to say where code could not be kept.
     pub(super) fn not_kept(&self, target: &Target, kept: Result<Result<(), StoreError>, JoinError>) -> Option<String> {
         let why = match kept {

@@ -164,7 +164,7 @@ impl Node {
             Ok(summary) => {
                 let figures = Figures::from(&summary);
                 let took = match order.how {
-                    How::Upgrade | How::Watch => "upgraded",
+                    How::Upgrade | How::Deploy | How::Watch => "upgraded",
                     How::Rollback => "rolled back",
                 };
                 let text = format!(
@@ -207,7 +207,8 @@ impl Node {
         self.remember(order, from, to, Outcome::refused(refused.code(), &refused.to_string()));
     }
 
-    fn remember(&self, order: &Order, from: CodeId, to: CodeId, outcome: Outcome) {
+    /// Puts what came of an upgrade into the history.
+    pub(in crate::node) fn remember(&self, order: &Order, from: CodeId, to: CodeId, outcome: Outcome) {
         let Target { app, module } = &order.target;
         let event = Event {
             time_ms: now_ms(),
