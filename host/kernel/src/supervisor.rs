@@ -145,6 +145,12 @@ impl<S: Clone, A> Supervisor<S, A> {
         self.children.specs()
     }
 
+    /// How one child is doing.
+    #[must_use]
+    pub fn status(&self, id: &str) -> Option<ChildStatus> {
+        self.children.with_id(id).map(|rank| self.children.get(rank).status(self.is_ready()))
+    }
+
     /// How many children there are.
     #[must_use]
     pub fn counts(&self) -> Counts {

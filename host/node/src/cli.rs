@@ -5,18 +5,25 @@
 
 mod build;
 mod demo;
+mod deploy;
 mod failure;
 mod json;
 mod log_line;
 mod logs;
+mod new;
 mod output;
 mod ps;
+mod replace;
 mod run;
 pub mod safe;
 mod stop;
 mod table;
 mod talk;
 mod tree;
+mod undeploy;
+mod upgrade;
+mod versions;
+mod when;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,6 +50,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Run),
+    New(new::New),
     Build(build::Build),
     Demo(demo::Demo),
     Ps(ps::Ps),
@@ -50,6 +58,11 @@ enum Command {
     Call(talk::Call),
     Cast(talk::Cast),
     Logs(logs::Logs),
+    Upgrade(upgrade::Upgrade),
+    Rollback(upgrade::Rollback),
+    Versions(versions::VersionsOf),
+    Deploy(deploy::Deploy),
+    Undeploy(undeploy::Undeploy),
     Stop(stop::Stop),
 }
 
@@ -84,19 +97,26 @@ impl Command {
     fn json(&self) -> bool {
         match self {
             Command::Run(run) => run.json,
+            Command::New(new) => new.json,
             Command::Build(build) => build.json,
             Command::Demo(demo) => demo.json,
             Command::Ps(ps::Ps { asking }) | Command::Stop(stop::Stop { asking }) => asking.json,
             Command::Tree(tree::Tree { asking, .. })
             | Command::Call(talk::Call { asking, .. })
             | Command::Cast(talk::Cast { asking, .. })
-            | Command::Logs(logs::Logs { asking, .. }) => asking.json,
+            | Command::Logs(logs::Logs { asking, .. })
+            | Command::Deploy(deploy::Deploy { asking, .. })
+            | Command::Undeploy(undeploy::Undeploy { asking, .. })
+            | Command::Upgrade(upgrade::Upgrade { asking, .. })
+            | Command::Rollback(upgrade::Rollback { asking, .. })
+            | Command::Versions(versions::VersionsOf { asking, .. }) => asking.json,
         }
     }
 
     async fn perform(self, shared: &Shared) -> Result<(), Failure> {
         match self {
             Command::Run(run) => run.perform(shared).await,
+            Command::New(new) => new.perform(),
             Command::Build(build) => build.perform(),
             Command::Demo(demo) => demo.perform(shared).await,
             Command::Ps(ps) => ps.perform(shared).await,
@@ -104,6 +124,11 @@ impl Command {
             Command::Call(call) => call.perform(shared).await,
             Command::Cast(cast) => cast.perform(shared).await,
             Command::Logs(logs) => logs.perform(shared).await,
+            Command::Upgrade(upgrade) => upgrade.perform(shared).await,
+            Command::Rollback(rollback) => rollback.perform(shared).await,
+            Command::Versions(versions) => versions.perform(shared).await,
+            Command::Deploy(deploy) => deploy.perform(shared).await,
+            Command::Undeploy(undeploy) => undeploy.perform(shared).await,
             Command::Stop(stop) => stop.perform(shared).await,
         }
     }

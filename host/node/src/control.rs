@@ -10,11 +10,21 @@
 //! POST /v1/call  {"to", "body", "timeout_ms"}         the reply; without a timeout 5 s
 //! POST /v1/cast  {"to", "body"}
 //! GET  /v1/logs?lines=100&follow=true&process=store   entries, one JSON object a line
+//! GET  /v1/modules                                    which code runs where, and which is kept
+//! POST /v1/upgrade?module=store&wait_ms=5000          the body is the code; lines of progress, then what came of it
+//! POST /v1/rollback?module=store&to=1                 the same, to code that is kept
+//! GET  /v1/upgrades                                   what became of the last upgrades
+//! POST /v1/plan  {"manifest", "files"}                what deploying would do, after all of it was checked; its `id`
+//! POST /v1/deploy {"manifest", "files", "agreed"}     does it, if it is still the plan with the id `agreed`; lines
+//! POST /v1/undeploy {"app"}                           stops an app in order and forgets it
 //! POST /v1/stop                                       stops every app in order; answers when that is done
 //! ```
 //!
-//! `to` is a name, `app/name`, or a pid, without its tag if need be. A refusal is a JSON object with `code`, `message`,
-//! and often `remedy` and `detail`.
+//! `to` is a name, `app/name`, or a pid, without its tag if need be. `manifest` is an absolute path, and `files` has the
+//! component of each module that comes from a crate, for the node builds nothing. A refusal is a JSON object with `code`, `message`,
+//! and often `remedy` and `detail`. Of an upgrade that has begun, it is the last line: `{"refused": {…}}` in place of
+//! `{"done": {…}}`. Whoever hangs up before that calls the upgrade off, unless it is being committed: then it ends well.
+//! A deployment that has begun is done in any case.
 //!
 //! ```text
 //! curl --unix-socket ~/.local/state/skep/nodes/tally/control.sock http://skep/v1/processes

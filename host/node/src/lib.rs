@@ -8,5 +8,6 @@ pub mod cli;
 pub mod control;
 pub mod demo;
 pub mod manifest;
+pub mod new;
 pub mod node;
 pub mod suggest;

@@ -5,10 +5,15 @@
 
 pub mod address;
 pub mod body;
+pub mod code;
 pub mod deploy;
+pub mod deployment;
 pub mod home;
 pub mod log;
+pub mod plan;
+pub mod watch;
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -16,8 +21,10 @@ use skep_runtime::kernel::ExitReason;
 use skep_runtime::observe::{Level, Observer};
 use skep_runtime::spec::AppSpec;
 use skep_runtime::{Runtime, RuntimeConfig, RuntimeError, StartError};
-use tokio::sync::watch;
+use tokio::sync::watch::{Sender, channel};
 
+use code::history::History;
+use code::store::{Store, StoreError};
 use log::Log;
 
 /// A runtime with a name.
@@ -28,9 +35,17 @@ pub struct Node {
     pub runtime: Runtime,
     /// What happened.
     pub log: Arc<Log>,
+    /// Code that ran.
+    pub store: Arc<Store>,
+    /// What became of each upgrade.
+    pub history: Arc<History>,
     /// When it was made.
     pub started: SystemTime,
-    stage: watch::Sender<Stage>,
+    /// The folder that no guest may get at.
+    home: PathBuf,
+    /// Held by whoever changes which apps run, and how.
+    deploying: tokio::sync::Mutex<()>,
+    stage: Sender<Stage>,
 }
 
 /// How far a node is in its life.
@@ -44,6 +59,17 @@ pub enum Stage {
     Stopped,
 }
 
+/// Why there is no node.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The runtime cannot be made.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The place for code that ran cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// Why a node's life is over.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ending {
@@ -54,12 +80,19 @@ pub enum Ending {
 }
 
 impl Node {
-    /// A node without apps. Must be called inside of a tokio runtime.
-    pub fn new(name: &str, config: RuntimeConfig) -> Result<Arc<Self>, RuntimeError> {
+    /// A node without apps, which keeps what must outlive it in `folder`. Must be called inside of a tokio runtime.
+    pub fn new(name: &str, config: RuntimeConfig, folder: &Path) -> Result<Arc<Self>, NodeError> {
         let log = Arc::new(Log::default());
+        let (store, damage) = Store::open(folder.join("modules"))?;
+        if let Some(damage) = damage {
+            log.note(Level::Warn, damage);
+        }
+        let history = Arc::new(History::open(folder.join("upgrades.jsonl")));
         let runtime = Runtime::new(config, Arc::clone(&log) as Arc<dyn Observer>)?;
-        let (stage, _) = watch::channel(Stage::Running);
-        Ok(Arc::new(Node { name: name.to_owned(), runtime, log, started: SystemTime::now(), stage }))
+        let (stage, _) = channel(Stage::Running);
+        let (name, store, started) = (name.to_owned(), Arc::new(store), SystemTime::now());
+        let (home, deploying) = (home::home_of(folder).to_owned(), tokio::sync::Mutex::default());
+        Ok(Arc::new(Node { name, runtime, log, store, history, started, home, deploying, stage }))
     }
 
     /// Starts an app; asked to stop meanwhile, it ends what has been started and answers none.
@@ -70,15 +103,24 @@ impl Node {
         }
     }
 
-    /// Waits until the node is asked to stop, or the app ends by itself.
+    /// Waits until the node is asked to stop, or the app ends by itself. An app that is undeployed is no reason to end:
+    /// others may run, or come.
     pub async fn live(&self, app: &str) -> Ending {
         tokio::select! {
-            reason = self.runtime.app_ended(app) => match self.stage() {
-                Stage::Running => Ending::GaveUp(reason.unwrap_or(ExitReason::Killed)),
+            reason = self.gives_up(app) => match self.stage() {
+                Stage::Running => Ending::GaveUp(reason),
                 Stage::Stopping | Stage::Stopped => Ending::Asked,
             },
             () = self.reaches(Stage::Stopping) => Ending::Asked,
             () = self.keep_log() => Ending::Asked,
+        }
+    }
+
+    /// Waits until an app ends by itself; for ever, if somebody stops it.
+    async fn gives_up(&self, app: &str) -> ExitReason {
+        match self.runtime.app_gave_up(app).await {
+            Ok(Some(reason)) => reason,
+            Ok(None) | Err(_) => std::future::pending().await,
         }
     }
 

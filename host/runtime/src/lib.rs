@@ -4,9 +4,11 @@
 //! clock. The rules themselves are in `skep-kernel`.
 
 pub mod api;
+pub mod difference;
 pub mod engine;
 pub mod inspect;
 pub mod observe;
+pub mod reconfigure;
 mod runtime;
 mod shell;
 pub mod spec;

@@ -1,7 +1,10 @@
 //! What an embedding program holds: a runtime, its apps, and a way to talk to their processes.
 
+mod reconfigure;
+
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
@@ -10,11 +13,11 @@ use skep_kernel::supervisor::{Answer, ChildKind, ChildStatus, ChildView, Input, 
 use skep_kernel::{Address, Body, CallError, Event, ExitReason, Name, Pid, Signal, SpawnError};
 use tokio::sync::watch;
 
-use crate::engine::{Engine, EngineConfig, EngineError, Module};
+use crate::engine::{Engine, EngineConfig, EngineError, LoadError, Module};
 use crate::inspect::{ProcessInfo, TreeNode};
 use crate::observe::Observer;
 use crate::shell::{App, Cell, Client, Content, Shell};
-use crate::spec::{AppSpec, Blueprint, Keep};
+use crate::spec::{AppSpec, Blueprint, Keep, ModuleSpec};
 use crate::upgrade::{ModuleInfo, Progress, Summary, Upgrade, UpgradeError};
 
 /// How a runtime is made.
@@ -62,7 +65,7 @@ pub enum StartError {
     Taken(Name),
     /// A module does not compile for the memory that a process of it may use.
     #[error(transparent)]
-    Load(#[from] crate::engine::LoadError),
+    Load(#[from] LoadError),
     /// Its root supervisor did not start: a child failed, or the spec makes no sense.
     #[error("the root supervisor did not start: {0:?}")]
     Failed(SpawnError),
@@ -87,6 +90,12 @@ struct Running {
     /// The process that started the root, whose exit signal is an order.
     owner: Pid,
     ended: watch::Receiver<Option<ExitReason>>,
+    /// Whether it was told to end.
+    told: Arc<AtomicBool>,
+    /// The tree as it was last given.
+    spec: Arc<SupervisorSpec<Blueprint>>,
+    /// Held by whoever changes the app.
+    reconfiguring: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Runtime {
@@ -109,16 +118,25 @@ impl Runtime {
     /// Starts an app: its root supervisor and, in order, all of its children. Returns when they are up; if one fails,
     /// those before it are stopped and nothing remains.
     pub async fn start_app(&self, spec: AppSpec) -> Result<(), StartError> {
-        let app = App::new(Arc::clone(&spec.name), spec.modules);
         if self.inner.apps.lock().contains_key(&spec.name) {
             return Err(StartError::Taken(spec.name));
         }
-        prepare(&app, &spec.root).await?;
+        prepare(&spec.modules, &spec.root).await?;
+        let app = App::new(Arc::clone(&spec.name), spec.modules);
         let mut owner = Client::new(&self.inner.shell, Arc::clone(&app), Some("app".into()));
-        let root = Blueprint::Supervisor(Arc::new(spec.root));
+        let tree = Arc::new(spec.root);
+        let root = Blueprint::Supervisor(Arc::clone(&tree));
         let pid = owner.spawn("root".into(), &root).await.map_err(StartError::Failed)?;
         let (ending, ended) = watch::channel(None);
-        let running = Running { app, root: pid, owner: owner.pid(), ended };
+        let running = Running {
+            app,
+            root: pid,
+            owner: owner.pid(),
+            ended,
+            told: Arc::default(),
+            spec: tree,
+            reconfiguring: Arc::default(),
+        };
         if let Some(other) = self.inner.apps.lock().insert(Arc::clone(&spec.name), running) {
             // Two starts of one name at once: the first one stays.
             self.inner.apps.lock().insert(Arc::clone(&spec.name), other);
@@ -137,9 +155,10 @@ impl Runtime {
 
     /// Stops an app, children in reverse order, and says how its root supervisor ended.
     pub async fn stop_app(&self, name: &str) -> Result<ExitReason, RuntimeError> {
-        let Running { root, owner, .. } = self.app(name)?;
-        let signal = Signal::Exit { from: owner, reason: ExitReason::Shutdown(None) };
-        let _ = self.inner.shell.deliver(root, signal);
+        let running = self.app(name)?;
+        running.is_told();
+        let signal = Signal::Exit { from: running.owner, reason: ExitReason::Shutdown(None) };
+        let _ = self.inner.shell.deliver(running.root, signal);
         let reason = self.app_ended(name).await?;
         self.inner.apps.lock().remove(name);
         Ok(reason)
@@ -147,7 +166,9 @@ impl Runtime {
 
     /// Ends an app at once: everything in it is killed.
     pub async fn kill_app(&self, name: &str) -> Result<ExitReason, RuntimeError> {
-        let _ = self.inner.shell.deliver(self.app(name)?.root, Signal::Kill);
+        let running = self.app(name)?;
+        running.is_told();
+        let _ = self.inner.shell.deliver(running.root, Signal::Kill);
         let reason = self.app_ended(name).await?;
         self.inner.apps.lock().remove(name);
         Ok(reason)
@@ -161,6 +182,19 @@ impl Runtime {
             Err(_) => None,
         };
         Ok(reason.unwrap_or(ExitReason::Killed))
+    }
+
+    /// Waits until an app has ended. If it did so by itself, neither stopped nor killed by this runtime's owner, says why.
+    pub async fn app_gave_up(&self, name: &str) -> Result<Option<ExitReason>, RuntimeError> {
+        let running = self.app(name)?;
+        let reason = self.app_ended(name).await?;
+        Ok((!running.told.load(Ordering::SeqCst)).then_some(reason))
+    }
+
+    /// Whether an app's root supervisor has ended. Its name is free once it is stopped all the same.
+    #[must_use]
+    pub fn has_ended(&self, app: &str) -> bool {
+        self.app(app).is_ok_and(|running| running.ended.borrow().is_some())
     }
 
     /// The apps that were started and not yet stopped.
@@ -216,21 +250,16 @@ impl Runtime {
 
     /// Asks a supervisor something: to start, stop, restart or forget a child.
     pub async fn supervise(&self, supervisor: Pid, request: Request) -> Result<Answer, RuntimeError> {
-        let cell = self.inner.shell.table.get(supervisor);
-        let cell = cell.filter(|cell| matches!(cell.content, Content::Supervisor(_)));
-        let cell = cell.ok_or(RuntimeError::NoSuchSupervisor(supervisor))?;
-        let (ask, answer) = tokio::sync::oneshot::channel();
-        let input = match request {
+        let input = |ask| match request {
             Request::StartChild(spec) => Input::StartChild { spec, ask },
             Request::TerminateChild(id) => Input::TerminateChild { id, ask },
             Request::RestartChild(id) => Input::RestartChild { id, ask },
             Request::DeleteChild(id) => Input::DeleteChild { id, ask },
+            Request::Replace(spec) => Input::Replace { spec, ask },
             Request::WhichChildren => Input::WhichChildren { ask },
             Request::CountChildren => Input::CountChildren { ask },
         };
-        self.inner.shell.instruct(&cell, input);
-        drop(cell);
-        answer.await.map_err(|_| RuntimeError::SupervisorEnded)?.map_err(RuntimeError::Refused)
+        self.inner.shell.ask(supervisor, input).await
     }
 
     /// The pid of an app's root supervisor.
@@ -265,10 +294,11 @@ impl Runtime {
     /// The tree of an app.
     #[must_use]
     pub fn tree(&self, app: &str) -> Option<TreeNode> {
-        let Running { root, .. } = self.app(app).ok()?;
+        let Running { root, ended, .. } = self.app(app).ok()?;
+        let has_ended = ended.borrow().is_some();
         let view = ChildView {
             id: "root".into(),
-            status: ChildStatus::Running(root),
+            status: if has_ended { ChildStatus::Stopped } else { ChildStatus::Running(root) },
             kind: ChildKind::Supervisor,
             restart: skep_kernel::supervisor::Restart::Temporary,
             restarts: 0,
@@ -280,7 +310,7 @@ impl Runtime {
         let cell = view.status.pid().and_then(|pid| self.inner.shell.table.get(pid));
         let children = match cell.as_deref().map(|cell| &cell.content) {
             Some(Content::Supervisor(overseer)) => {
-                overseer.view().iter().map(|child| self.node(child, overseer.blueprint(&child.id))).collect()
+                overseer.children().iter().map(|(child, blueprint)| self.node(child, Some(blueprint))).collect()
             }
             _ => Vec::new(),
         };
@@ -320,10 +350,22 @@ pub enum Request {
     RestartChild(Name),
     /// Forget a child that is down.
     DeleteChild(Name),
+    /// Take another spec: nobody is started, stopped or restarted (HOT-17). A supervisor above that restarts this one
+    /// knows nothing of it; [`Runtime::reconfigure`] tells all of them.
+    Replace(SupervisorSpec<Blueprint>),
     /// List the children.
     WhichChildren,
     /// Count the children.
     CountChildren,
+}
+
+impl Running {
+    /// Notes that its end is an order, unless it came before that.
+    fn is_told(&self) {
+        if self.ended.borrow().is_none() {
+            self.told.store(true, Ordering::SeqCst);
+        }
+    }
 }
 
 impl Drop for Inner {
@@ -333,25 +375,29 @@ impl Drop for Inner {
 }
 
 /// Compiles what the app will need, in a thread that may take its time: no scheduler thread should.
-async fn prepare(app: &Arc<App>, root: &SupervisorSpec<Blueprint>) -> Result<(), StartError> {
+async fn prepare(modules: &[ModuleSpec], root: &SupervisorSpec<Blueprint>) -> Result<(), LoadError> {
     let mut wanted: Vec<(Module, usize)> =
-        app.modules().into_iter().map(|module| (module.module, module.limits.memory_bytes)).collect();
-    collect_wanted(app, root, &mut wanted);
+        modules.iter().map(|module| (module.module.clone(), module.limits.memory_bytes)).collect();
+    let by_name = modules.iter().map(|module| (&*module.name, &module.module)).collect();
+    collect_wanted(&by_name, root, &mut wanted);
     let compiled = tokio::task::spawn_blocking(move || {
         wanted.iter().try_for_each(|(module, memory_bytes)| module.prepare(*memory_bytes))
     });
-    compiled.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-    Ok(())
+    compiled.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
-fn collect_wanted(app: &App, supervisor: &SupervisorSpec<Blueprint>, wanted: &mut Vec<(Module, usize)>) {
+fn collect_wanted(
+    modules: &HashMap<&str, &Module>,
+    supervisor: &SupervisorSpec<Blueprint>,
+    wanted: &mut Vec<(Module, usize)>,
+) {
     for child in &supervisor.children {
         match &child.start {
             Blueprint::Process(spec) => {
-                let module = app.module(&spec.module);
-                wanted.extend(module.map(|module| (module.module, spec.limits.memory_bytes)));
+                let module = modules.get(&*spec.module);
+                wanted.extend(module.map(|module| ((*module).clone(), spec.limits.memory_bytes)));
             }
-            Blueprint::Supervisor(spec) => collect_wanted(app, spec, wanted),
+            Blueprint::Supervisor(spec) => collect_wanted(modules, spec, wanted),
         }
     }
 }

@@ -34,7 +34,7 @@ pub struct ModuleSpec {
 }
 
 /// What a child of a supervisor is.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Blueprint {
     /// A guest.
     Process(Arc<ProcessSpec>),
@@ -43,7 +43,7 @@ pub enum Blueprint {
 }
 
 /// How to make one process.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct ProcessSpec {
     /// Which of the app's modules.
     pub module: Name,

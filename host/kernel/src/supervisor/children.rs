@@ -103,6 +103,18 @@ impl<S, A> Child<S, A> {
         &self.state
     }
 
+    /// For listings. `ready` tells a first start from a restart.
+    pub(super) fn status(&self, ready: bool) -> ChildStatus {
+        match self.state {
+            State::Stopped => ChildStatus::Stopped,
+            State::Starting { origin: Origin::New(_) | Origin::Again(_), .. } => ChildStatus::Starting,
+            State::Pending | State::Starting { .. } if !ready => ChildStatus::Starting,
+            State::Pending | State::Starting { .. } | State::Crashed | State::Retrying(_) => ChildStatus::Restarting,
+            State::Running(pid) => ChildStatus::Running(pid),
+            State::Stopping { pid, .. } => ChildStatus::Stopping(pid),
+        }
+    }
+
     pub(super) fn is_temporary(&self) -> bool {
         self.spec.restart == Restart::Temporary
     }
@@ -260,11 +272,11 @@ impl<S, A> Children<S, A> {
         self.by_rank.values().map(|child| &child.spec)
     }
 
-    /// All, in start order. `ready` tells a first start from a restart.
+    /// All, in start order.
     pub(super) fn views(&self, ready: bool) -> impl DoubleEndedIterator<Item = ChildView> {
         self.by_rank.values().map(move |child| ChildView {
             id: child.spec.id.clone(),
-            status: status(&child.state, ready),
+            status: child.status(ready),
             kind: child.spec.kind,
             restart: child.spec.restart,
             restarts: child.restarts,
@@ -275,16 +287,5 @@ impl<S, A> Children<S, A> {
         let specs = self.by_rank.len();
         let supervisors = self.by_rank.values().filter(|child| child.spec.kind == ChildKind::Supervisor).count();
         Counts { specs, active: self.by_pid.len(), supervisors, workers: specs - supervisors }
-    }
-}
-
-fn status<A>(state: &State<A>, ready: bool) -> ChildStatus {
-    match *state {
-        State::Stopped => ChildStatus::Stopped,
-        State::Starting { origin: Origin::New(_) | Origin::Again(_), .. } => ChildStatus::Starting,
-        State::Pending | State::Starting { .. } if !ready => ChildStatus::Starting,
-        State::Pending | State::Starting { .. } | State::Crashed | State::Retrying(_) => ChildStatus::Restarting,
-        State::Running(pid) => ChildStatus::Running(pid),
-        State::Stopping { pid, .. } => ChildStatus::Stopping(pid),
     }
 }

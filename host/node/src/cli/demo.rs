@@ -158,7 +158,7 @@ fn shortened(word: &str) -> String {
 }
 
 /// 1,234,567
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

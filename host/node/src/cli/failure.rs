@@ -12,11 +12,13 @@ use super::log_line::Colour;
 use super::safe;
 use crate::build::BuildError;
 use crate::control::client::ClientError;
+use crate::control::protocol::Problem;
 use crate::manifest::{ManifestError, Place};
+use crate::node::NodeError;
 use crate::node::body;
+use crate::node::code::refused::Refused;
 use crate::node::deploy::DeployError;
 use crate::node::home::HomeError;
-use skep_runtime::kernel::{Refusal, SpawnError};
 use skep_runtime::{RuntimeError, StartError};
 
 /// Columns of an error, as of the help texts.
@@ -72,7 +74,7 @@ impl Failure {
         self
     }
 
-    fn place(mut self, place: &Place) -> Self {
+    pub(super) fn place(mut self, place: &Place) -> Self {
         let name = place.source.path.display().to_string();
         let text = NamedSource::new(name, place.source.text.to_string());
         self.place = Some(Box::new(Shown { place: place.clone(), text }));
@@ -215,33 +217,46 @@ impl From<ClientError> for Failure {
     }
 }
 
+impl From<Refused> for Failure {
+    fn from(refused: Refused) -> Self {
+        let mut failure = Failure::new(refused.to_string()).code(refused.code());
+        failure.remedy = refused.remedy();
+        failure.detail = refused.detail().map(str::to_owned);
+        failure
+    }
+}
+
+/// As a node sends it within a stream.
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        ClientError::Refused(problem).into()
+    }
+}
+
 impl From<RuntimeError> for Failure {
     fn from(error: RuntimeError) -> Self {
         Failure::new(format!("the runtime cannot be set up: {error}")).code("runtime")
     }
 }
 
+impl From<NodeError> for Failure {
+    fn from(error: NodeError) -> Self {
+        match error {
+            NodeError::Runtime(error) => error.into(),
+            NodeError::Store(error) => Failure::new(error.to_string()).code("store").remedy(error.remedy()),
+        }
+    }
+}
+
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         let why = match &error {
-            StartError::Failed(SpawnError::Failed(reason)) => body::reason(reason),
-            StartError::Failed(SpawnError::Ignored) => "its root supervisor was told to ignore its start".to_owned(),
-            StartError::Failed(SpawnError::Refused(refusal)) => refusal_text(refusal),
+            StartError::Failed(error) => body::not_started(error),
             StartError::Taken(_) | StartError::Load(_) => error.to_string(),
         };
         Failure::new(format!("the app did not start: {why}"))
             .code("start")
             .remedy("the log above says which child failed, and how; everything started before it has been stopped")
-    }
-}
-
-fn refusal_text(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Denied(grant) => format!("{grant} is not granted"),
-        Refusal::Unknown(what) => format!("{what} is unknown"),
-        Refusal::Taken(pid) => format!("its name is held by {pid}"),
-        Refusal::Limit(what) => format!("limit reached: {what}"),
-        Refusal::Invalid(what) => what.clone(),
     }
 }
 

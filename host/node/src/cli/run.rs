@@ -23,9 +23,11 @@ use super::{Shared, safe};
 use crate::control::server::{Listener, serve};
 use crate::manifest::Manifest;
 use crate::manifest::units::HibernateAfter;
+use crate::node::deploy::Code;
 use crate::node::home::{Claim, Home};
 use crate::node::log::{Entry, Log, What};
-use crate::node::{Ending, Node, body, deploy};
+use crate::node::watch::{self, Sources, Trouble};
+use crate::node::{Ending, Node, Stage, body, deploy};
 
 /// How long a second Ctrl-C waits for processes to be killed before this process ends whatever happens.
 const KILL_TIME: Duration = Duration::from_secs(2);
@@ -55,6 +57,12 @@ pub(super) struct Run {
     #[arg(long, value_name = "WHEN")]
     hibernate_after: Option<HibernateAfter>,
 
+    /// Watch the sources: whatever changes in the folders of the manifest's crates, or in the files that it names, is
+    /// built and upgraded in place. What does not build, or does not fit, is shown, and the old code runs on. Neither the
+    /// manifest itself nor crates in other folders are watched
+    #[arg(long)]
+    watch: bool,
+
     /// Print the log as JSON, an object a line, on standard output
     #[arg(long)]
     pub(super) json: bool,
@@ -64,6 +72,7 @@ const EXAMPLES: &str = "\
 Examples:
   skep run app.toml
   skep run app.toml --node blue --json > blue.log
+  skep run app.toml --watch
 
 A manifest:
   name = \"hello\"
@@ -95,23 +104,47 @@ impl Run {
         let manifest = Manifest::read(&self.manifest, &path)?;
         let home = Home::create(&path)?;
         let claim = home.claim(self.node.as_deref().unwrap_or(&manifest.name))?;
-        let node = self.node(&home, &manifest)?;
-        let app = loaded(&node, manifest).await?;
+        let node = self.node(&home, &manifest, &claim)?;
+        // As they are before the build reads them: what changes from here on is seen.
+        let watched = self.watch.then(|| (Sources::of(&manifest), manifest.clone()));
+        let (app, code) = loaded(&node, manifest).await?;
         let printer = Printer::start(&node.log, self.json);
-        let lived = live(&node, app, &claim, &self.hint(shared, &node)).await;
+        let hint = format!("`{}` is up; {}", app.name, self.hint(shared, &node));
+        let up = || {
+            node.log.note(Level::Info, hint);
+            if let Some((sources, manifest)) = watched {
+                self.watch(&node, manifest, sources);
+            }
+        };
+        let lived = live(&node, app, code, &claim, up).await;
         node.log.close();
         printer.finish();
         lived
     }
 
-    fn node(&self, home: &Home, manifest: &Manifest) -> Result<Arc<Node>, Failure> {
+    fn node(&self, home: &Home, manifest: &Manifest, claim: &Claim) -> Result<Arc<Node>, Failure> {
         show_host_warnings();
         let config = RuntimeConfig {
             workers: self.workers.map(usize::from),
             engine: EngineConfig { cache: Some(home.cache()?), ..EngineConfig::default() },
             keep: self.hibernate_after.map(|when| when.0),
         };
-        Ok(Node::new(self.node.as_deref().unwrap_or(&manifest.name), config)?)
+        Ok(Node::new(self.node.as_deref().unwrap_or(&manifest.name), config, claim.folder())?)
+    }
+
+    /// Upgrades what changes, for as long as the node runs.
+    fn watch(&self, node: &Arc<Node>, manifest: Manifest, sources: Sources) {
+        let (node, json) = (Arc::clone(node), self.json);
+        tokio::spawn(async move {
+            let tell = |trouble| match trouble {
+                Trouble::Build(error) => Failure::from(error).print(json),
+                Trouble::Upgrade(refused) => Failure::from(refused).print(json),
+            };
+            tokio::select! {
+                () = watch::follow(&node, &manifest, sources, tell) => {}
+                () = node.reaches(Stage::Stopping) => {}
+            }
+        });
     }
 
     /// What to type to talk to the node.
@@ -122,11 +155,11 @@ impl Run {
 }
 
 /// Builds and loads on a thread of its own, since it blocks.
-async fn loaded(node: &Arc<Node>, manifest: Manifest) -> Result<AppSpec, Failure> {
+async fn loaded(node: &Arc<Node>, manifest: Manifest) -> Result<(AppSpec, Vec<Code>), Failure> {
     let engine = node.runtime.engine().clone();
     let loading = tokio::task::spawn_blocking(move || {
         let mut progress = Progress::default();
-        let app = deploy::app(manifest, &engine, &mut progress);
+        let app = deploy::load(manifest, &engine, &mut progress);
         progress.finish();
         app
     });
@@ -135,7 +168,13 @@ async fn loaded(node: &Arc<Node>, manifest: Manifest) -> Result<AppSpec, Failure
 }
 
 /// From here on there is a socket and there are processes: everything is taken down again on every way out.
-async fn live(node: &Arc<Node>, app: AppSpec, claim: &Claim, hint: &str) -> Result<(), Failure> {
+async fn live(
+    node: &Arc<Node>,
+    app: AppSpec,
+    code: Vec<Code>,
+    claim: &Claim,
+    up: impl FnOnce(),
+) -> Result<(), Failure> {
     let cannot = |what: &str, error: std::io::Error| Failure::new(format!("cannot {what}: {error}"));
     let listener = Listener::bind(claim.socket(), Arc::clone(&node.log))
         .map_err(|error| cannot(&format!("listen at {}", claim.socket().display()), error))?;
@@ -145,7 +184,8 @@ async fn live(node: &Arc<Node>, app: AppSpec, claim: &Claim, hint: &str) -> Resu
     let server = tokio::spawn(serve(Arc::clone(node), listener));
     let ending = match node.start(app).await {
         Some(Ok(())) => {
-            node.log.note(Level::Info, format!("`{name}` is up; {hint}"));
+            node.keep(&name, code).await;
+            up();
             Ok(node.live(&name).await)
         }
         Some(Err(error)) => Err(Failure::from(error)),

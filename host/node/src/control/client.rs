@@ -150,9 +150,27 @@ impl Client {
     pub async fn lines<E: From<ClientError>>(
         &self,
         path: &str,
+        each: impl FnMut(&str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.each(self.open(Method::GET, path, Bytes::new()).await?, each).await
+    }
+
+    /// Sends bytes, and hands over each line of the answer as it comes, until the node ends them.
+    pub async fn post_lines<E: From<ClientError>>(
+        &self,
+        path: &str,
+        bytes: Vec<u8>,
+        each: impl FnMut(&str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.each(self.open(Method::POST, path, bytes.into()).await?, each).await
+    }
+
+    async fn each<E: From<ClientError>>(
+        &self,
+        response: Response<Incoming>,
         mut each: impl FnMut(&str) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut body = self.open(Method::GET, path, Bytes::new()).await?.into_body();
+        let mut body = response.into_body();
         let mut rest = Vec::new();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| self.lost(error))?;

@@ -2,10 +2,16 @@
 //!
 //! Owns the JSON shapes, for both sides. Log entries are `node::log::Entry`.
 
+mod deploy;
+mod upgrade;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use skep_runtime::inspect::{ProcessInfo, TreeNode};
 use skep_runtime::kernel::supervisor::ChildKind;
+
+pub use deploy::{Agreed, DeployLine, DeployStep, Deployed, FailedChild, Proposal, Undeploy, Undeployed, Wanted};
+pub use upgrade::{Step, UpgradeLine, Upgraded};
 
 /// `GET /v1/node`
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -152,7 +158,7 @@ pub struct Halted {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Problem {
     /// A stable word: `bad_request`, `not_found`, `unknown_process`, `ambiguous`, `timeout`, `ended`, `refused`,
-    /// `stopping`.
+    /// `stopping`, and those of [`crate::node::code::refused::Refused`] and [`crate::node::deployment::NotDeployed`].
     pub code: String,
     /// What went wrong, in one line.
     pub message: String,
@@ -162,4 +168,18 @@ pub struct Problem {
     /// More lines, such as a backtrace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Where in the manifest it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Box<Spot>>,
+}
+
+/// A place in a manifest.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Spot {
+    /// For people: `/srv/app.toml:3:7`.
+    pub at: String,
+    /// The first byte of it in the text.
+    pub start: usize,
+    /// The byte after it.
+    pub end: usize,
 }

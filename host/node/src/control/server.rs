@@ -3,9 +3,11 @@
 //! Owns the routes, the check of who connects, and the bounds of what is read. Decides nothing about processes: each
 //! handler makes one call on the node.
 
+mod deploy;
 mod listener;
 mod refusal;
 mod stream;
+mod upgrade;
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -21,6 +23,7 @@ use skep_runtime::kernel::{Body, Name};
 
 use super::protocol::{AppTree, Branch, Halted, Message, NodeInfo, Process, Sent};
 use crate::node::body::Readable;
+use crate::node::deploy::MODULE_BYTES;
 use crate::node::{Node, Stage, address};
 pub use listener::Listener;
 use refusal::Refusal;
@@ -46,6 +49,13 @@ pub async fn serve(node: Arc<Node>, listener: Listener) -> std::io::Result<()> {
         .route("/v1/call", post(call))
         .route("/v1/cast", post(cast))
         .route("/v1/logs", get(logs))
+        .route("/v1/modules", get(upgrade::modules))
+        .route("/v1/upgrade", post(upgrade::upgrade).layer(DefaultBodyLimit::max(MODULE_BYTES)))
+        .route("/v1/rollback", post(upgrade::rollback))
+        .route("/v1/upgrades", get(upgrade::upgrades))
+        .route("/v1/plan", post(deploy::plan))
+        .route("/v1/deploy", post(deploy::deploy))
+        .route("/v1/undeploy", post(deploy::undeploy))
         .route("/v1/stop", post(stop))
         .fallback(|| async { Refusal::not_found("there is nothing at this path") })
         .method_not_allowed_fallback(|| async { Refusal::bad_request("this path takes another method") })
@@ -147,11 +157,7 @@ async fn logs(State(node): Shared, query: Result<Query<LogQuery>, QueryRejection
     if !follow {
         following.future = None;
     }
-    let body = HttpBody::new(stream::entries(following, wanted));
-    Response::builder()
-        .header("content-type", "application/x-ndjson")
-        .body(body)
-        .map_err(|error| Refusal::bad_request(error.to_string()))
+    stream::response(HttpBody::new(stream::entries(following, wanted)))
 }
 
 async fn stop(State(node): Shared) -> Json<Halted> {

@@ -26,8 +26,8 @@ struct Served {
 fn start(home: &Home, name: &str) -> Served {
     let engine = EngineConfig { slots: Some(4), ..EngineConfig::default() };
     let config = RuntimeConfig { workers: Some(1), engine, keep: None };
-    let node = Node::new(name, config).expect("the machine can run a node");
     let claim = home.claim(name).expect("the name is free");
+    let node = Node::new(name, config, claim.folder()).expect("the machine can run a node");
     let listener = Listener::bind(claim.socket(), Arc::clone(&node.log)).expect("nothing is there");
     let server = tokio::spawn(serve(Arc::clone(&node), listener));
     let life = tokio::spawn({

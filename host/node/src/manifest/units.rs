@@ -40,6 +40,17 @@ impl FromStr for Size {
     }
 }
 
+/// `64MiB`: with the largest unit that leaves a whole number.
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fits = |(_, factor): &&(&str, u64)| self.0 > 0 && self.0.is_multiple_of(*factor);
+        match SIZE_UNITS.iter().filter(fits).max_by_key(|(_, factor)| *factor) {
+            Some((unit, factor)) => write!(f, "{}{unit}", self.0 / factor),
+            None => write!(f, "{}B", self.0),
+        }
+    }
+}
+
 /// A time: an integer of milliseconds, or text such as `"5s"` or `"250ms"`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Time(pub Duration);
@@ -53,6 +64,18 @@ impl Time {
             Ok(Time(Duration::from_millis(ms)))
         } else {
             Err("a time is less than 2^53 milliseconds")
+        }
+    }
+}
+
+/// `5s`: with the largest unit that leaves a whole number. What is below a millisecond is not shown.
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = self.0.as_millis();
+        let fits = |(_, factor): &&(&str, u64)| ms > 0 && ms.is_multiple_of(u128::from(*factor));
+        match TIME_UNITS.iter().filter(fits).max_by_key(|(_, factor)| *factor) {
+            Some((unit, factor)) => write!(f, "{}{unit}", ms / u128::from(*factor)),
+            None => write!(f, "{ms}ms"),
         }
     }
 }
@@ -98,6 +121,16 @@ impl FromStr for ShutdownWord {
     }
 }
 
+impl fmt::Display for ShutdownWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Shutdown::BrutalKill => f.write_str("brutal_kill"),
+            Shutdown::Infinity => f.write_str("infinity"),
+            Shutdown::Timeout(time) => Time(time).fmt(f),
+        }
+    }
+}
+
 impl From<Time> for ShutdownWord {
     fn from(time: Time) -> Self {
         ShutdownWord(Shutdown::Timeout(time.0))
@@ -118,6 +151,16 @@ impl FromStr for HibernateAfter {
             _ => text.parse::<Time>().map(Self::from).map_err(
                 |_| "`hibernate_after` is \"always\", \"never\", or a time: milliseconds, or text such as \"30s\"",
             ),
+        }
+    }
+}
+
+impl fmt::Display for HibernateAfter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Keep::Never => f.write_str("always"),
+            Keep::WhileItFits => f.write_str("never"),
+            Keep::For(time) => Time(time).fmt(f),
         }
     }
 }
@@ -217,6 +260,27 @@ mod tests {
         }
         for bad in ["", "s", "-5s", "5 sec", "1.5s", "9007199254740992", "9007199254740991h", "1d"] {
             assert!(bad.parse::<Time>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_can_be_read_again() {
+        for (bytes, text) in
+            [(0, "0B"), (1, "1B"), (1024, "1KiB"), (10_000, "10kB"), (16 << 20, "16MiB"), (1025, "1025B")]
+        {
+            assert_eq!(Size(bytes).to_string(), text);
+            assert_eq!(text.parse(), Ok(Size(bytes)));
+        }
+        for (ms, text) in [(0, "0ms"), (250, "250ms"), (5_000, "5s"), (90_000, "90s"), (7_200_000, "2h")] {
+            let time = Time(Duration::from_millis(ms));
+            assert_eq!(time.to_string(), text);
+            assert_eq!(text.parse(), Ok(time));
+        }
+        for text in ["brutal_kill", "infinity", "5s"] {
+            assert_eq!(text.parse::<ShutdownWord>().map(|word| word.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["always", "never", "30s"] {
+            assert_eq!(text.parse::<HibernateAfter>().map(|word| word.to_string()), Ok(text.to_owned()));
         }
     }
 

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use skep_runtime::kernel::{Body, ExitReason};
+use skep_runtime::kernel::{Body, ExitReason, Refusal, SpawnError};
 
 /// Nesting beyond this is not translated: the translation is recursive, and a guest chose the depth.
 const DEPTH_MOST: usize = 100;
@@ -62,6 +62,22 @@ pub fn trace(reason: &ExitReason) -> Option<&str> {
     match reason {
         ExitReason::Trap(fault) if !fault.trace.is_empty() => Some(&fault.trace),
         _ => None,
+    }
+}
+
+/// Why a process or a supervisor did not start, in one line.
+#[must_use]
+pub fn not_started(error: &SpawnError) -> String {
+    match error {
+        SpawnError::Failed(why) => reason(why),
+        SpawnError::Ignored => "it was told to ignore its start".to_owned(),
+        SpawnError::Refused(refusal) => match refusal {
+            Refusal::Denied(grant) => format!("{grant} is not granted"),
+            Refusal::Unknown(what) => format!("{what} is unknown"),
+            Refusal::Taken(pid) => format!("its name is held by {pid}"),
+            Refusal::Limit(what) => format!("limit reached: {what}"),
+            Refusal::Invalid(what) => what.clone(),
+        },
     }
 }
 

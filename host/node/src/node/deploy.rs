@@ -3,7 +3,7 @@
 //! Owns the promise that an app whose code does not do is refused as a whole, before anything of it starts. Blocks for as
 //! long as compilers do. Called by `skep run`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use skep_runtime::engine::LoadError;
@@ -13,10 +13,10 @@ use skep_runtime::spec::{AppSpec, Blueprint};
 use skep_runtime::{Engine, Module};
 
 use crate::build::{self, BuildError, Report, Request};
-use crate::manifest::{self, Code, Manifest, ManifestError, Place};
+use crate::manifest::{self, Manifest, ManifestError, Place};
 
 /// A module's file larger than this is refused unread. Python's is 18 MB.
-const MODULE_BYTES: u64 = 512 << 20;
+pub const MODULE_BYTES: usize = 512 << 20;
 
 /// Why an app is refused. Nothing of it runs.
 #[derive(Debug, thiserror::Error)]
@@ -38,17 +38,51 @@ pub enum DeployError {
 
 /// Loads the code of all modules.
 pub fn app(manifest: Manifest, engine: &Engine, report: &mut dyn Report) -> Result<AppSpec, DeployError> {
-    let mut code = Vec::new();
+    load(manifest, engine, report).map(|(app, _)| app)
+}
+
+/// Loads the code of all modules, and brings it as it was read too.
+pub fn load(manifest: Manifest, engine: &Engine, report: &mut dyn Report) -> Result<(AppSpec, Vec<Code>), DeployError> {
+    let (mut loaded, mut read) = (Vec::new(), Vec::new());
     for module in &manifest.modules {
-        let path = path(module, &manifest, report)?;
-        let loaded = load(module, &path, engine).map_err(|Refused { problem, remedy }| {
-            let problem = format!("module `{}`: {problem}", module.name);
-            manifest.source.error(module.place.clone(), problem, remedy)
-        })?;
-        prepare(module, &loaded, &manifest)?;
-        code.push(loaded);
+        let code = code(module, &manifest, report)?;
+        let refused = |error: &LoadError| {
+            let problem = format!("module `{}`: {}: {error}", module.name, code.path.display());
+            manifest.source.error(module.place.clone(), problem, remedy(error))
+        };
+        let fresh = engine.load(&module.name, &code.bytes).map_err(|error| refused(&error))?;
+        prepare(module, &fresh, &manifest)?;
+        loaded.push(fresh);
+        read.push(code);
     }
-    Ok(manifest.into_app(code))
+    Ok((manifest.into_app(loaded), read))
+}
+
+/// Builds the modules that come from crates, and says where the component of each is.
+pub fn built(manifest: &Manifest, report: &mut dyn Report) -> Result<BTreeMap<Name, PathBuf>, DeployError> {
+    let crates = manifest.modules.iter().filter(|module| matches!(module.code, manifest::Code::Crate { .. }));
+    crates.map(|module| Ok((module.name.clone(), path(module, manifest, report)?))).collect()
+}
+
+/// The code of a module, as it was read.
+#[derive(Clone, Debug)]
+pub struct Code {
+    /// Which module.
+    pub module: Name,
+    /// The file that it was read from.
+    pub path: PathBuf,
+    /// WebAssembly.
+    pub bytes: Vec<u8>,
+}
+
+/// Builds a module if it is to be built, and reads its code.
+pub fn code(module: &manifest::Module, manifest: &Manifest, report: &mut dyn Report) -> Result<Code, DeployError> {
+    let path = path(module, manifest, report)?;
+    let bytes = read(&path).map_err(|Refused { problem, remedy }| {
+        let problem = format!("module `{}`: {problem}", module.name);
+        manifest.source.error(module.place.clone(), problem, remedy)
+    })?;
+    Ok(Code { module: module.name.clone(), path, bytes })
 }
 
 /// What is wrong with a module's file.
@@ -60,8 +94,8 @@ struct Refused {
 /// Where the module's code is, once it is built.
 fn path(module: &manifest::Module, manifest: &Manifest, report: &mut dyn Report) -> Result<PathBuf, DeployError> {
     let (dir, package) = match &module.code {
-        Code::File(path) => return Ok(path.clone()),
-        Code::Crate { dir, package } => (dir, package),
+        manifest::Code::File(path) => return Ok(path.clone()),
+        manifest::Code::Crate { dir, package } => (dir, package),
     };
     let place = module.place.clone();
     let request = Request::new(dir).only(package.clone());
@@ -85,18 +119,17 @@ fn path(module: &manifest::Module, manifest: &Manifest, report: &mut dyn Report)
     }
 }
 
-fn load(module: &manifest::Module, path: &Path, engine: &Engine) -> Result<Module, Refused> {
+fn read(path: &Path) -> Result<Vec<u8>, Refused> {
     let unreadable = |error: std::io::Error| Refused {
         problem: format!("cannot read {}: {error}", path.display()),
         remedy: "check the path, which begins at the manifest's folder; `skep build` makes the file of a crate",
     };
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() || metadata.len() > MODULE_BYTES {
+    if !metadata.is_file() || metadata.len() > MODULE_BYTES as u64 {
         let problem = format!("{} is not a file of at most {} MiB", path.display(), MODULE_BYTES >> 20);
         return Err(Refused { problem, remedy: "give the path of a .wasm file" });
     }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    engine.load(&module.name, &bytes).map_err(|error| refused(path, &error))
+    std::fs::read(path).map_err(unreadable)
 }
 
 /// Compiles for every class of engine that a process of this module will need, while nothing waits for it.
@@ -124,11 +157,8 @@ fn memory_sizes(supervisor: &SupervisorSpec<Blueprint>, module: &str, sizes: &mu
     }
 }
 
-fn refused(path: &Path, error: &LoadError) -> Refused {
-    Refused { problem: format!("{}: {error}", path.display()), remedy: remedy(error) }
-}
-
-fn remedy(error: &LoadError) -> &'static str {
+/// What to do about code that cannot be loaded.
+pub(super) fn remedy(error: &LoadError) -> &'static str {
     match error {
         LoadError::Unreadable(_) => "give a WebAssembly component, as `skep build` makes it",
         LoadError::NoKind { .. } => "export a process: in Rust with `skep_sdk::export!`",

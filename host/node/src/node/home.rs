@@ -7,6 +7,8 @@
 //! <home>/cache/                       compiled code
 //! <home>/nodes/<name>/lock            held by the node of that name
 //! <home>/nodes/<name>/control.sock    where it listens
+//! <home>/nodes/<name>/modules/        code that ran, for a way back
+//! <home>/nodes/<name>/upgrades.jsonl  what became of each upgrade
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -212,12 +214,24 @@ impl Claim {
     pub fn socket(&self) -> &Path {
         &self.socket
     }
+
+    /// The node's part of the home.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.socket.parent().unwrap_or(Path::new("/"))
+    }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.socket);
     }
+}
+
+/// The home that a node's own folder is in.
+#[must_use]
+pub fn home_of(folder: &Path) -> &Path {
+    folder.ancestors().nth(2).unwrap_or(folder)
 }
 
 /// Whether a text can name a node: it becomes a folder, and stands before a slash in addresses.
@@ -235,7 +249,7 @@ pub fn valid_node_name(name: &str) -> Result<(), &'static str> {
 }
 
 /// Makes a folder that only we can enter, if there is nothing of that name, and checks what is there.
-fn private_folder(path: &Path) -> Result<(), HomeError> {
+pub(super) fn private_folder(path: &Path) -> Result<(), HomeError> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(failed("create", path)(error)),
         _ => check(path),
@@ -287,6 +301,7 @@ mod tests {
     fn a_name_is_held_by_one_node_at_a_time_and_a_dead_one_leaves_it() {
         let (_keep, home) = home();
         let claim = home.claim("tally").expect("nobody has it");
+        assert_eq!(home_of(claim.folder()), home.path());
         fs::write(claim.socket(), "").expect("stands for a socket");
         assert_eq!(home.nodes(), ["tally"]);
         let refused = home.claim("tally").expect_err("it is held");

@@ -1,6 +1,9 @@
 //! The `skep` command as it is typed: one binary for all of it, because linking the engine takes long.
 
 mod demo;
+mod deploy;
+mod new;
 mod node;
 mod refusals;
 mod skep;
+mod upgrade;

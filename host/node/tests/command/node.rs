@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::skep::{Home, Node, refused};
 
 /// The example's manifest, under another name.
-fn counter(home: &Home, name: &str) -> String {
+pub(crate) fn counter(home: &Home, name: &str) -> String {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples-wasm/counter");
     let text = std::fs::read_to_string(format!("{example}/counter.toml")).expect("the example is there");
     let text = text.replacen("name = \"counter\"", &format!("name = \"{name}\""), 1);
@@ -69,7 +69,10 @@ fn a_dead_node_is_not_taken_for_a_live_one_and_its_name_is_free() {
 #[test]
 fn every_command_has_an_example_in_its_help() {
     let home = Home::new();
-    for command in ["run", "build", "ps", "tree", "call", "cast", "logs", "stop", "demo"] {
+    for command in [
+        "run", "new", "build", "ps", "tree", "call", "cast", "logs", "upgrade", "rollback", "versions", "deploy",
+        "undeploy", "stop", "demo",
+    ] {
         let help = home.ok(&[command, "--help"]);
         assert!(help.contains(&format!("skep {command}")) && help.contains("--json"), "{command}:\n{help}");
         assert!(help.contains("xample"), "{command} has no example:\n{help}");

@@ -1,8 +1,8 @@
 //! The `skep` command as tests start it: a home of its own, nodes that are gone when the test is.
 
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::io::{BufRead, BufReader, Lines};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -10,16 +10,49 @@ use tempfile::TempDir;
 /// A node's home, and a folder for manifests.
 pub(crate) struct Home {
     folder: TempDir,
+    /// Where commands are typed.
+    place: PathBuf,
+    /// Where cargo puts what it makes, if not beneath the crate.
+    target: Option<PathBuf>,
 }
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Home { folder: TempDir::new().expect("a folder") }
+        let folder = TempDir::new().expect("a folder");
+        Home { place: folder.path().to_owned(), folder, target: None }
+    }
+
+    /// For crates made in it. It is the same place at each run, and what they depend on is shared, so that it is not
+    /// compiled anew; and it lies within another workspace, as a newcomer's may.
+    pub(crate) fn for_crates_of(test: &str) -> Self {
+        let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        let place = temporary.join("crates").join(test);
+        let _ = std::fs::remove_dir_all(&place);
+        std::fs::create_dir_all(&place).expect("it is ours");
+        Home { place, target: Some(temporary.join("crates/target")), ..Home::new() }
+    }
+
+    /// Where a crate made here leaves its component.
+    pub(crate) fn component(&self, name: &str) -> String {
+        let target = self.target.as_ref().expect("it is for new crates");
+        target.join(format!("skep/{name}.wasm")).to_str().expect("a plain path").to_owned()
+    }
+
+    /// Runs the tests of a crate made here, without a network.
+    #[track_caller]
+    pub(crate) fn cargo_test(&self, name: &str) -> String {
+        let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.args(["test", "--offline"]).current_dir(self.place.join(name));
+        command.envs(self.target.as_ref().map(|target| ("CARGO_TARGET_DIR", target)));
+        let output = command.stdin(Stdio::null()).output().expect("cargo can be started");
+        assert!(output.status.success(), "cargo test:\n{}", shown(&output));
+        shown(&output)
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_skep"));
-        command.arg("--home").arg(self.folder.path().join("home")).args(arguments).current_dir(self.folder.path());
+        command.arg("--home").arg(self.folder.path().join("home")).args(arguments).current_dir(&self.place);
+        command.envs(self.target.as_ref().map(|target| ("CARGO_TARGET_DIR", target)));
         command
     }
 
@@ -36,6 +69,25 @@ impl Home {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Starts the command, whose standard output is read as it comes.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Started {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("skep can be started");
+        let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+        Started { child, lines }
+    }
+
+    /// The folder that commands are typed in.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.place
+    }
+
+    /// The node's home itself.
+    pub(crate) fn nodes(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
     /// Runs a command that must print JSON.
     #[track_caller]
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
@@ -45,7 +97,7 @@ impl Home {
 
     /// Writes a file, and brings its path.
     pub(crate) fn file(&self, name: &str, content: &[u8]) -> String {
-        let path = self.folder.path().join(name);
+        let path = self.place.join(name);
         std::fs::write(&path, content).expect("it can be written");
         path.to_str().expect("a plain path").to_owned()
     }
@@ -77,6 +129,41 @@ pub(crate) fn refused(output: &Output, code: i32, expected: &[&str]) {
     }
 }
 
+/// A command that runs.
+pub(crate) struct Started {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Started {
+    /// Reads on until a line has this in it.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, part: &str) -> String {
+        let mut said = Vec::new();
+        for line in self.lines.by_ref() {
+            let line = line.expect("it is text");
+            if line.contains(part) {
+                return line;
+            }
+            said.push(line);
+        }
+        panic!("{part:?} was never said:\n{}", said.join("\n"));
+    }
+
+    /// Ends it without a chance to clean up.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ran");
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// A node in the foreground of another process.
 pub(crate) struct Node {
     child: Child,
@@ -86,8 +173,14 @@ impl Node {
     /// Starts a node, and waits until it says that it is up.
     #[track_caller]
     pub(crate) fn run(home: &Home, manifest: &str) -> Node {
+        Node::run_with(home, &[manifest])
+    }
+
+    /// Starts a node with these arguments, and waits until it says that it is up.
+    #[track_caller]
+    pub(crate) fn run_with(home: &Home, arguments: &[&str]) -> Node {
         let mut child = home
-            .command(&["run", manifest])
+            .command(&[&["run"], arguments].concat())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -42,7 +42,7 @@ impl Shell {
         let starter = Caller { pid: place.parent, mark: place.starter };
         let born = match blueprint {
             Blueprint::Process(spec) => self.guest(place, Arc::clone(spec)),
-            Blueprint::Supervisor(spec) => self.supervisor(place, Arc::clone(spec)),
+            Blueprint::Supervisor(spec) => self.supervisor(place, spec),
         };
         if let Err(refusal) = born {
             let outcome = Err(SpawnError::Refused(refusal));
@@ -76,7 +76,7 @@ impl Shell {
         Ok(())
     }
 
-    fn supervisor(self: &Arc<Self>, place: Birthplace, spec: Arc<SupervisorSpec<Blueprint>>) -> Result<(), Refusal> {
+    fn supervisor(self: &Arc<Self>, place: Birthplace, spec: &SupervisorSpec<Blueprint>) -> Result<(), Refusal> {
         let overseer = Overseer::new(spec).map_err(|error| Refusal::Invalid(format!("{error:?}")))?;
         let content = Content::Supervisor(Box::new(overseer));
         let traits =

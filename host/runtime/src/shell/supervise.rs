@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use super::incidents::Manner;
 use super::worker::Slice;
 use super::{Birthplace, Cell, Content, Shell};
+use crate::RuntimeError;
 use crate::observe::{Level, Report};
 use crate::spec::Blueprint;
 
@@ -33,7 +34,6 @@ const INPUTS_PER_TURN: usize = 64;
 
 /// A supervisor.
 pub(crate) struct Overseer {
-    pub(crate) spec: Arc<SupervisorSpec<Blueprint>>,
     /// Locked by the worker whose turn it is, and for a moment by whoever lists the children.
     inner: Mutex<Inner>,
     /// What operators and embedding programs ask for.
@@ -42,9 +42,16 @@ pub(crate) struct Overseer {
 
 struct Inner {
     machine: Supervisor<Blueprint, Ask>,
-    /// Starts under way: by the mark of the spawn, and what it would cancel.
-    starts: HashMap<Mark, (Token, Pid)>,
+    /// Starts under way, by the mark of the spawn.
+    starts: HashMap<Mark, Birth>,
     timers: HashMap<Mark, Alarm>,
+}
+
+/// A child being started.
+struct Birth {
+    token: Token,
+    id: Name,
+    pid: Pid,
 }
 
 /// What a timer of this supervisor means.
@@ -56,20 +63,24 @@ enum Alarm {
 }
 
 impl Overseer {
-    pub(crate) fn new(spec: Arc<SupervisorSpec<Blueprint>>) -> Result<Self, SpecError> {
-        let machine = Supervisor::new(SupervisorSpec::clone(&spec))?;
+    pub(crate) fn new(spec: &SupervisorSpec<Blueprint>) -> Result<Self, SpecError> {
+        let machine = Supervisor::new(spec.clone())?;
         let inner = Inner { machine, starts: HashMap::new(), timers: HashMap::new() };
-        Ok(Overseer { spec, inner: Mutex::new(inner), asked: Mutex::default() })
+        Ok(Overseer { inner: Mutex::new(inner), asked: Mutex::default() })
     }
 
-    /// The children in start order.
-    pub(crate) fn view(&self) -> Vec<ChildView> {
-        self.inner.lock().machine.view()
+    /// The children in start order, each with what its next start is made from.
+    pub(crate) fn children(&self) -> Vec<(ChildView, Blueprint)> {
+        let inner = self.inner.lock();
+        let blueprints = inner.machine.specs().map(|child| child.start.clone());
+        inner.machine.view().into_iter().zip(blueprints).collect()
     }
 
-    /// What is to be started for a child of the spec.
-    pub(crate) fn blueprint(&self, id: &str) -> Option<&Blueprint> {
-        self.spec.children.iter().find(|child| &*child.id == id).map(|child| &child.start)
+    /// The process of a child, also if it is still being started.
+    pub(crate) fn process_of(&self, id: &str) -> Option<Pid> {
+        let inner = self.inner.lock();
+        let running = inner.machine.status(id)?.pid();
+        running.or_else(|| inner.starts.values().find(|birth| &*birth.id == id).map(|birth| birth.pid))
     }
 
     /// One turn.
@@ -132,7 +143,7 @@ impl Inner {
     fn translate(&mut self, event: Event) -> Option<Instruction> {
         match event {
             Event::Started { mark, outcome } => {
-                let (token, _) = self.starts.remove(&mark)?;
+                let Birth { token, .. } = self.starts.remove(&mark)?;
                 Some(Input::Started { token, outcome })
             }
             Event::Down { target: Address::Pid(pid), reason, .. } => Some(Input::Down { pid, reason }),
@@ -182,7 +193,7 @@ impl Inner {
         let begun = cell.process.lock().begin_spawn(pid, true, Some(Address::Pid(pid)), Waiting::AsEvent);
         // The host's own tables have no bounds, so this is never refused.
         let Ok((starter, monitor)) = begun else { return };
-        self.starts.insert(starter, (token, pid));
+        self.starts.insert(starter, Birth { token, id: Arc::clone(&id), pid });
         let place = Birthplace {
             pid,
             app: Arc::clone(&cell.app),
@@ -197,13 +208,13 @@ impl Inner {
 
     /// A worker half-started is killed; a supervisor is told to stop, for the sake of its children.
     fn cancel_start(&self, token: Token, shell: &Shell, from: Pid) {
-        let Some((_, pid)) = self.starts.values().find(|(started, _)| *started == token) else { return };
-        let Some(child) = shell.table.get(*pid) else { return };
+        let Some(birth) = self.starts.values().find(|birth| birth.token == token) else { return };
+        let Some(child) = shell.table.get(birth.pid) else { return };
         let signal = match child.content {
             Content::Supervisor(_) => Signal::Exit { from, reason: ExitReason::Shutdown(None) },
             Content::Guest(_) | Content::Client(_) => Signal::Kill,
         };
-        let _ = shell.deliver(*pid, signal);
+        let _ = shell.deliver(birth.pid, signal);
     }
 
     fn set_timer(&mut self, alarm: Alarm, at: skep_kernel::Time, cell: &Cell) {
@@ -254,11 +265,29 @@ pub(crate) fn refusal_text(refusal: &Refusal) -> String {
 
 impl Shell {
     /// Hands a supervisor an instruction. The answer comes through its [`Ask`].
-    pub(crate) fn instruct(&self, cell: &Arc<Cell>, instruction: Instruction) {
-        let Content::Supervisor(overseer) = &cell.content else { return };
+    fn instruct(&self, cell: &Arc<Cell>, overseer: &Overseer, instruction: Instruction) {
         overseer.asked.lock().push_back(instruction);
         if cell.process.lock().stir() {
             self.schedule(Arc::clone(cell));
         }
+    }
+
+    /// Asks a supervisor for something, and waits for the answer.
+    pub(crate) async fn ask(
+        &self,
+        supervisor: Pid,
+        request: impl FnOnce(Ask) -> Instruction,
+    ) -> Result<Answer, RuntimeError> {
+        let answer = {
+            let cell = self.table.get(supervisor).ok_or(RuntimeError::NoSuchSupervisor(supervisor))?;
+            let Content::Supervisor(overseer) = &cell.content else {
+                return Err(RuntimeError::NoSuchSupervisor(supervisor));
+            };
+            let (ask, answer) = oneshot::channel();
+            self.instruct(&cell, overseer, request(ask));
+            // With the last hold on the process its end is noticed, so none is kept here.
+            answer
+        };
+        answer.await.map_err(|_| RuntimeError::SupervisorEnded)?.map_err(RuntimeError::Refused)
     }
 }

@@ -82,6 +82,8 @@ fn hot_17_the_count_of_restarts_and_the_kind_follow_the_child() {
     let specs: Vec<_> = scenario.sup.specs().map(|child| (&*child.id, &*child.start)).collect();
     assert_eq!(specs, [("b", "run b"), ("a", "run a")]);
     assert_eq!(scenario.sup.restarts_total(), 1);
+    assert_eq!(scenario.sup.status("b"), Some(view[0].status));
+    assert_eq!(scenario.sup.status("c"), None);
 }
 
 #[test]

@@ -10,9 +10,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use skep_runtime::kernel::{CallError, ExitReason, Name};
 
-use crate::control::protocol::Problem;
+use crate::control::protocol::{Problem, Spot};
 use crate::node::address::Unresolved;
 use crate::node::body;
+use crate::node::code::refused::Refused;
+use crate::node::deployment::NotDeployed;
 use crate::suggest;
 
 /// An answer that is none.
@@ -23,13 +25,19 @@ pub(super) struct Refusal {
 
 impl Refusal {
     fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
-        let problem = Problem { code: code.to_owned(), message: message.into(), remedy: None, detail: None };
+        let (code, message) = (code.to_owned(), message.into());
+        let problem = Problem { code, message, remedy: None, detail: None, place: None };
         Refusal { status, problem }
     }
 
     fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.problem.remedy = Some(remedy.into());
         self
+    }
+
+    /// As it is sent within a stream.
+    pub(super) fn problem(self) -> Problem {
+        self.problem
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {
@@ -87,6 +95,37 @@ impl From<Unresolved> for Refusal {
             }
         };
         Refusal::new(status, code, error.to_string()).remedy(error.remedy())
+    }
+}
+
+impl From<&Refused> for Refusal {
+    fn from(refused: &Refused) -> Self {
+        let status = match refused {
+            Refused::Module(_) => StatusCode::NOT_FOUND,
+            _ => StatusCode::CONFLICT,
+        };
+        let mut refusal = Refusal::new(status, refused.code(), refused.to_string());
+        refusal.problem.remedy = refused.remedy();
+        refusal.problem.detail = refused.detail().map(str::to_owned);
+        refusal
+    }
+}
+
+impl From<&NotDeployed> for Refusal {
+    fn from(error: &NotDeployed) -> Self {
+        let status = match error {
+            NotDeployed::Manifest(_) | NotDeployed::Relative(_) | NotDeployed::NotBuilt(_) => StatusCode::BAD_REQUEST,
+            NotDeployed::UnknownApp { .. } => StatusCode::NOT_FOUND,
+            NotDeployed::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            _ => StatusCode::CONFLICT,
+        };
+        let mut refusal = Refusal::new(status, error.code(), error.to_string());
+        refusal.problem.remedy = error.remedy();
+        refusal.problem.detail = error.detail().map(str::to_owned);
+        refusal.problem.place = error
+            .place()
+            .map(|place| Box::new(Spot { at: place.to_string(), start: place.span.start, end: place.span.end }));
+        refusal
     }
 }
 

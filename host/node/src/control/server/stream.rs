@@ -1,4 +1,4 @@
-//! The log as the body of a response: entries as lines of JSON, the past first, then what happens.
+//! Bodies of responses that are lines of JSON; of the log the past first, then what happens.
 //!
 //! Owns how fast: as fast as the reader takes them. A reader that is too slow misses entries and is told how many.
 
@@ -7,11 +7,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::body::Bytes;
+use axum::body::{Body as HttpBody, Bytes};
+use axum::response::Response;
 use hyper::body::{Body, Frame};
+use serde::Serialize;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
+use super::refusal::Refusal;
 use crate::node::log::{Entry, Following, What};
 
 /// Lines between the log and the socket.
@@ -31,11 +34,11 @@ impl Body for Lines {
 
 /// Sends a following, as far as it is wanted. Ends with the log, or when the reader hangs up.
 pub(super) fn entries(following: Following, wanted: impl Fn(&Entry) -> bool + Send + 'static) -> Lines {
-    let (sender, lines) = mpsc::channel(AHEAD);
+    let (sender, lines) = lines();
     tokio::spawn(async move {
         let Following { past, future } = following;
         for entry in past {
-            if sender.send(line(&entry)).await.is_err() {
+            if sender.send(line(&*entry)).await.is_err() {
                 return;
             }
         }
@@ -51,16 +54,31 @@ pub(super) fn entries(following: Following, wanted: impl Fn(&Entry) -> bool + Se
                 Err(RecvError::Lagged(lines)) => Arc::new(Entry::now(What::Suppressed { lines })),
                 Err(RecvError::Closed) => return,
             };
-            if sender.send(line(&entry)).await.is_err() {
+            if sender.send(line(&*entry)).await.is_err() {
                 return;
             }
         }
     });
-    Lines(lines)
+    lines
 }
 
-fn line(entry: &Entry) -> Bytes {
-    let mut text = serde_json::to_string(entry).unwrap_or_default();
+/// Where lines are put in, and the body that they come out of.
+pub(super) fn lines() -> (mpsc::Sender<Bytes>, Lines) {
+    let (sender, lines) = mpsc::channel(AHEAD);
+    (sender, Lines(lines))
+}
+
+/// The response with this body of lines.
+pub(super) fn response(lines: HttpBody) -> Result<Response, Refusal> {
+    Response::builder()
+        .header("content-type", "application/x-ndjson")
+        .body(lines)
+        .map_err(|error| Refusal::bad_request(error.to_string()))
+}
+
+/// A value as a line of JSON.
+pub(super) fn line(value: &impl Serialize) -> Bytes {
+    let mut text = serde_json::to_string(value).unwrap_or_default();
     text.push('\n');
     text.into()
 }

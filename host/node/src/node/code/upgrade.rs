@@ -1,0 +1,248 @@
+//! Replaces a module's code on a node: loads it, has the runtime perform the transaction, keeps it, and notes what came
+//! of it.
+//!
+//! Owns the order of these. Dropping a future of here before the runtime commits calls the upgrade off; what came of it is
+//! noted in either case.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use skep_runtime::Module;
+use skep_runtime::kernel::Body;
+use skep_runtime::observe::Level;
+use skep_runtime::upgrade::{Progress, Upgrade, UpgradeError, WAIT};
+
+use super::CodeId;
+use super::history::{Event, Figures, How, Outcome};
+use super::refused::Refused;
+use super::store::{self, Arrival, Kept};
+use super::target::{self, Target};
+use crate::node::Node;
+use crate::node::log::now_ms;
+
+/// What is to be replaced, and how.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Which module.
+    pub target: Target,
+    /// Who wants it.
+    pub how: How,
+    /// How long processes in the middle of something are waited for, if not as long as usual.
+    pub wait: Option<Duration>,
+    /// Handed to every migration.
+    pub extra: Option<Body>,
+}
+
+/// What has been done.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Done {
+    /// Which module.
+    pub target: Target,
+    /// The code that was left.
+    pub from: CodeId,
+    /// The code that runs.
+    pub to: CodeId,
+    /// In numbers.
+    pub figures: Figures,
+    /// What did not work out beside the upgrade itself.
+    pub warning: Option<String>,
+}
+
+impl Node {
+    /// The module that is meant.
+    pub fn module(&self, text: &str) -> Result<Target, Refused> {
+        let mut modules = Vec::new();
+        for app in self.runtime.apps() {
+            for module in self.runtime.modules(&app).unwrap_or_default() {
+                modules.push(Target { app: app.clone(), module: module.name });
+            }
+        }
+        Ok(target::resolve(text, &modules)?)
+    }
+
+    /// Replaces a module's code by these bytes. `origin` says where they come from.
+    pub async fn upgrade(
+        &self,
+        order: Order,
+        bytes: Vec<u8>,
+        origin: String,
+        progress: impl FnMut(Progress) + Send,
+    ) -> Result<Done, Refused> {
+        let (module, bytes) = self.loaded(&order, bytes, &origin).await?;
+        let mut done = self.replace(&order, module, progress).await?;
+        let running = self.running(&order.target);
+        let Done { target, from, to, .. } = done.clone();
+        let store = Arc::clone(&self.store);
+        let kept = tokio::task::spawn_blocking(move || {
+            let Target { app, module } = &target;
+            let arrival = Arrival { app, module, code: &to, bytes: &bytes, origin: &origin };
+            store.upgraded(arrival, &from.digest, &running)
+        });
+        done.warning = self.not_kept(&order.target, kept.await);
+        Ok(done)
+    }
+
+    /// Takes a module back to the code that it ran before, or to kept code that `wanted` names: by its version, or by the
+    /// beginning of its digest.
+    pub async fn roll_back(
+        &self,
+        order: Order,
+        wanted: Option<&str>,
+        progress: impl FnMut(Progress) + Send,
+    ) -> Result<Done, Refused> {
+        let kept = self.way_back(&order.target, wanted)?;
+        let origin = kept.origin.clone();
+        let store = Arc::clone(&self.store);
+        let reading = tokio::task::spawn_blocking(move || store.bytes(&kept));
+        let bytes = reading.await.map_err(|error| Refused::Broken(error.to_string()))??;
+        let (module, _) = self.loaded(&order, bytes, &origin).await?;
+        let mut done = self.replace(&order, module, progress).await?;
+        let running = self.running(&order.target);
+        let Done { target, to, .. } = done.clone();
+        let store = Arc::clone(&self.store);
+        let noted =
+            tokio::task::spawn_blocking(move || store.rolled_back(&target.app, &target.module, &to.digest, &running));
+        done.warning = self.not_kept(&order.target, noted.await);
+        Ok(done)
+    }
+
+    /// The kept code that a rollback leads to.
+    fn way_back(&self, target: &Target, wanted: Option<&str>) -> Result<Kept, Refused> {
+        let current = self.current(target)?;
+        let ran = self.store.ran(&target.app, &target.module);
+        let kept = || ran.kept().iter().map(|kept| kept.code.clone());
+        let found = match wanted {
+            Some(wanted) => ran.find(wanted).ok_or_else(|| Refused::NotKept {
+                target: target.clone(),
+                wanted: wanted.to_owned(),
+                kept: kept().collect(),
+            }),
+            None => ran.before(&current.digest).and_then(|digest| ran.get(digest)).ok_or_else(|| {
+                let others = kept().filter(|kept| kept.digest != current.digest);
+                Refused::NothingBefore { target: target.clone(), kept: others.collect(), current: current.clone() }
+            }),
+        };
+        found.cloned()
+    }
+
+    /// Loads code on a thread of its own, since compiling blocks. A refusal is noted.
+    async fn loaded(&self, order: &Order, bytes: Vec<u8>, origin: &str) -> Result<(Module, Vec<u8>), Refused> {
+        let engine = self.runtime.engine().clone();
+        let name = order.target.module.clone();
+        let loading = tokio::task::spawn_blocking(move || {
+            let loaded = engine.load(&name, &bytes);
+            (loaded, bytes)
+        });
+        let (loaded, bytes) = loading.await.map_err(|error| Refused::Broken(error.to_string()))?;
+        match loaded {
+            Ok(module) => Ok((module, bytes)),
+            Err(error) => {
+                let refused = Refused::Load { origin: origin.to_owned(), error };
+                let to = CodeId { digest: store::digest(&bytes), version: None };
+                self.note_refusal(order, self.current(&order.target)?, to, &refused);
+                Err(refused)
+            }
+        }
+    }
+
+    /// The transaction, and a note of what came of it, also if this future is dropped.
+    async fn replace(
+        &self,
+        order: &Order,
+        module: Module,
+        progress: impl FnMut(Progress) + Send,
+    ) -> Result<Done, Refused> {
+        let Target { app, module: name } = order.target.clone();
+        let (from, to) = (self.current(&order.target)?, CodeId::from(&module));
+        self.log.note(Level::Info, format!("upgrading {} from {from} to {to}", order.target));
+        let mut dropped = CallOff { node: self, order, from: from.clone(), to: to.clone(), open: true };
+        let upgrade =
+            Upgrade { wait: order.wait.unwrap_or(WAIT), extra: order.extra.clone(), ..Upgrade::one(app, name, module) };
+        let upgraded = self.runtime.upgrade(upgrade, progress).await;
+        dropped.open = false;
+        match upgraded {
+            Ok(summary) => {
+                let figures = Figures::from(&summary);
+                let took = match order.how {
+                    How::Upgrade | How::Deploy | How::Watch => "upgraded",
+                    How::Rollback => "rolled back",
+                };
+                let text = format!(
+                    "{took} {} from {from} to {to}: {} processes, pause at most {} µs",
+                    order.target, figures.processes, figures.pause_max_us
+                );
+                self.log.note(Level::Info, text);
+                self.remember(order, from.clone(), to.clone(), Outcome::Done { figures });
+                Ok(Done { target: order.target.clone(), from, to, figures, warning: None })
+            }
+            Err(error) => {
+                let refused = Refused::from(error);
+                self.note_refusal(order, from, to, &refused);
+                Err(refused)
+            }
+        }
+    }
+
+    /// Whether processes of a module begin on the code of this digest.
+    #[must_use]
+    pub fn runs(&self, target: &Target, digest: &str) -> bool {
+        self.current(target).is_ok_and(|current| current.digest == digest)
+    }
+
+    /// The code that processes of a module begin on.
+    fn current(&self, target: &Target) -> Result<CodeId, Refused> {
+        let modules = self.runtime.modules(&target.app).unwrap_or_default();
+        match modules.iter().find(|module| module.name == target.module) {
+            Some(module) => Ok(CodeId::from(&module.current)),
+            // The app was stopped meanwhile.
+            None => {
+                let Target { app, module } = target.clone();
+                Err(UpgradeError::NoSuchModule { app, module }.into())
+            }
+        }
+    }
+
+    fn note_refusal(&self, order: &Order, from: CodeId, to: CodeId, refused: &Refused) {
+        self.log.note(Level::Warn, format!("{} was not upgraded: {refused}", order.target));
+        self.remember(order, from, to, Outcome::refused(refused.code(), &refused.to_string()));
+    }
+
+    /// Puts what came of an upgrade into the history.
+    pub(in crate::node) fn remember(&self, order: &Order, from: CodeId, to: CodeId, outcome: Outcome) {
+        let Target { app, module } = &order.target;
+        let event = Event {
+            time_ms: now_ms(),
+            how: order.how,
+            app: app.to_string(),
+            module: module.to_string(),
+            from,
+            to,
+            outcome,
+        };
+        self.history.add(event);
+        let history = Arc::clone(&self.history);
+        // There is none where the node is being taken down with what was under way.
+        if let Ok(tokio) = tokio::runtime::Handle::try_current() {
+            tokio.spawn_blocking(move || history.save());
+        }
+    }
+}
+
+/// Notes that an upgrade was called off, if it is dropped while that is open.
+struct CallOff<'a> {
+    node: &'a Node,
+    order: &'a Order,
+    from: CodeId,
+    to: CodeId,
+    open: bool,
+}
+
+impl Drop for CallOff<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            let text = format!("the upgrade of {} was called off: whoever asked for it has gone", self.order.target);
+            self.node.log.note(Level::Warn, text);
+            self.node.remember(self.order, self.from.clone(), self.to.clone(), Outcome::CalledOff);
+        }
+    }
+}

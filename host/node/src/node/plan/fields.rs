@@ -1,0 +1,130 @@
+//! Which fields differ, as text, and when each takes effect.
+//!
+//! Owns the manifest's names of fields and the units of their values.
+
+use skep_runtime::kernel::supervisor::{ChildSpec, Restart, Strategy, SupervisorSpec};
+use skep_runtime::kernel::{Body, Limits};
+use skep_runtime::spec::{Access, Blueprint, Grants, ProcessSpec};
+
+use super::{Change, When};
+use crate::manifest::units::{HibernateAfter, ShutdownWord, Size, Time};
+
+/// Bytes of a value that are shown: arguments and lists may be long.
+const SHOWN: usize = 200;
+
+/// Changes being collected.
+#[derive(Default)]
+pub(super) struct Changes {
+    list: Vec<Change>,
+    /// Takes the place of every moment.
+    when: Option<When>,
+}
+
+impl Changes {
+    /// Changes that all take effect at this moment.
+    pub(super) fn at(when: When) -> Self {
+        Changes { list: Vec::new(), when: Some(when) }
+    }
+
+    pub(super) fn list(self) -> Vec<Change> {
+        self.list
+    }
+
+    fn field(&mut self, what: &str, from: impl ToString, to: impl ToString, when: When) {
+        let (from, to) = (from.to_string(), to.to_string());
+        if from != to {
+            let when = self.when.unwrap_or(when);
+            self.list.push(Change { what: what.to_owned(), from: cut(from), to: cut(to), when });
+        }
+    }
+
+    pub(super) fn supervisor(&mut self, was: &SupervisorSpec<Blueprint>, is: &SupervisorSpec<Blueprint>) {
+        self.field("strategy", strategy(was.strategy), strategy(is.strategy), When::Now);
+        self.field("max_restarts", was.max_restarts, is.max_restarts, When::Now);
+        self.field("max_seconds", was.max_seconds, is.max_seconds, When::Now);
+        let common = |of: &SupervisorSpec<Blueprint>, other: &SupervisorSpec<Blueprint>| {
+            let known: std::collections::HashSet<&str> = other.children.iter().map(|child| &*child.id).collect();
+            let ids = of.children.iter().map(|child| &*child.id).filter(|id| known.contains(id));
+            ids.collect::<Vec<_>>().join(", ")
+        };
+        self.field("order", common(was, is), common(is, was), When::Now);
+    }
+
+    pub(super) fn policy(&mut self, was: &ChildSpec<Blueprint>, is: &ChildSpec<Blueprint>) {
+        self.field("restart", restart(was.restart), restart(is.restart), When::Now);
+        self.field("shutdown", ShutdownWord(was.shutdown), ShutdownWord(is.shutdown), When::Now);
+    }
+
+    pub(super) fn process(&mut self, was: &ProcessSpec, is: &ProcessSpec) {
+        self.field("module", &was.module, &is.module, When::NextStart);
+        let name = |spec: &ProcessSpec| spec.name.as_deref().unwrap_or("none").to_owned();
+        self.field("name", name(was), name(is), When::NextStart);
+        self.field("args", body(&was.args), body(&is.args), When::NextStart);
+        self.field("hibernate_after", HibernateAfter(was.keep), HibernateAfter(is.keep), When::NextStart);
+        self.limits(&was.limits, &is.limits);
+        self.grants(&was.grants, &is.grants);
+    }
+
+    pub(super) fn limits(&mut self, was: &Limits, is: &Limits) {
+        let size = |bytes: usize| Size(bytes as u64);
+        self.field("limits.memory", size(was.memory_bytes), size(is.memory_bytes), When::NextInstance);
+        self.field("limits.fuel_per_message", was.fuel_per_message, is.fuel_per_message, When::NextInstance);
+        self.field("limits.mailbox_messages", was.mailbox_messages, is.mailbox_messages, When::Now);
+        self.field("limits.mailbox_bytes", size(was.mailbox_bytes), size(is.mailbox_bytes), When::Now);
+        self.field("limits.body_bytes", size(was.body_bytes), size(is.body_bytes), When::NextInstance);
+        self.field("limits.timers", was.timers, is.timers, When::Now);
+        self.field("limits.links", was.links, is.links, When::Now);
+        self.field("limits.monitors", was.monitors, is.monitors, When::Now);
+        self.field("limits.requests", was.requests, is.requests, When::Now);
+        self.field("limits.init_timeout", Time(was.init_timeout), Time(is.init_timeout), When::NextStart);
+    }
+
+    pub(super) fn grants(&mut self, was: &Grants, is: &Grants) {
+        let folders = |grants: &Grants, access: Access| {
+            let granted = grants.folders.iter().filter(|folder| folder.access == access);
+            list(granted.map(|folder| format!("{}:{}", folder.host.display(), folder.guest)))
+        };
+        for (what, access) in [("grants.read", Access::Read), ("grants.write", Access::Write)] {
+            self.field(what, folders(was, access), folders(is, access), When::NextStart);
+        }
+        let spawn = |grants: &Grants| list(grants.spawn.iter().map(ToString::to_string));
+        self.field("grants.spawn", spawn(was), spawn(is), When::NextStart);
+        self.field("grants.names", was.names, is.names, When::NextStart);
+    }
+}
+
+fn strategy(strategy: Strategy) -> &'static str {
+    match strategy {
+        Strategy::OneForOne => "one_for_one",
+        Strategy::OneForAll => "one_for_all",
+        Strategy::RestForOne => "rest_for_one",
+    }
+}
+
+fn restart(restart: Restart) -> &'static str {
+    match restart {
+        Restart::Permanent => "permanent",
+        Restart::Transient => "transient",
+        Restart::Temporary => "temporary",
+    }
+}
+
+fn body(body: &Body) -> String {
+    match body {
+        Body::Json(text) | Body::Text(text) => text.clone(),
+        Body::Raw(bytes) | Body::MessagePack(bytes) => format!("{} bytes", bytes.len()),
+    }
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    let items: Vec<String> = items.collect();
+    if items.is_empty() { "none".to_owned() } else { items.join(", ") }
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > SHOWN {
+        text.truncate(text.floor_char_boundary(SHOWN));
+        text.push('…');
+    }
+    text
+}
