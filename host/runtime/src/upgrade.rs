@@ -178,7 +178,7 @@ pub enum UpgradeError {
         /// Whose fault it is.
         step: MigrationStep,
         /// Why.
-        reason: ExitReason,
+        reason: Box<ExitReason>,
         /// Where it trapped, one frame a line; empty if it did not.
         trace: String,
     },

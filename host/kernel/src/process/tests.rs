@@ -3,12 +3,10 @@
 //! All of them move the state machines by hand; none has a thread, a clock or Wasm.
 
 mod calls;
-mod coordinator;
 mod guest;
 mod invariants;
 mod notation;
 mod op;
-mod takeover;
 mod world;
 
 mod dice;
@@ -20,4 +18,3 @@ mod servers;
 mod sleep;
 mod ties;
 mod timers;
-mod upgrade;

@@ -29,7 +29,7 @@ async fn refused(app: &TestApp, code: &str) -> (MigrationStep, ExitReason, Strin
     match app.upgrade("counter", app.load(code)).await {
         Err(UpgradeError::Refused { step, reason, trace, subject }) => {
             assert!(["a", "b", "c"].map(Some).contains(&subject.label.as_deref()), "{subject:?}");
-            (step, reason, trace)
+            (step, *reason, trace)
         }
         other => panic!("{code}: {other:?}"),
     }

@@ -261,7 +261,7 @@ impl Going {
                 Some(cell) => UpgradeError::Refused {
                     subject: cell.subject(),
                     step: why.step,
-                    reason: why.reason,
+                    reason: Box::new(why.reason),
                     trace: why.trace,
                 },
                 None => UpgradeError::Stopping,
