@@ -174,7 +174,7 @@ impl Process {
                 process.watchers.push(Watcher { pid: parent, mark, why: Watch::Monitor });
             }
         }
-        if process.birth.kind == Kind::Server {
+        if !process.is_suspended() {
             process.limit_init(now, actions);
         }
         process

@@ -70,7 +70,7 @@ impl Process {
         if !matches!(self.change, Change::None) {
             return Effect::Quiet;
         }
-        if self.phase == Phase::New || self.is_between_messages() {
+        if self.is_new() || self.is_between_messages() {
             self.suspend(id, Mail::NotWaitedFor, now, actions);
         } else {
             self.change = Change::Asked(id);
@@ -101,7 +101,11 @@ impl Process {
 
     fn suspend(&mut self, upgrade: UpgradeId, mail: Mail, now: Time, actions: &mut Vec<Action>) {
         self.change = Change::Suspended(upgrade);
-        let news = News::Suspended { at: now, mail, begun: self.phase != Phase::New, hibernated: self.saved.is_some() };
+        if self.is_new() {
+            // Until it goes on, it is not its `init` that takes long.
+            self.unlimit_init(actions);
+        }
+        let news = News::Suspended { at: now, mail, begun: !self.is_new(), hibernated: self.saved.is_some() };
         actions.push(Action::Tell { upgrade, news });
     }
 
@@ -111,7 +115,7 @@ impl Process {
             // HOT-07: only one that is suspended.
             return Effect::Quiet;
         }
-        if self.phase == Phase::New {
+        if self.is_new() {
             self.change = Change::Migrated(id, None);
             actions.push(Action::Tell { upgrade: id, news: News::Migrated { bytes: 0 } });
             return Effect::Quiet;
@@ -131,7 +135,7 @@ impl Process {
 
     /// What a suspended process does next: never anything that its mail asks for.
     pub(super) fn suspended_step(&mut self, now: Time, actions: &mut Vec<Action>) -> Step {
-        if self.phase == Phase::New {
+        if self.is_new() {
             // An instance that was made for its `init` is of the code that may be left.
             return Step::Discard;
         }
@@ -172,13 +176,22 @@ impl Process {
     }
 
     /// Go on: on the new code if it has been taken over, on the old if not.
-    pub(super) fn take_resume(&mut self, id: UpgradeId, verdict: Verdict) -> Effect {
+    pub(super) fn take_resume(
+        &mut self,
+        id: UpgradeId,
+        verdict: Verdict,
+        now: Time,
+        actions: &mut Vec<Action>,
+    ) -> Effect {
         if self.change.upgrade() != Some(id) {
             return Effect::Quiet;
         }
         let change = std::mem::take(&mut self.change);
         if let (Change::Migrated(_, Some(after)), Verdict::Commit) = (change, verdict) {
             self.go_on_with(after);
+        }
+        if self.is_new() {
+            self.limit_init(now, actions);
         }
         // Whatever came meanwhile was no reason to look.
         Effect::Stir

@@ -68,7 +68,7 @@ impl Process {
             Signal::Evict => Ok(self.take_evict()),
             Signal::Suspend { upgrade } => Ok(self.take_suspend(upgrade, now, actions)),
             Signal::Migrate { upgrade } => Ok(self.take_migrate(upgrade, actions)),
-            Signal::Resume { upgrade, verdict } => Ok(self.take_resume(upgrade, verdict)),
+            Signal::Resume { upgrade, verdict } => Ok(self.take_resume(upgrade, verdict, now, actions)),
         }
     }
 

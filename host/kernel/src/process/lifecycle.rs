@@ -231,9 +231,7 @@ impl Process {
 
     fn become_ready(&mut self, actions: &mut Vec<Action>) {
         self.phase = Phase::Up;
-        if let Some((mark, at)) = self.plan.init_timer.take() {
-            actions.push(Action::CancelTimer { mark, at });
-        }
+        self.unlimit_init(actions);
         if let Some(starter) = self.birth.starter.take() {
             let signal = Signal::Started { mark: starter.mark, outcome: Ok(self.birth.pid) };
             actions.push(Action::Deliver { to: starter.pid, signal });

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::delivery::Effect;
 use super::lifecycle::Idle;
-use super::{Phase, Process};
+use super::{Kind, Phase, Process};
 use crate::{Action, Address, Body, Event, ExitReason, Mark, Time};
 
 /// A timer that the guest has started.
@@ -94,11 +94,22 @@ impl Process {
         Effect::Quiet
     }
 
+    /// From now on the time of its `init` runs, if it has one.
     pub(super) fn limit_init(&mut self, now: Time, actions: &mut Vec<Action>) {
+        if self.birth.kind != Kind::Server {
+            return;
+        }
         let mark = self.draw_mark();
         let at = now.saturating_add(self.birth.limits.init_timeout);
         self.plan.init_timer = Some((mark, at));
         actions.push(Action::StartTimer { mark, at });
+    }
+
+    /// The time of its `init` no longer runs.
+    pub(super) fn unlimit_init(&mut self, actions: &mut Vec<Action>) {
+        if let Some((mark, at)) = self.plan.init_timer.take() {
+            actions.push(Action::CancelTimer { mark, at });
+        }
     }
 
     /// Stops every timer, at the end.
@@ -107,7 +118,8 @@ impl Process {
             actions.push(Action::CancelTimer { mark, at: timer.at });
         }
         self.cancel_idle(actions);
-        for (mark, at) in [self.plan.init_timer.take(), self.plan.hibernate_timer.take()].into_iter().flatten() {
+        self.unlimit_init(actions);
+        if let Some((mark, at)) = self.plan.hibernate_timer.take() {
             actions.push(Action::CancelTimer { mark, at });
         }
     }
