@@ -124,10 +124,12 @@ impl Process {
         Effect::Stir
     }
 
-    /// The next step of a suspended process without an instance, for which none need be made; none if it must be.
+    /// What a process without an instance does next without one; none if one must be made. Whatever it had its turn for
+    /// may be over, and it is not to be woken for nothing.
     pub fn step_asleep(&mut self, now: Time, actions: &mut Vec<Action>) -> Option<Step> {
-        let asleep = self.saved.is_some() && self.is_suspended();
-        asleep.then(|| match self.doomed.clone() {
+        let asleep = self.saved.is_some() || self.is_new();
+        let idle = self.is_suspended() || !self.has_work();
+        (asleep && idle).then(|| match self.doomed.clone() {
             Some(reason) => Step::Exit(reason),
             None => self.suspended_step(now, actions),
         })
@@ -142,6 +144,9 @@ impl Process {
         if let Change::Ordered(id) = self.change {
             self.change = Change::Migrating(id);
             return Step::Migrate;
+        }
+        if self.saved.is_some() {
+            return Step::Wait;
         }
         self.rest(now, actions)
     }
