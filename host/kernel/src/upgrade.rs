@@ -42,7 +42,7 @@ pub enum News {
     },
     /// Its state has not been taken over.
     NotMigrated(NotMigrated),
-    /// It has ended, for whatever reason.
+    /// It takes no part: it has ended, for whatever reason, or is a task, which ends on the code it began with.
     Gone,
 }
 

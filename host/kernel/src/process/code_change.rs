@@ -70,6 +70,11 @@ impl Process {
         if !matches!(self.change, Change::None) {
             return Effect::Quiet;
         }
+        if self.birth.kind != Kind::Server && !self.is_new() {
+            // A task ends on the code it began with: nobody need wait for it.
+            actions.push(Action::Tell { upgrade: id, news: News::Gone });
+            return Effect::Quiet;
+        }
         if self.is_new() || self.is_between_messages() {
             self.suspend(id, Mail::NotWaitedFor, now, actions);
         } else {
