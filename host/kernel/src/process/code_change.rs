@@ -83,11 +83,10 @@ impl Process {
         Effect::Quiet
     }
 
-    /// In the middle of nothing. What it told itself to do next belongs to the message before (GS-15).
+    /// In the middle of nothing: a guest that is blocked is in the middle of an event. What it told itself to do next belongs to the message before (GS-15).
     fn is_between_messages(&self) -> bool {
         self.phase == Phase::Up
             && self.plan.handling.is_none()
-            && !self.is_blocked()
             && self.plan.stop.is_none()
             && self.plan.continued.is_none()
     }

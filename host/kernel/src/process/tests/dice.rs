@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::coordinator::Trouble;
+use super::guest::Stage;
 use super::notation;
 use super::op::{Op, SpawnOp};
 use super::world::World;
@@ -31,6 +33,14 @@ pub(super) enum Move {
     Kill(usize),
     Evict(usize),
     Exit(usize, ExitReason),
+    /// The code is replaced, with these troubles.
+    Upgrade(Vec<(usize, Trouble)>),
+    /// Whoever performs the upgrade does one thing.
+    Coordinate,
+    /// Whatever is in the way of somebody's migration is no longer.
+    Free(usize),
+    Cancel,
+    TimeUp,
     /// Everybody finishes what he is at.
     Settle,
 }
@@ -63,10 +73,20 @@ fn dice() -> impl Strategy<Value = Dice> {
     })
 }
 
+fn trouble() -> impl Strategy<Value = Trouble> {
+    prop_oneof![
+        1 => Just(Trouble::Refuses),
+        1 => Just(Trouble::Crashes),
+        6 => (0..4u32).prop_map(Trouble::Slow),
+        2 => Just(Trouble::Stuck),
+        4 => Just(Trouble::NoRoom),
+    ]
+}
+
 pub(super) fn a_move() -> impl Strategy<Value = Move> {
     prop_oneof![
-        60 => Just(Move::Begin),
-        60 => (0..MOST).prop_map(Move::GoOn),
+        100 => Just(Move::Begin),
+        120 => (0..MOST).prop_map(Move::GoOn),
         300 => (0..MOST, dice()).prop_map(|(who, dice)| Move::Do(who, dice)),
         150 => (0..MOST).prop_map(Move::Perform),
         20 => (0..40u64).prop_map(Move::Tick),
@@ -74,6 +94,11 @@ pub(super) fn a_move() -> impl Strategy<Value = Move> {
         2 => (0..MOST).prop_map(Move::Kill),
         10 => (0..MOST).prop_map(Move::Evict),
         2 => (0..MOST, reason()).prop_map(|(who, why)| Move::Exit(who, why)),
+        40 => prop::collection::vec((0..MOST, trouble()), 0..3).prop_map(Move::Upgrade),
+        400 => Just(Move::Coordinate),
+        10 => (0..MOST).prop_map(Move::Free),
+        1 => Just(Move::Cancel),
+        1 => Just(Move::TimeUp),
         10 => Just(Move::Settle),
     ]
 }
@@ -119,7 +144,9 @@ impl World {
             53..56 if self.people[&pid].process.kind() != Kind::Task => Op::Monitor(to),
             53 | 54 => Op::Receive { only: None, timeout: Some(number) },
             55 => Op::Receive { only: Some(known?), timeout: Some(number) },
-            56 => Op::More,
+            // Only a handler may ask for more.
+            56 if self.people[&pid].guest.stage == Stage::Handler => Op::More,
+            56 => Op::Monitor(to),
             57 => Op::Next(Next::WaitFor(number)),
             58 if flag => Op::Next(Next::Hibernate),
             58 => Op::Spin,

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::notation;
 use super::op::Op;
-use super::world::{Child, Duty, Lane, Once, Seen, World};
+use super::takeover;
+use super::world::{Child, Code, Duty, Lane, Once, Seen, World};
 use crate::process::*;
 use crate::{Address, Body, Event, Fault, Next, Outcome, Signal, Start};
 
@@ -17,11 +18,19 @@ use crate::{Address, Body, Event, Fault, Next, Outcome, Signal, Start};
 pub(super) enum Stage {
     /// There is no instance.
     Absent,
+    /// It is made, of the code that is current then.
+    Made,
+    /// What was saved is being restored.
+    Restoring,
     /// Between two steps.
     Loop,
     Init,
     Handler,
     Saving,
+    /// The new code takes the state over.
+    Taking {
+        asleep: bool,
+    },
     Terminating(ExitReason),
 }
 
@@ -44,6 +53,10 @@ pub(super) struct Guest {
     pinned: bool,
     slow: bool,
     holds: bool,
+    /// The code of its instance, or of the last one.
+    pub(super) code: Code,
+    /// Its state: how many events it has heard.
+    pub(super) memory: u64,
     /// The call being handled.
     pub(super) call: Option<Caller>,
     reply: Option<Body>,
@@ -75,6 +88,8 @@ impl Guest {
             pinned: child.pinned,
             slow: child.slow,
             holds: false,
+            code: Code::default(),
+            memory: 0,
             call: None,
             reply: None,
             next: None,
@@ -82,6 +97,10 @@ impl Guest {
             result: None,
             marks: BTreeMap::new(),
         }
+    }
+
+    pub(super) fn refuses_to_save(&self) -> bool {
+        self.pinned || self.holds
     }
 }
 
@@ -128,12 +147,10 @@ impl World {
 
     fn small_step(&mut self, pid: Pid) -> Went {
         let guest = &mut self.person(pid).guest;
-        if guest.stage == Stage::Absent {
-            guest.stage = Stage::Loop;
-            if self.person(pid).process.take_saved().is_some() {
-                self.see(pid, Seen::Wakes);
-            }
-            return Went::On;
+        match guest.stage {
+            Stage::Absent => return self.begin_without_instance(pid),
+            Stage::Made => return self.begin_instance(pid),
+            _ => {}
         }
         if guest.blocked != Blocked::No {
             return self.poll(pid);
@@ -142,6 +159,42 @@ impl World {
             Some(op) => self.system_call(pid, op),
             None => self.returns(pid),
         }
+    }
+
+    fn begin_without_instance(&mut self, pid: Pid) -> Went {
+        match self.transition(pid, Process::step_asleep) {
+            Some(Step::Migrate) => self.begin_takeover(pid, true),
+            Some(_) => self.discard(pid),
+            None => {
+                let code = self.code;
+                let guest = &mut self.person(pid).guest;
+                (guest.code, guest.stage) = (code, Stage::Made);
+                Went::On
+            }
+        }
+    }
+
+    fn begin_instance(&mut self, pid: Pid) -> Went {
+        let person = self.person(pid);
+        let Some(state) = person.process.take_saved() else {
+            assert!(person.process.is_new(), "{pid} has lost its state");
+            person.guest.stage = Stage::Loop;
+            return Went::On;
+        };
+        person.guest.memory = takeover::restore(&state, person.guest.code);
+        assert_eq!(person.guest.memory, person.heard, "{pid} has forgotten something");
+        person.guest.stage = Stage::Restoring;
+        person.guest.script.extend(person.guest.slow.then_some(Op::Spin));
+        self.see(pid, Seen::Wakes);
+        Went::On
+    }
+
+    /// The instance is no longer wanted.
+    fn discard(&mut self, pid: Pid) -> Went {
+        let person = self.person(pid);
+        person.guest.stage = Stage::Absent;
+        person.process.discarded();
+        Went::Nowhere
     }
 
     /// Each call of the host looks first whether an exit signal has come.
@@ -188,6 +241,8 @@ impl World {
         let (start, next, reply) = (guest.start.take(), guest.next.take(), guest.reply.take());
         match std::mem::replace(&mut guest.stage, Stage::Loop) {
             Stage::Loop => self.step(pid),
+            Stage::Restoring => Went::On,
+            Stage::Taking { asleep } => self.take_over(pid, asleep),
             Stage::Init => self.init_returns(pid, start, next),
             Stage::Handler => {
                 let outcome = Outcome { reply, next: next.unwrap_or(Next::Wait) };
@@ -195,14 +250,19 @@ impl World {
                 self.transition(pid, |process, now, actions| process.handled(outcome, now, actions));
                 Went::On
             }
+            Stage::Saving if guest.pinned => {
+                self.see(pid, Seen::RefusesToSleep);
+                self.person(pid).process.save_refused();
+                Went::On
+            }
             Stage::Saving => {
                 guest.stage = Stage::Absent;
-                let state = State { version: 1, body: Body::Raw(vec![0; 8]) };
+                let state = takeover::state(guest.code, guest.memory);
                 self.person(pid).process.saved(state);
                 Went::Nowhere
             }
             Stage::Terminating(reason) => Went::Ended(reason),
-            Stage::Absent => unreachable!("there is an instance"),
+            Stage::Absent | Stage::Made => unreachable!("there is an instance"),
         }
     }
 
@@ -220,7 +280,12 @@ impl World {
     }
 
     fn step(&mut self, pid: Pid) -> Went {
-        match self.transition(pid, Process::next_step) {
+        let (mine, current) = (self.person(pid).guest.code, self.code);
+        let step = self.transition(pid, |process, now, actions| {
+            // `init` runs on the current code. In one transition, or the code could be replaced in between.
+            if process.is_new() && mine != current { Step::Discard } else { process.next_step(now, actions) }
+        });
+        match step {
             Step::Init => {
                 let guest = &mut self.person(pid).guest;
                 guest.stage = Stage::Init;
@@ -239,24 +304,22 @@ impl World {
                 guest.script = guest.terminate.clone().into();
                 Went::On
             }
-            Step::Save if self.person(pid).guest.pinned => {
-                self.see(pid, Seen::RefusesToSleep);
-                self.person(pid).process.save_refused();
-                Went::On
-            }
             Step::Save if self.person(pid).guest.holds => {
                 self.see(pid, Seen::PostponesSleep);
                 self.person(pid).process.save_postponed();
                 Went::On
             }
             Step::Save => {
-                self.see(pid, Seen::Sleeps);
+                if !self.person(pid).guest.pinned {
+                    self.see(pid, Seen::Sleeps);
+                }
                 let guest = &mut self.person(pid).guest;
                 guest.stage = Stage::Saving;
                 guest.script.extend(guest.slow.then_some(Op::Spin));
                 Went::On
             }
-            Step::Migrate | Step::Discard => unreachable!("nothing is upgraded"),
+            Step::Migrate => self.begin_takeover(pid, false),
+            Step::Discard => self.discard(pid),
             Step::Wait => Went::Nowhere,
             Step::Exit(reason) => Went::Ended(reason),
         }
@@ -264,6 +327,12 @@ impl World {
 
     /// Notes an event, or follows the script it brings. A call that brings text is replied to.
     fn take_event(&mut self, pid: Pid, event: Event) {
+        let person = self.person(pid);
+        person.heard += 1;
+        person.guest.memory += 1;
+        if matches!(event, Event::Call { .. } | Event::Cast(_) | Event::Info(_)) {
+            assert_eq!(person.mail.pop_front().as_ref(), Some(&event), "HOT-02: {pid} is handed another message");
+        }
         match &event {
             Event::Down { mark, .. } => self.is_over(pid, Once::Down(*mark)),
             Event::Timer { mark, .. } => self.is_over(pid, Once::Timer(*mark)),

@@ -4,6 +4,7 @@ use super::guest::{Blocked, Stage};
 use super::world::{Person, World};
 use crate::Address;
 use crate::process::calls::{Asked, Block};
+use crate::process::code_change::Change;
 use crate::process::lifecycle::Idle;
 use crate::process::*;
 
@@ -12,6 +13,9 @@ impl World {
     pub(super) fn check_at_rest(&self) {
         assert!(self.lanes.values().all(|lane| lane.is_empty()), "signals are under way: {:?}", self.lanes);
         assert!(self.queue.is_empty());
+        if self.upgrade.is_none() {
+            self.check_nobody_is_suspended();
+        }
         for (&pid, person) in &self.people {
             if person.process.is_gone() {
                 self.check_gone(pid, person);
@@ -26,6 +30,29 @@ impl World {
         for (name, holder) in self.names.iter() {
             assert_eq!(self.people[&holder].process.name(), Some(name), "{holder} does not know its name");
         }
+    }
+
+    /// HOT-09: whatever became of it, an upgrade that is over leaves nobody behind.
+    fn check_nobody_is_suspended(&self) {
+        for (pid, person) in self.people.iter().filter(|(_, person)| !person.process.is_gone()) {
+            let process = &person.process;
+            assert!(matches!(process.change, Change::None), "{pid} is left in an upgrade: {:?}", process.change);
+            if let Some(state) = &process.saved {
+                assert_eq!(state.version, self.code.0, "{pid} has a state of other code");
+            } else if process.kind() == Kind::Server {
+                assert_eq!(person.guest.code, self.code, "{pid} runs on other code");
+            }
+        }
+    }
+
+    /// Nobody has anything to do, and an upgrade is not over: because of somebody who is in the middle of something.
+    pub(super) fn check_upgrade_waits(&self) {
+        let waited_for = self.people.iter().filter(|(pid, person)| {
+            let process = &person.process;
+            let member = process.kind() == Kind::Server && !process.is_gone();
+            member && if process.is_suspended() { self.troubles.contains_key(pid) } else { process.is_blocked() }
+        });
+        assert_ne!(waited_for.count(), 0, "the upgrade waits for nobody: {:?}", self.upgrade);
     }
 
     fn alive(&self, pid: Pid) -> Option<&Process> {
@@ -123,6 +150,10 @@ fn check_idle(pid: Pid, person: &Person) {
     assert!(person.listed, "{pid} lives and cannot be found");
     assert_eq!((process.run, person.running), (Run::Idle, false), "{pid}");
     assert_eq!(process.doom(), None, "{pid} should have ended");
+    assert!(person.mail.len() <= process.mailbox.len(), "HOT-02: {pid} has lost mail");
+    if process.is_suspended() {
+        return check_suspended(pid, person);
+    }
     assert_ne!(process.phase, Phase::New, "{pid} should have begun");
     match &process.block {
         Block::None => {
@@ -146,4 +177,24 @@ fn check_idle(pid: Pid, person: &Person) {
     };
     assert_eq!(process.status(), expected, "{pid}");
     assert_eq!(process.saved_bytes().is_some(), person.guest.stage == Stage::Absent, "{pid}: state or instance");
+}
+
+/// Whoever is suspended has told so, and waits for the upgrade, whatever else there is.
+fn check_suspended(pid: Pid, person: &Person) {
+    let process = &person.process;
+    assert!(!process.is_blocked() && process.plan.handling.is_none(), "{pid} is in the middle of something");
+    assert!(process.plan.continued.is_none() && process.plan.stop.is_none(), "{pid} has plans and is suspended");
+    let expected = if process.phase == Phase::New { "starting" } else { "suspended" };
+    assert_eq!(process.status(), expected, "{pid}");
+    let stage = &person.guest.stage;
+    match (process.phase, process.saved_bytes()) {
+        (Phase::New, None) => assert_eq!(*stage, Stage::Absent, "{pid}"),
+        (Phase::Up, None) => {
+            assert!(matches!(stage, Stage::Loop | Stage::Taking { asleep: false }), "{pid}: {stage:?}")
+        }
+        (Phase::Up, Some(_)) => {
+            assert!(matches!(stage, Stage::Absent | Stage::Taking { asleep: true }), "{pid}: {stage:?}");
+        }
+        (phase, saved) => panic!("{pid} is suspended: {phase:?}, {saved:?}"),
+    }
 }

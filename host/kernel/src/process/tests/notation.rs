@@ -10,15 +10,21 @@
 //! - `limit a [options]`: from now on `a` has these bounds, and default ones otherwise
 //! - `info a text`, `cast a text`, `exit a reason [from b]`, `kill a`, `evict a`: signals from outside
 //! - `wait ms`: time passes
+//! - `upgrade [options]`: the code of all guests is replaced; `refuses=a`, `crashes=a`, `slow=a`, `stuck=a`, `full=a`
+//!   say what goes wrong; `free a`: no longer; `cancel`, `time-up`
+//!
+//! What is seen of a process on replaced code has the number of that code behind its name: `a/2 says so`.
 //!
 //! A text in braces is a script for whoever receives it; any other is only noted.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::coordinator::Trouble;
 use super::op::{Op, SpawnOp};
-use super::world::{Child, Lane, Seen, World};
+use super::world::{Child, Code, Lane, Seen, Sight, World};
 use crate::process::*;
+use crate::upgrade::Input;
 use crate::{Action, Address, Body, CallError, Event, Limits, Next, Refusal, Signal};
 
 /// Runs a scenario, line by line.
@@ -34,11 +40,16 @@ pub(super) fn check(lines: &[(&str, &str)]) -> World {
 impl World {
     /// One line: its statements, and all that follows.
     pub(super) fn run(&mut self, line: &str) {
+        self.happen(line);
+        self.settle();
+        self.check_at_rest();
+    }
+
+    /// The statements of a line, and nothing that follows.
+    pub(super) fn happen(&mut self, line: &str) {
         for statement in split(line, ';') {
             self.happens(&statement);
         }
-        self.settle();
-        self.check_at_rest();
     }
 
     fn happens(&mut self, statement: &str) {
@@ -66,13 +77,35 @@ impl World {
             "info" => self.strike(self.pid(who), Signal::Message(Event::Info(body(rest)))),
             "cast" => self.strike(self.pid(who), Signal::Message(Event::Cast(body(rest)))),
             "kill" => self.strike(self.pid(who), Signal::Kill),
+            "migrate" => self.strike(self.pid(who), Signal::Migrate { upgrade: 1 }),
             "evict" => self.strike(self.pid(who), Signal::Evict),
+            "upgrade" => self.upgrade_from_now(&format!("{who} {rest}")),
+            "free" => self.free(self.pid(who)),
+            "cancel" => self.tell_upgrade(Input::Cancel),
+            "time-up" => self.tell_upgrade(Input::TimeUp),
             "exit" => {
                 let (why, from) = rest.split_once(" from ").unwrap_or((rest, "outside"));
                 let from = self.labels.get(from).copied().unwrap_or(Pid { node: 0, id: 0, tag: 0 });
                 self.strike(self.pid(who), Signal::Exit { from, reason: to_reason(why) });
             }
             other => panic!("what is {other}?"),
+        }
+    }
+
+    fn upgrade_from_now(&mut self, options: &str) {
+        self.begin_upgrade();
+        for option in split(options, ' ') {
+            let (trouble, who) = option.split_once('=').expect("trouble=whose");
+            let trouble = match trouble {
+                "refuses" => Trouble::Refuses,
+                "crashes" => Trouble::Crashes,
+                "slow" => Trouble::Slow(3),
+                "stuck" => Trouble::Stuck,
+                "full" => Trouble::NoRoom,
+                other => panic!("what is {other}?"),
+            };
+            let who = self.pid(who);
+            self.troubles.insert(who, trouble);
         }
     }
 
@@ -85,12 +118,13 @@ impl World {
     /// What was seen since the last time.
     pub(super) fn trace(&mut self) -> String {
         let seen = std::mem::take(&mut self.seen);
-        let lines: Vec<String> = seen.iter().map(|(who, what)| self.show(*who, what)).collect();
+        let lines: Vec<String> = seen.iter().map(|sight| self.show(sight)).collect();
         lines.join(", ")
     }
 
-    pub(super) fn show(&self, who: Pid, what: &Seen) -> String {
-        let who = self.label(who);
+    fn show(&self, Sight { who, code, what }: &Sight) -> String {
+        let code = if *code == Code::default() { String::new() } else { format!("/{}", code.0) };
+        let who = format!("{}{code}", self.label(*who));
         match what {
             Seen::Event(event) => format!("{who}: {}", self.show_event(event)),
             Seen::Result(text) => format!("{who} = {text}"),
@@ -101,6 +135,10 @@ impl World {
             Seen::RefusesToSleep => format!("{who} refuses to sleep"),
             Seen::PostponesSleep => format!("{who} postpones sleep"),
             Seen::Wakes => format!("{who} wakes"),
+            Seen::Stops(how) => format!("{who} {how}"),
+            Seen::Moves => format!("{who} moves"),
+            Seen::Stays(why) => format!("{who} stays: {}", reason(why)),
+            Seen::Upgrade(result) => self.show_upgrade(result),
         }
     }
 

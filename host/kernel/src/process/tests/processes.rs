@@ -223,5 +223,5 @@ fn mbx_06_the_mailbox_dies_with_the_process() {
     ]);
     let b = world.pid("b");
     assert!(world.person(b).process.mailbox().is_empty());
-    assert!(!world.seen.iter().any(|(who, what)| *who == b && matches!(what, Seen::Event(_))));
+    assert!(!world.seen.iter().any(|sight| sight.who == b && matches!(sight.what, Seen::Event(_))));
 }

@@ -12,8 +12,9 @@ use super::dice::{MOST, Move, a_move};
 use super::guest::{Blocked, Stage};
 use super::notation;
 use super::op::Op;
-use super::world::{Duty, Lane, Seen, World};
+use super::world::{Code, Duty, Lane, Seen, Sight, World};
 use crate::process::*;
+use crate::upgrade::Input;
 use crate::{Action, Body, Event, Signal};
 
 impl World {
@@ -63,6 +64,18 @@ impl World {
             Move::Nudge(who) => {
                 self.strike_later(self.pick(who), Signal::Message(Event::Cast(Body::Json(String::new()))));
             }
+            Move::Upgrade(troubles) => {
+                if self.upgrade.is_none() {
+                    self.begin_upgrade();
+                    self.troubles = troubles.into_iter().map(|(who, trouble)| (self.pick(who), trouble)).collect();
+                }
+            }
+            Move::Coordinate => {
+                self.coordinate();
+            }
+            Move::Free(who) => self.free(self.pick(who)),
+            Move::Cancel => self.tell_upgrade(Input::Cancel),
+            Move::TimeUp => self.tell_upgrade(Input::TimeUp),
             Move::Settle => self.come_to_rest(),
             Move::Kill(who) => self.strike_later(self.pick(who), Signal::Kill),
             Move::Evict(who) => self.strike_later(self.pick(who), Signal::Evict),
@@ -91,14 +104,20 @@ impl World {
     }
 
     /// Everybody finishes what he is at.
-    fn come_to_rest(&mut self) {
+    pub(super) fn come_to_rest(&mut self) {
         for _ in 0..10_000 {
             self.work_off();
             let running = self.people.iter().find(|(_, person)| person.running).map(|(pid, _)| *pid);
             match running {
                 Some(pid) => self.go_on(pid),
-                None if self.queue.is_empty() => return,
-                None => self.play(Move::Begin),
+                None if self.coordinate() => {}
+                None if !self.queue.is_empty() => self.play(Move::Begin),
+                // Somebody is busy for ever, or finds no room.
+                None if self.upgrade.is_some() => {
+                    self.check_upgrade_waits();
+                    self.tell_upgrade(Input::TimeUp);
+                }
+                None => return,
             }
         }
         panic!("it never comes to rest");
@@ -108,8 +127,13 @@ impl World {
     fn check_seen(&self) {
         let mut last: BTreeMap<(Pid, String), u64> = BTreeMap::new();
         let mut ended = Vec::new();
-        for (who, what) in &self.seen {
-            assert!(!ended.contains(who), "{who} has ended, and then: {what:?}");
+        let mut codes: BTreeMap<Pid, Code> = BTreeMap::new();
+        for Sight { who, code, what } in &self.seen {
+            // What is told of an upgrade may still be on its way then.
+            let is_news = matches!(what, Seen::Stops(_) | Seen::Moves | Seen::Stays(_));
+            assert!(is_news || !ended.contains(who), "{who} has ended, and then: {what:?}");
+            let before = codes.insert(*who, *code).unwrap_or_default();
+            assert!(before <= *code, "HOT-02: {who} goes back from new code to old: {what:?}");
             match what {
                 Seen::Ends(_) => ended.push(*who),
                 Seen::Event(Event::Call { body, .. } | Event::Cast(body) | Event::Info(body)) => {
@@ -152,7 +176,7 @@ fn run(moves: Vec<Move>) {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
     #[test]
-    fn whatever_happens_in_whatever_order(moves in prop::collection::vec(a_move(), 0..600)) {
+    fn whatever_happens_in_whatever_order(moves in prop::collection::vec(a_move(), 0..900)) {
         run(moves);
     }
 }

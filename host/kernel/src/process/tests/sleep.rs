@@ -198,7 +198,7 @@ fn hib_01_mail_that_comes_while_saving_takes_several_turns_is_handled_afterwards
 }
 
 /// A server on its own, which nobody started.
-fn server(hibernate_after: Option<Duration>) -> Process {
+pub(super) fn server(hibernate_after: Option<Duration>) -> Process {
     let birth = Birth {
         pid: Pid { node: 0, id: 1, tag: 1 },
         kind: Kind::Server,

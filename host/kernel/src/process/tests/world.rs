@@ -8,12 +8,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::coordinator::{Coordinator, Trouble};
 use super::guest::Guest;
 use super::op::Op;
 use crate::process::*;
 use crate::registry::Registry;
 use crate::signal::Undelivered;
 use crate::timer_queue::{TimerKey, TimerQueue};
+use crate::upgrade::{Failure, UpgradeId};
 use crate::{Action, Address, Event, Limits, Name, Signal};
 
 /// Who performs.
@@ -22,6 +24,8 @@ pub(super) enum Lane {
     /// Whoever is not a process: an operator, the clock.
     Outside,
     Clock,
+    /// Whoever performs the upgrade.
+    Upgrade,
     Of(Pid),
 }
 
@@ -50,6 +54,31 @@ pub(super) enum Seen {
     RefusesToSleep,
     PostponesSleep,
     Wakes,
+    /// Stops between two messages: how.
+    Stops(String),
+    Moves,
+    Stays(ExitReason),
+    /// What came of an upgrade.
+    Upgrade(Result<(), Failure>),
+}
+
+/// One thing that was seen.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Sight {
+    pub(super) who: Pid,
+    /// The code it ran on.
+    pub(super) code: Code,
+    pub(super) what: Seen,
+}
+
+/// The code that servers run on: how often it was replaced, and one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Code(pub(super) u32);
+
+impl Default for Code {
+    fn default() -> Self {
+        Code(1)
+    }
 }
 
 /// What can come once for each mark.
@@ -69,6 +98,10 @@ pub(super) struct Person {
     pub(super) listed: bool,
     /// Whether a worker has it.
     pub(super) running: bool,
+    /// Events it was handed.
+    pub(super) heard: u64,
+    /// Messages delivered and not yet handed to it.
+    pub(super) mail: VecDeque<Event>,
 }
 
 /// What a process is to be born with, beside what the world gives.
@@ -103,13 +136,18 @@ pub(super) struct World {
     pub(super) lanes: BTreeMap<Lane, VecDeque<Duty>>,
     /// Callers whose reply is still owed, by who was called.
     pub(super) owed: BTreeMap<Pid, VecDeque<Caller>>,
-    pub(super) seen: Vec<(Pid, Seen)>,
+    pub(super) seen: Vec<Sight>,
     /// Messages numbered so far.
     pub(super) posted: u64,
     /// What can come only once and has come, or was taken back.
     over: BTreeSet<(Pid, Once)>,
     /// Calls that were delivered when their time was up already: the callee keeps them until it replies or ends.
     pub(super) late: BTreeSet<(Pid, Mark)>,
+    /// The current code.
+    pub(super) code: Code,
+    pub(super) upgrade: Option<Coordinator>,
+    pub(super) upgrades: UpgradeId,
+    pub(super) troubles: BTreeMap<Pid, Trouble>,
 }
 
 impl World {
@@ -126,7 +164,8 @@ impl World {
     }
 
     pub(super) fn see(&mut self, who: Pid, what: Seen) {
-        self.seen.push((who, what));
+        let code = self.people.get(&who).map_or(Code::default(), |person| person.guest.code);
+        self.seen.push(Sight { who, code, what });
     }
 
     pub(super) fn resolve(&self, address: &Address) -> Option<Pid> {
@@ -244,7 +283,7 @@ impl World {
                     self.timers.remove(key);
                 }
             }
-            Action::Tell { .. } => unreachable!("nothing is upgraded"),
+            Action::Tell { upgrade, news } => self.take_news(owner, upgrade, news),
             Action::ReleaseName(name) => self.names.release(&name, owner),
             Action::Remove => self.person(owner).listed = false,
         }
@@ -261,16 +300,18 @@ impl World {
         };
         let mut actions = Vec::new();
         let before = (person.process.mailbox().len(), person.process.mailbox().bytes());
-        let size = match &signal {
-            Signal::Message(event) => Some(event.len()),
+        let message = match &signal {
+            Signal::Message(event) => Some(event.clone()),
             _ => None,
         };
+        let size = message.as_ref().map(Event::len);
         let call = match &signal {
             Signal::Message(Event::Call { caller, .. }) => Some(*caller),
             _ => None,
         };
         let delivery = person.process.deliver(signal, now, &mut actions);
         let after = (person.process.mailbox().len(), person.process.mailbox().bytes());
+        person.mail.extend(message.filter(|_| delivery.outcome.is_ok()));
         match (size, delivery.outcome) {
             (Some(bytes), Ok(())) => assert_eq!(after, (before.0 + 1, before.1 + bytes)),
             (_, Err(_)) => assert_eq!(after, before, "a signal that is not delivered leaves nothing"),
@@ -302,7 +343,7 @@ impl World {
         }
     }
 
-    fn bear(&mut self, lane: Lane, birth: Birth, guest: Guest) {
+    fn bear(&mut self, lane: Lane, mut birth: Birth, guest: Guest) {
         let (pid, starter) = (birth.pid, birth.starter);
         if let Some(name) = birth.name.clone()
             && let Err(taken) = self.names.register(name, pid)
@@ -313,8 +354,12 @@ impl World {
             return;
         }
         let mut actions = Vec::new();
+        if birth.kind != Kind::Native {
+            birth.held = self.hold(pid);
+        }
         let process = Process::new(birth, self.now, &mut actions);
-        self.people.insert(pid, Person { process, guest, listed: true, running: false });
+        let person = Person { process, guest, listed: true, running: false, heard: 0, mail: VecDeque::new() };
+        self.people.insert(pid, person);
         self.give_all(lane, pid, actions);
         self.queue.push_back(pid);
     }
@@ -346,7 +391,7 @@ impl World {
     pub(super) fn settle(&mut self) {
         for _ in 0..10_000 {
             self.work_off();
-            if !self.turn() {
+            if !self.coordinate() && !self.turn() {
                 return;
             }
         }
