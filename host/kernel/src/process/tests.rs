@@ -3,10 +3,12 @@
 //! All of them move the state machines by hand; none has a thread, a clock or Wasm.
 
 mod calls;
+mod coordinator;
 mod guest;
 mod invariants;
 mod notation;
 mod op;
+mod takeover;
 mod world;
 
 mod dice;
@@ -18,3 +20,4 @@ mod servers;
 mod sleep;
 mod ties;
 mod timers;
+mod upgrade;
