@@ -201,6 +201,13 @@ impl Node {
         panic!("the node does not come up, {end}:\n{}", said.join("\n"));
     }
 
+    /// Kilobytes of memory that it has now.
+    pub(crate) fn memory_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux says so");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     /// What Ctrl-C does.
     pub(crate) fn interrupt(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);

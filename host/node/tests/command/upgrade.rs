@@ -220,3 +220,25 @@ fn without_a_node_nothing_is_upgraded() {
     }
     refused(&home.skep(&["upgrade", "counter", "x.wasm", "--node", "ghost"]), 1, &["`ghost` is not running"]);
 }
+
+/// Old code is freed when the last process has left it: a module takes more than a megabyte, and each upgrade loads one.
+#[test]
+fn a_hundred_upgrades_up_and_down_leave_memory_flat() {
+    let home = Home::new();
+    let node = Node::run(&home, &counter(&home, "flat"));
+    let codes = ["counter-v2", "counter-v3", "counter-v2", "counter"].map(|code| built(&home, code));
+    let mut codes = codes.iter().cycle();
+    let mut upgrade = |times: usize| {
+        for code in codes.by_ref().take(times) {
+            home.ok(&["upgrade", "counter", code]);
+        }
+        node.memory_kb()
+    };
+    let early = upgrade(20);
+    let late = upgrade(80);
+    println!("{early} kB after 20 upgrades, {late} kB after 100");
+    assert!(late < early + 20_000, "{early} kB after 20 upgrades, {late} kB after 100");
+    assert_eq!(asked(&home, r#""Get""#), json!(40));
+    home.ok(&["stop"]);
+    assert!(node.wait().success());
+}
