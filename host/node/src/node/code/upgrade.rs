@@ -66,8 +66,9 @@ impl Node {
         order: Order,
         bytes: Vec<u8>,
         origin: String,
-        progress: impl FnMut(Progress) + Send,
+        mut progress: impl FnMut(Progress) + Send,
     ) -> Result<Done, Refused> {
+        progress(Progress::Checking);
         let (module, bytes) = self.loaded(&order, bytes, &origin).await?;
         let mut done = self.replace(&order, module, progress).await?;
         let running = self.running(&order.target);
@@ -88,8 +89,9 @@ impl Node {
         &self,
         order: Order,
         wanted: Option<&str>,
-        progress: impl FnMut(Progress) + Send,
+        mut progress: impl FnMut(Progress) + Send,
     ) -> Result<Done, Refused> {
+        progress(Progress::Checking);
         let kept = self.way_back(&order.target, wanted)?;
         let origin = kept.origin.clone();
         let store = Arc::clone(&self.store);
