@@ -170,7 +170,7 @@ impl Node {
                     How::Rollback => "rolled back",
                 };
                 let text = format!(
-                    "{took} {} from {from} to {to}: {} processes, pause at most {} µs",
+                    "{took} {} from {from} to {to}; processes: {}, pause at most {} µs",
                     order.target, figures.processes, figures.pause_max_us
                 );
                 self.log.note(Level::Info, text);
