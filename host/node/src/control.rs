@@ -20,11 +20,13 @@
 //! POST /v1/stop                                       stops every app in order; answers when that is done
 //! ```
 //!
-//! `to` is a name, `app/name`, or a pid, without its tag if need be. `manifest` is an absolute path, and `files` has the
-//! component of each module that comes from a crate, for the node builds nothing. A refusal is a JSON object with `code`, `message`,
-//! and often `remedy` and `detail`. Of an upgrade that has begun, it is the last line: `{"refused": {…}}` in place of
-//! `{"done": {…}}`. Whoever hangs up before that calls the upgrade off, unless it is being committed: then it ends well.
-//! A deployment that has begun is done in any case.
+//! The two that replace code take `extra`, JSON for every migration; an upgrade takes `origin`, which listings show. `to`
+//! of a rollback is a version, or the beginning of a digest; of a message it is a name, `app/name`, or a pid, without its
+//! tag if need be. `manifest` is an absolute path, and `files` has the component of each module that comes from a crate,
+//! for the node builds nothing. A refusal is a JSON object with `code`, `message`, and often `remedy` and `detail`. Of an
+//! upgrade that has begun, it is the last line: `{"refused": {…}}` in place of `{"done": {…}}`. Whoever hangs up before
+//! that calls the upgrade off, unless it is being committed: then it ends well. A deployment that has begun is done in any
+//! case.
 //!
 //! ```text
 //! curl --unix-socket ~/.local/state/skep/nodes/tally/control.sock http://skep/v1/processes

@@ -13,6 +13,8 @@ use super::client::{Client, ClientError};
 use super::protocol::{AppTree, Halted, Message, NodeInfo, Process, Sent};
 use super::server::{Listener, serve};
 use crate::node::body::Readable;
+use crate::node::code::history::Event;
+use crate::node::code::versions::Versions;
 use crate::node::home::{Claim, Home};
 use crate::node::{Node, Stage};
 
@@ -111,6 +113,14 @@ async fn what_cannot_be_done_is_refused_with_a_reason() {
     assert_eq!(problem.code, "bad_request");
     let problem = refused(client.post::<Sent>("/v1/cast", &[1]).await.expect_err("it is no message"));
     assert!(problem.message.starts_with("the request is not"), "{}", problem.message);
+
+    let unknown = client.post_lines::<ClientError>("/v1/upgrade?module=none", vec![1], |_| Ok(())).await;
+    let problem = refused(unknown.expect_err("there is no module"));
+    assert_eq!((problem.code.as_str(), problem.remedy.as_deref()), ("unknown_module", Some("there are no modules")));
+    let unknown = client.post_lines::<ClientError>("/v1/rollback?module=none&wait=1", vec![], |_| Ok(())).await;
+    assert_eq!(refused(unknown.expect_err("there is no such key")).code, "bad_request");
+    assert_eq!(client.get::<Vec<Versions>>("/v1/modules").await.expect("it answers").len(), 0);
+    assert_eq!(client.get::<Vec<Event>>("/v1/upgrades").await.expect("it answers").len(), 0);
 
     let length = (16 << 20) + 1;
     let head = format!("POST /v1/cast HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n");

@@ -75,6 +75,14 @@ pub struct Code {
     pub bytes: Vec<u8>,
 }
 
+impl Code {
+    /// Where it came from, for listings.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone()).display().to_string()
+    }
+}
+
 /// Builds a module if it is to be built, and reads its code.
 pub fn code(module: &manifest::Module, manifest: &Manifest, report: &mut dyn Report) -> Result<Code, DeployError> {
     let path = path(module, manifest, report)?;

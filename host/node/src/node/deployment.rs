@@ -230,7 +230,8 @@ impl Node {
         for code in code {
             match upgrades.iter().find(|upgrade| upgrade.target.module == code.module) {
                 Some(Upgrade { target, from, to }) => {
-                    warnings.extend(self.keep_upgraded(target, from, to, code).await);
+                    let origin = code.origin();
+                    warnings.extend(self.keep_upgraded(target, from, to, (code.bytes, origin)).await);
                 }
                 None => self.keep(app, vec![code]).await,
             }

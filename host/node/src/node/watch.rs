@@ -69,7 +69,7 @@ async fn renew(node: &Arc<Node>, manifest: &Manifest, module: &Module) -> Result
         node.log.note(Level::Info, format!("{target} is the same code as before"));
         return Ok(());
     }
-    let origin = std::path::absolute(&code.path).unwrap_or(code.path).display().to_string();
+    let origin = code.origin();
     let order = Order { target, how: How::Watch, wait: None, extra: None };
     node.upgrade(order, code.bytes, origin, |_| {}).await.map(drop).map_err(Trouble::Upgrade)
 }

@@ -14,6 +14,7 @@ use crate::control::protocol::{Problem, Spot};
 use crate::node::address::Unresolved;
 use crate::node::body;
 use crate::node::code::refused::Refused;
+use crate::node::code::target::UnknownModule;
 use crate::node::deployment::NotDeployed;
 use crate::suggest;
 
@@ -101,7 +102,7 @@ impl From<Unresolved> for Refusal {
 impl From<&Refused> for Refusal {
     fn from(refused: &Refused) -> Self {
         let status = match refused {
-            Refused::Module(_) => StatusCode::NOT_FOUND,
+            Refused::Module(UnknownModule::Unknown { .. }) => StatusCode::NOT_FOUND,
             _ => StatusCode::CONFLICT,
         };
         let mut refusal = Refusal::new(status, refused.code(), refused.to_string());

@@ -16,7 +16,9 @@ impl Node {
     /// Keeps the code of an app that has just been started.
     pub async fn keep(&self, app: &str, code: Vec<deploy::Code>) {
         let modules = self.runtime.modules(app).unwrap_or_default();
-        for deploy::Code { module, path, bytes } in code {
+        for code in code {
+            let origin = code.origin();
+            let deploy::Code { module, bytes, .. } = code;
             let target = Target { app: app.into(), module };
             let current =
                 modules.iter().find(|info| info.name == target.module).map(|info| CodeId::from(&info.current));
@@ -28,7 +30,6 @@ impl Node {
                 let target = target.clone();
                 move || {
                     let Target { app, module } = &target;
-                    let origin = std::path::absolute(&path).unwrap_or(path).display().to_string();
                     let arrival = Arrival { app, module, code: &current, bytes: &bytes, origin: &origin };
                     store.started(arrival, &running)
                 }
@@ -43,14 +44,13 @@ impl Node {
         target: &Target,
         from: &CodeId,
         to: &CodeId,
-        code: deploy::Code,
+        (bytes, origin): (Vec<u8>, String),
     ) -> Option<String> {
         let (store, running) = (Arc::clone(&self.store), self.running(target));
         let (target_kept, from, to) = (target.clone(), from.clone(), to.clone());
         let kept = tokio::task::spawn_blocking(move || {
             let Target { app, module } = &target_kept;
-            let origin = std::path::absolute(&code.path).unwrap_or(code.path).display().to_string();
-            let arrival = Arrival { app, module, code: &to, bytes: &code.bytes, origin: &origin };
+            let arrival = Arrival { app, module, code: &to, bytes: &bytes, origin: &origin };
             store.upgraded(arrival, &from.digest, &running)
         });
         self.not_kept(target, kept.await)

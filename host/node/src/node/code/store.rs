@@ -206,7 +206,13 @@ impl Store {
         for entry in fs::read_dir(&self.folder).map_err(failed("read", &self.folder))? {
             let path = entry.map_err(failed("read", &self.folder))?.path();
             let digest = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-            if path.extension().is_some_and(|extension| extension == "wasm") && !wanted.contains(digest) {
+            let is_unwanted = match path.extension().and_then(|extension| extension.to_str()) {
+                Some("wasm") => !wanted.contains(digest),
+                // Where a crash came between writing a file and putting it in its place.
+                Some("half") => true,
+                _ => false,
+            };
+            if is_unwanted {
                 fs::remove_file(&path).map_err(failed("remove", &path))?;
             }
         }

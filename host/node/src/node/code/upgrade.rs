@@ -15,7 +15,7 @@ use skep_runtime::upgrade::{Progress, Upgrade, UpgradeError, WAIT};
 use super::CodeId;
 use super::history::{Event, Figures, How, Outcome};
 use super::refused::Refused;
-use super::store::{self, Arrival, Kept};
+use super::store::{self, Kept};
 use super::target::{self, Target};
 use crate::node::Node;
 use crate::node::log::now_ms;
@@ -66,19 +66,12 @@ impl Node {
         order: Order,
         bytes: Vec<u8>,
         origin: String,
-        progress: impl FnMut(Progress) + Send,
+        mut progress: impl FnMut(Progress) + Send,
     ) -> Result<Done, Refused> {
+        progress(Progress::Checking);
         let (module, bytes) = self.loaded(&order, bytes, &origin).await?;
         let mut done = self.replace(&order, module, progress).await?;
-        let running = self.running(&order.target);
-        let Done { target, from, to, .. } = done.clone();
-        let store = Arc::clone(&self.store);
-        let kept = tokio::task::spawn_blocking(move || {
-            let Target { app, module } = &target;
-            let arrival = Arrival { app, module, code: &to, bytes: &bytes, origin: &origin };
-            store.upgraded(arrival, &from.digest, &running)
-        });
-        done.warning = self.not_kept(&order.target, kept.await);
+        done.warning = self.keep_upgraded(&order.target, &done.from, &done.to, (bytes, origin)).await;
         Ok(done)
     }
 
@@ -88,8 +81,9 @@ impl Node {
         &self,
         order: Order,
         wanted: Option<&str>,
-        progress: impl FnMut(Progress) + Send,
+        mut progress: impl FnMut(Progress) + Send,
     ) -> Result<Done, Refused> {
+        progress(Progress::Checking);
         let kept = self.way_back(&order.target, wanted)?;
         let origin = kept.origin.clone();
         let store = Arc::clone(&self.store);
@@ -168,7 +162,7 @@ impl Node {
                     How::Rollback => "rolled back",
                 };
                 let text = format!(
-                    "{took} {} from {from} to {to}: {} processes, pause at most {} µs",
+                    "{took} {} from {from} to {to}; processes: {}, pause at most {} µs",
                     order.target, figures.processes, figures.pause_max_us
                 );
                 self.log.note(Level::Info, text);

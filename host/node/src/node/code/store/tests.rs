@@ -82,8 +82,11 @@ fn what_is_forgotten_is_deleted_unless_another_module_has_it() {
     assert_eq!(wasm_files(folder.path()), 10 + 1);
     // As a crash leaves it: the file is there, and no index speaks of it.
     fs::write(store.path(&digest(b"orphan")), "orphan").expect("it is ours");
+    let half = store.path(&digest(b"half")).with_extension("half");
+    fs::write(&half, "ha").expect("it is ours");
     store.rolled_back("a", "m", &code(&texts[13], 1).digest, &[]).expect("noted");
     assert_eq!(wasm_files(folder.path()), 10 + 1);
+    assert!(!half.exists());
 }
 
 #[test]
