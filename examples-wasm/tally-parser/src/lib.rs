@@ -58,7 +58,7 @@ mod tests {
     fn answers_a_chunk() {
         let mut parser = Harness::<Parser>::start(()).expect("init succeeds").always_hibernating();
         let counted = parser.call(Raw(Body::Raw(b"One\ntwo, one".to_vec()))).expect("a reply");
-        assert_eq!((counted.lines, counted.words, counted.counts.len()), (2, 3, 2));
+        assert_eq!((counted.lines, counted.words, counted.counts.len()), (2, 3, 3));
         assert_eq!(parser.call(Raw(Body::Text("again".into()))).map(|counted| counted.words), Ok(1));
     }
 

@@ -1,13 +1,13 @@
 //! What a word is, and how often each occurs.
 //!
-//! Owns the rule: a maximal run of characters for which `char::is_alphanumeric` holds, lower-cased with
-//! `str::to_lowercase`. Traps on a line that is not valid UTF-8. Called for each chunk.
+//! Owns the rule: a maximal run of characters for which `char::is_alphanumeric` holds, as it is written. Whether "The" is
+//! "the" is the server's to decide. Traps on a line that is not valid UTF-8. Called for each chunk.
 
 use std::collections::HashMap;
 
 use tally::Counted;
 
-type Counts = HashMap<String, u64, foldhash::fast::RandomState>;
+type Counts<'a> = HashMap<&'a str, u64, foldhash::fast::RandomState>;
 
 /// Counts the words of some lines.
 ///
@@ -18,7 +18,6 @@ type Counts = HashMap<String, u64, foldhash::fast::RandomState>;
 pub fn count(lines: &[u8]) -> Counted {
     let mut counted = Counted::default();
     let mut counts = Counts::default();
-    let mut lowered = String::new();
     // All lines before the first word: a chunk that ends in a crash then costs next to nothing.
     let lines: Vec<&str> = lines
         .split_inclusive(|byte| *byte == b'\n')
@@ -28,15 +27,10 @@ pub fn count(lines: &[u8]) -> Counted {
     for line in lines {
         each_word(line, |word| {
             counted.words += 1;
-            lower(word, &mut lowered);
-            match counts.get_mut(&lowered) {
-                Some(count) => *count += 1,
-                // Only a word not seen before costs an allocation.
-                None => drop(counts.insert(lowered.clone(), 1)),
-            }
+            *counts.entry(word).or_default() += 1;
         });
     }
-    counted.counts = counts.into_iter().collect();
+    counted.counts = counts.into_iter().map(|(word, count)| (word.to_owned(), count)).collect();
     counted
 }
 
@@ -66,17 +60,6 @@ fn each_word<'a>(line: &'a str, mut word: impl FnMut(&'a str)) {
     }
 }
 
-/// `word.to_lowercase()`, without an allocation where it is ASCII.
-fn lower(word: &str, lowered: &mut String) {
-    lowered.clear();
-    if word.is_ascii() {
-        lowered.push_str(word);
-        lowered.make_ascii_lowercase();
-    } else {
-        lowered.push_str(&word.to_lowercase());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,12 +77,11 @@ mod tests {
             ("  \n\n--\u{feff}—\n", &[]),
             ("don't", &[("don", 1), ("t", 1)]),
             ("a_b 3,14 x86", &[("14", 1), ("3", 1), ("a", 1), ("b", 1), ("x86", 1)]),
-            ("Über ÜBER über", &[("über", 3)]),
-            // A sigma at the end of a word has a form of its own.
-            ("ΟΔΟΣ οδος", &[("οδος", 2)]),
+            ("Über ÜBER über Über", &[("Über", 2), ("ÜBER", 1), ("über", 1)]),
+            ("ΟΔΟΣ οδος", &[("ΟΔΟΣ", 1), ("οδος", 1)]),
             ("吾輩は猫、である。", &[("である", 1), ("吾輩は猫", 1)]),
-            ("½ Ⅷ ٣ naïve İ", &[("i\u{307}", 1), ("naïve", 1), ("½", 1), ("ⅷ", 1), ("٣", 1)]),
-            ("Straße\r\nSTRASSE\r\nend", &[("end", 1), ("strasse", 1), ("straße", 1)]),
+            ("½ Ⅷ ٣ naïve İ", &[("naïve", 1), ("½", 1), ("İ", 1), ("Ⅷ", 1), ("٣", 1)]),
+            ("Straße\r\nSTRASSE\r\nend", &[("STRASSE", 1), ("Straße", 1), ("end", 1)]),
         ];
         for (text, expected) in table {
             let mut expected: Vec<_> = expected.iter().map(|(word, count)| ((*word).to_owned(), *count)).collect();

@@ -31,10 +31,25 @@ pub struct Reader {
     parsing: BTreeMap<Mark, Parsing>,
     /// Pieces whose result the server that adds up has, by the mark of the request.
     adding: BTreeMap<Mark, Piece>,
+    end: End,
+    /// Who wants to hear when half of it is done.
+    half: Vec<From<Reader>>,
     /// Why it cannot go on.
     failed: Option<String>,
     #[serde(skip)]
     lines: Lines,
+}
+
+/// What becomes of the piece with which the file ends. Not the piece is kept back but its result: whatever it falls into,
+/// the last of it is what is left for later.
+#[derive(Serialize, Deserialize)]
+enum End {
+    /// It is added like any other.
+    Free,
+    /// It is to be kept back when it is there.
+    ToKeep,
+    /// It is kept back.
+    Kept { piece: Piece, result: tally::Outcome },
 }
 
 /// A piece that a parser has.
@@ -66,18 +81,28 @@ impl Server for Reader {
             idle: VecDeque::new(),
             parsing: BTreeMap::new(),
             adding: BTreeMap::new(),
+            end: if input.keep_end { End::ToKeep } else { End::Free },
+            half: Vec::new(),
             failed: None,
             lines: Lines::default(),
         })
     }
 
-    fn handle_call(&mut self, _: Query, _: From<Self>, _: &Context) -> Outcome<Progress> {
-        let stage = match &self.failed {
-            Some(why) => Stage::Failed(why.clone()),
-            None if self.job.is_done() => Stage::Done,
-            None => Stage::Running,
-        };
-        reply(Progress { bytes: self.job.length(), done: self.job.done(), stage })
+    fn handle_call(&mut self, query: Query, from: From<Self>, context: &Context) -> Outcome<Progress> {
+        match query {
+            Query::Progress => {}
+            Query::Half if self.is_half() => {}
+            Query::Half => {
+                self.half.push(from);
+                return noreply();
+            }
+            Query::GoOn => {
+                if let End::Kept { piece, result } = std::mem::replace(&mut self.end, End::Free) {
+                    self.add(piece, result, context);
+                }
+            }
+        }
+        reply(self.progress())
     }
 
     fn handle_cast(&mut self, ready: Ready, context: &Context) -> Outcome {
@@ -99,6 +124,26 @@ impl Server for Reader {
 }
 
 impl Reader {
+    fn progress(&self) -> Progress {
+        let stage = match &self.failed {
+            Some(why) => Stage::Failed(why.clone()),
+            None if self.job.is_done() => Stage::Done,
+            None => Stage::Running,
+        };
+        let keeps_end = !matches!(self.end, End::Free);
+        Progress { bytes: self.job.length(), done: self.job.done(), keeps_end, stage }
+    }
+
+    /// Whether half of the bytes are added up, or all that is not kept back: that may be more than half.
+    fn is_half(&self) -> bool {
+        let kept = match &self.end {
+            End::Kept { piece, .. } => piece.bytes(),
+            End::Free | End::ToKeep => 0,
+        };
+        let (done, length) = (self.job.done(), self.job.length());
+        done >= length.div_ceil(2) || done + kept == length
+    }
+
     /// A parser has answered, or has not.
     fn parsed(&mut self, parsing: Parsing, outcome: Result<Body, CallError>, context: &Context) {
         let Parsing { piece, origin, split, parser } = parsing;
@@ -106,12 +151,12 @@ impl Reader {
             Ok(counted) => {
                 self.idle.push_back(parser);
                 self.job.parsed(origin);
-                self.add(piece, tally::Outcome::Counted(counted), context);
+                self.counted(piece, tally::Outcome::Counted(counted), context);
             }
             // The piece is to blame. Whoever takes the parser's place will say so.
             Err(CallError::Ended(reason @ (ExitReason::Trap(_) | ExitReason::Limit(_)))) => match (split, reason) {
                 (Some(at), _) => self.job.halve(piece, at, origin),
-                (None, ExitReason::Trap(_)) => self.add(piece, tally::Outcome::Rejected, context),
+                (None, ExitReason::Trap(_)) => self.counted(piece, tally::Outcome::Rejected, context),
                 (None, reason) => {
                     let line = Lines::number(self.job.file(), piece.start);
                     self.failed = Some(
@@ -126,6 +171,14 @@ impl Reader {
                 }
                 self.lost(piece, &error);
             }
+        }
+    }
+
+    fn counted(&mut self, piece: Piece, result: tally::Outcome, context: &Context) {
+        if piece.end == self.job.length() && matches!(self.end, End::ToKeep) {
+            self.end = End::Kept { piece, result };
+        } else {
+            self.add(piece, result, context);
         }
     }
 
@@ -146,8 +199,12 @@ impl Reader {
         }
     }
 
-    /// Gives a piece to each parser that waits.
+    /// Gives a piece to each parser that waits, and tells those who want to hear of it that half is done.
     fn go_on(&mut self, context: &Context) -> Outcome {
+        if self.is_half() {
+            let progress = self.progress();
+            self.half.drain(..).for_each(|from| from.reply(context, &progress));
+        }
         while self.failed.is_none() && self.adding.len() < ADDING_MOST {
             let Some(parser) = self.idle.pop_front() else { break };
             match self.give(parser, context) {

@@ -21,6 +21,15 @@ struct Play {
 
 impl Play {
     fn new(text: &[u8], added: Vec<Piece>, parsers: usize) -> Play {
+        Play::start(text, added, parsers, false)
+    }
+
+    /// A reader that keeps the end back.
+    fn keeping(text: &[u8], added: Vec<Piece>, parsers: usize) -> Play {
+        Play::start(text, added, parsers, true)
+    }
+
+    fn start(text: &[u8], added: Vec<Piece>, parsers: usize, keep_end: bool) -> Play {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("text");
         std::fs::write(&path, text).expect("it can be written");
@@ -29,7 +38,7 @@ impl Play {
             assert_eq!(*to, Address::from(SERVER));
             Ok(Reply::Added(added.clone()).encode(Codec::default()).expect("it can be written"))
         });
-        let reader = Harness::start_in(world, Input { file }).expect("init succeeds");
+        let reader = Harness::start_in(world, Input { file, keep_end }).expect("init succeeds");
         let mut play = Play {
             reader,
             folder,
@@ -149,7 +158,9 @@ fn text(lines: usize, bad: impl Fn(usize) -> bool) -> Vec<u8> {
 
 #[test]
 fn a_file_that_is_not_there_is_told() {
-    let Err(NotStarted::Failed(why)) = Harness::<Reader>::start(Input { file: "/nowhere/text".into() }) else {
+    let Err(NotStarted::Failed(why)) =
+        Harness::<Reader>::start(Input { file: "/nowhere/text".into(), keep_end: false })
+    else {
         panic!("it should have failed");
     };
     assert!(why.starts_with("cannot open /nowhere/text: "), "{why}");
@@ -158,7 +169,7 @@ fn a_file_that_is_not_there_is_told() {
 #[test]
 fn an_empty_file_is_done_at_once() {
     let mut play = Play::new(b"", vec![], 2);
-    assert_eq!(play.progress(), Progress { bytes: 0, done: 0, stage: Stage::Done });
+    assert_eq!(play.progress(), Progress { bytes: 0, done: 0, keeps_end: false, stage: Stage::Done });
     assert!(play.parsing.is_empty());
 }
 
@@ -289,4 +300,65 @@ fn goes_on_where_an_earlier_reader_ended() {
     play.finish();
     play.added.append(&mut earlier.added);
     assert_eq!(play.rejected(0).len(), 6);
+}
+
+#[test]
+fn the_end_is_kept_back_until_it_is_told_to_go_on() {
+    let table: [(&str, Vec<u8>, usize); 6] = [
+        ("one line", b"a single line".to_vec(), 0),
+        ("one bad line", b"\xff\n".to_vec(), 0),
+        ("two lines, the last one bad", b"one\ntwo \xff".to_vec(), 1),
+        ("a small file with bad lines", text(20, |n| n % 5 == 4), 1),
+        ("a large file", text(3_000, |_| false), 4),
+        ("one line much longer than the others", [&b"a\n".repeat(9_000)[..], &[b'x'; 100_000]].concat(), 1),
+    ];
+    for (name, text, least) in table {
+        let mut play = Play::keeping(&text, vec![], 3);
+        play.reader = play.reader.always_hibernating();
+        let half = play.reader.call_open(Query::Half);
+        assert_eq!(play.reader.reply_to(&half), None, "{name}");
+        play.finish();
+        assert!(play.added.len() >= least, "{name}: {} added", play.added.len());
+        let Progress { bytes, done, keeps_end, stage } = play.progress();
+        assert!(keeps_end && stage == Stage::Running && done < bytes, "{name}: {done} of {bytes}, {stage:?}");
+        let told = play.reader.reply_to(&half).expect("half is done, or all that can be");
+        assert!(told.done >= bytes.div_ceil(2) || told.done == done, "{name}: told at {} of {bytes}", told.done);
+        // Whoever asks now need not wait.
+        assert_eq!(play.reader.call(Query::Half).map(|progress| progress.done), Ok(done), "{name}");
+        let by_now = play.added.len();
+        assert_eq!(play.reader.call(Query::GoOn).map(|progress| progress.keeps_end), Ok(false), "{name}");
+        play.look();
+        play.finish();
+        play.rejected(0);
+        assert_eq!(play.added.len(), by_now + 1, "{name}");
+    }
+}
+
+/// Told while much is left to do, and nothing stands still because of it.
+#[test]
+fn half_is_told_while_pieces_are_under_way() {
+    let mut play = Play::keeping(&text(50_000, |_| false), vec![], 3);
+    let half = play.reader.call_open(Query::Half);
+    let told = loop {
+        play.parse();
+        play.add();
+        if let Some(told) = play.reader.reply_to(&half) {
+            break told;
+        }
+    };
+    assert!(told.done >= told.bytes / 2 && told.done < told.bytes, "{told:?}");
+    assert_eq!(play.parsing.len(), 3);
+    assert!(play.reader.call(Query::GoOn).is_ok());
+    play.finish();
+    assert!(play.rejected(0).is_empty());
+}
+
+#[test]
+fn told_to_go_on_before_the_end_is_there_it_keeps_nothing_back() {
+    let mut play = Play::keeping(&text(3_000, |_| false), vec![], 3);
+    assert!(play.reader.call(Query::GoOn).is_ok());
+    play.finish();
+    assert!(play.rejected(0).is_empty());
+    let mut play = Play::keeping(b"", vec![], 1);
+    assert_eq!(play.reader.call(Query::Half).map(|progress| progress.stage), Ok(Stage::Done));
 }

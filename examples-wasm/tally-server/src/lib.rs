@@ -1,28 +1,21 @@
-//! Adds up the counts of pieces of a file.
+//! Adds up the counts of pieces of a file, by words as they are written.
 //!
 //! Owns the sums and which bytes are in them, so that a piece which arrives twice counts once. Never reads or counts
-//! anything itself. Called by the reader, and by `skep demo` for the result.
+//! anything itself. Called by the reader, and by `skep demo`, which upgrades it to `tally-server-v2` while it is at work.
 
-mod ranges;
-
-use std::collections::HashMap;
-
-use ranges::{Ranges, Verdict};
 use skep_sdk::Message;
 use skep_sdk::prelude::*;
-use tally::{Counted, Piece, Reply, Request, Totals};
-
-/// Bytes of words in one page, about: far below what a message may have, and enough for 100,000 words.
-const PAGE_BYTES: usize = 1 << 20;
-/// Words in one page: those of the whole text are searched for them.
-const PAGE_WORDS: usize = 100_000;
+use tally::{Counted, Piece, Ranges, Reply, Request, Totals, Verdict, Words};
 
 /// The server, which is its own state.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Server {
     added: Ranges,
-    totals: Totals,
-    counts: HashMap<String, u64, foldhash::fast::RandomState>,
+    pieces: u64,
+    lines: u64,
+    rejected: u64,
+    words: u64,
+    counts: Words,
 }
 
 #[server]
@@ -42,8 +35,8 @@ impl skep_sdk::Server for Server {
                 Err(why) => fail(why),
             },
             Request::Added => reply(Reply::Added(self.added.pieces().to_vec())),
-            Request::Totals => reply(Reply::Totals(self.totals)),
-            Request::Page { after } => reply(Reply::Page(self.page(after.as_deref()))),
+            Request::Totals => reply(Reply::Totals(self.totals())),
+            Request::Page { after } => reply(Reply::Page(self.counts.page(after.as_deref()))),
         }
     }
 }
@@ -60,33 +53,26 @@ impl Server {
             Verdict::Torn => return Err(format!("bytes {} to {} are in part counted already", piece.start, piece.end)),
             Verdict::New => {}
         }
-        self.totals.lines += counted.lines;
-        self.totals.rejected += rejected;
-        self.totals.words += counted.words;
+        self.pieces += 1;
+        self.lines += counted.lines;
+        self.rejected += rejected;
+        self.words += counted.words;
         for (word, count) in counted.counts {
-            *self.counts.entry(word).or_default() += count;
+            self.counts.add(word, count);
         }
-        self.totals.distinct = self.counts.len() as u64;
         Ok(())
     }
 
-    /// The next words in order, as many as a message should have.
-    fn page(&self, after: Option<&str>) -> Vec<(String, u64)> {
-        let behind = |word: &str| after.is_none_or(|after| word > after);
-        let mut words: Vec<(&String, u64)> =
-            self.counts.iter().filter(|(word, _)| behind(word)).map(|(word, count)| (word, *count)).collect();
-        if words.len() > PAGE_WORDS {
-            words.select_nth_unstable(PAGE_WORDS);
-            words.truncate(PAGE_WORDS);
+    fn totals(&self) -> Totals {
+        Totals {
+            version: 1,
+            lines: self.lines,
+            rejected: self.rejected,
+            words: self.words,
+            distinct: self.counts.distinct(),
+            pieces: self.pieces,
+            pieces_before: 0,
         }
-        words.sort_unstable();
-        let mut bytes = 0;
-        let fits = |(word, _): &(&String, u64)| {
-            let first = bytes == 0;
-            bytes += word.len() + 1;
-            first || bytes <= PAGE_BYTES
-        };
-        words.into_iter().take_while(fits).map(|(word, count)| (word.clone(), count)).collect()
     }
 }
 
@@ -132,35 +118,20 @@ mod tests {
     }
 
     #[test]
-    fn a_piece_counts_once() {
+    fn a_piece_counts_once_and_words_as_they_are_written() {
         let mut server = Harness::<Server>::start(()).expect("init succeeds").always_hibernating();
         let rejected = Request::Add { piece: Piece { start: 10, end: 12 }, result: tally::Outcome::Rejected };
         for _ in 0..2 {
-            assert_eq!(server.call(add(0, 10, &[("b", 2), ("a", 1)])), Ok(Reply::Done));
+            assert_eq!(server.call(add(0, 10, &[("b", 2), ("A", 1)])), Ok(Reply::Done));
             assert_eq!(server.call(rejected.clone()), Ok(Reply::Done));
         }
-        assert_eq!(server.call(add(12, 20, &[("b", 5)])), Ok(Reply::Done));
-        let totals = Totals { lines: 3, rejected: 1, words: 8, distinct: 2 };
+        assert_eq!(server.call(add(12, 20, &[("b", 5), ("a", 1)])), Ok(Reply::Done));
+        let totals = Totals { version: 1, lines: 3, rejected: 1, words: 9, distinct: 3, pieces: 3, pieces_before: 0 };
         assert_eq!(server.call(Request::Totals), Ok(Reply::Totals(totals)));
         assert_eq!(server.call(Request::Added), Ok(Reply::Added(vec![Piece { start: 0, end: 20 }])));
-        assert_eq!(page(&mut server, None), [("a".to_owned(), 1), ("b".to_owned(), 7)]);
-    }
-
-    #[test]
-    fn pages_are_in_order_and_none_is_too_large() {
-        let mut server = Harness::<Server>::start(()).expect("init succeeds");
-        let long = "z".repeat(PAGE_BYTES + 1);
-        let longer = format!("{long}z");
-        let words = [(longer.as_str(), 1), ("é", 4), (long.as_str(), 2), ("a", 3)];
-        assert_eq!(server.call(add(0, 10, &words)), Ok(Reply::Done));
-        let mut pages = Vec::new();
-        let mut after = None;
-        loop {
-            let page = page(&mut server, after.as_deref());
-            let Some((last, _)) = page.last() else { break };
-            after = Some(last.clone());
-            pages.push(page.iter().map(|(_, count)| *count).collect::<Vec<_>>());
-        }
-        assert_eq!(pages, [vec![3], vec![2], vec![1], vec![4]]);
+        let words = [("A".to_owned(), 1), ("a".to_owned(), 1), ("b".to_owned(), 7)];
+        assert_eq!(page(&mut server, None), words);
+        assert_eq!(page(&mut server, Some("A")), words[1..]);
+        assert_eq!(page(&mut server, Some("b")), []);
     }
 }

@@ -1,10 +1,16 @@
 //! What the processes of the app `tally` say to each other, and to `skep demo`.
 //!
-//! Owns the messages of its three guests and the names under which they are found. Holds no logic, and is no guest: one
-//! that depended on another would export everything twice. Beside it lie the manifest `tally.toml` and a text to count.
+//! Owns the messages of its guests, the names under which they are found, and the parts of which both versions of the
+//! server make their states. Is no guest: one that depended on another would export everything twice. Beside it lie the
+//! manifest `tally.toml` and a text to count.
 
+mod ranges;
+mod words;
+
+pub use ranges::{Ranges, Verdict};
 use serde::{Deserialize, Serialize};
 use skep_sdk::{Body, Never, Pid, Protocol, Raw};
+pub use words::Words;
 
 /// The name of the one reader.
 pub const READER: &str = "reader";
@@ -35,7 +41,7 @@ pub struct Counted {
     pub lines: u64,
     /// How many words, counting each as often as it occurs.
     pub words: u64,
-    /// How often each word occurs, in no order.
+    /// How often each word occurs, as it is written and in no order.
     pub counts: Vec<(String, u64)>,
 }
 
@@ -68,6 +74,10 @@ impl Protocol for Reader {
 pub struct Input {
     /// The file, as the reader sees it: in the folder that it is granted.
     pub file: String,
+    /// Whether the end of the file is kept back until [`Query::GoOn`]: whoever wants to change the app while it is at
+    /// work can be sure that something is left to do afterwards, however small the file.
+    #[serde(default)]
+    pub keep_end: bool,
 }
 
 /// A parser has started and waits for work. It says so by itself, also after a restart, so that nobody has to guess.
@@ -82,6 +92,10 @@ pub struct Ready {
 pub enum Query {
     /// How far it is.
     Progress,
+    /// The same, but not before half of the bytes have been added up, or all that is not kept back.
+    Half,
+    /// Keep the end of the file back no longer. How far it is.
+    GoOn,
 }
 
 /// How far the reader is.
@@ -91,6 +105,8 @@ pub struct Progress {
     pub bytes: u64,
     /// Of these, bytes whose words have been added up.
     pub done: u64,
+    /// Whether it keeps the end of the file back, now or when it gets there.
+    pub keeps_end: bool,
     /// What it is at.
     pub stage: Stage,
 }
@@ -164,6 +180,8 @@ pub enum Reply {
 /// The sums over all pieces.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
+    /// Which version of the server says so: 1 counts words as they are written, 2 in lower case.
+    pub version: u32,
     /// Lines, those rejected included.
     pub lines: u64,
     /// Lines that no parser could read.
@@ -172,4 +190,8 @@ pub struct Totals {
     pub words: u64,
     /// Different words.
     pub distinct: u64,
+    /// Pieces of the file.
+    pub pieces: u64,
+    /// Of these, pieces that an older version had added when the server was upgraded.
+    pub pieces_before: u64,
 }

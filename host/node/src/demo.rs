@@ -1,4 +1,5 @@
-//! The demo: the example app `tally` counts the words of a file, and the host counts them as well and compares.
+//! The demo: the example app `tally` counts the words of a file, its server is upgraded half-way, and the host counts them
+//! as well and compares.
 //!
 //! Owns the course of it: check the input, build and load the guests, run the app, count independently, compare, stop.
 //! Never prints: `cli` does. Called by `skep demo`, and by tests.
@@ -16,18 +17,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use skep_runtime::spec::{AppSpec, Keep};
+use skep_runtime::spec::Keep;
 use skep_runtime::{EngineConfig, Runtime, RuntimeConfig};
 use tokio::task::JoinError;
 
+pub use app::Upgraded;
 pub use error::DemoError;
 pub use watch::{Stage, Watch};
 
-use app::{Crashes, Tally};
+use app::{Crashes, Loaded, Tally};
 use input::Input;
 
 use crate::node::home::Home;
 
+/// The version of the server that counts as the host does: in lower case.
+const VERSION: u32 = 2;
 /// How often the reader is asked how far it is, and the bar moves.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -66,6 +70,16 @@ pub struct Outcome {
     pub top: Vec<(String, u64)>,
     /// How long the app took, from its start to its last word.
     pub seconds: f64,
+    /// Whether it is version 2 of the server that gave the result: version 1 counts words as they are written.
+    pub upgraded: bool,
+    /// For how many microseconds the server stood still at the upgrade.
+    pub upgrade_pause_us: u64,
+    /// The upgrade.
+    #[serde(skip)]
+    pub upgrade: Upgraded,
+    /// How many pieces of the file version 1 of the server added, and how many version 2.
+    #[serde(skip)]
+    pub pieces: (u64, u64),
     /// The file.
     #[serde(skip)]
     pub file: PathBuf,
@@ -84,10 +98,10 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether the app and the host agree in everything.
+    /// Whether the app and the host agree in everything, and it was upgraded.
     #[must_use]
     pub fn agrees(&self) -> bool {
-        self.lost == 0 && self.doubled == 0 && self.host_lines == (self.lines, self.rejected)
+        self.upgraded && self.lost == 0 && self.doubled == 0 && self.host_lines == (self.lines, self.rejected)
     }
 }
 
@@ -121,14 +135,14 @@ fn cache(home: Option<&Path>, input: &Input) -> Option<PathBuf> {
 
 async fn tally_up(
     runtime: &Runtime,
-    app: AppSpec,
+    Loaded { app, successor }: Loaded,
     crashes: &Crashes,
     input: &Input,
     watch: &dyn Watch,
 ) -> Result<Outcome, DemoError> {
     let begun = Instant::now();
     runtime.start_app(app).await?;
-    app::counted(runtime, crashes, watch).await?;
+    let upgrade = app::run(runtime, successor, crashes, watch).await?;
     let seconds = begun.elapsed().as_secs_f64();
     let restarts = app::restarts(runtime);
     let totals = app::totals(runtime).await?;
@@ -150,6 +164,10 @@ async fn tally_up(
         doubled,
         top,
         seconds,
+        upgraded: totals.version == VERSION,
+        upgrade_pause_us: u64::try_from(upgrade.pause.as_micros()).unwrap_or(u64::MAX),
+        upgrade,
+        pieces: (totals.pieces_before, totals.pieces.saturating_sub(totals.pieces_before)),
         file: input.path().to_owned(),
         bytes: input.bytes(),
         parsers: 0,

@@ -10,20 +10,22 @@ use std::time::Duration;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
+use parking_lot::Mutex;
 
 use super::build::Progress;
 use super::failure::Failure;
 use super::{Shared, output, safe};
 use crate::build;
-use crate::demo::{self, DemoError, Options, Outcome, Stage, Watch};
+use crate::demo::{self, DemoError, Options, Outcome, Stage, Upgraded, Watch};
 use crate::manifest::units::HibernateAfter;
 use crate::node::home::Home;
 
-/// Counts the words of a file with an app that crashes on bad lines, and checks that none is lost
+/// Counts the words of a file with an app that crashes on bad lines and is upgraded meanwhile, and checks that none is lost
 ///
 /// Runs the example app `tally`: a reader streams the file to a pool of parsers, which trap on a line that is not valid
-/// UTF-8 and are restarted; the reader narrows the failure down to that line. Then the host counts the same file by
-/// itself and compares. The exit code is 0 only if not one word was lost or doubled.
+/// UTF-8 and are restarted; the reader narrows the failure down to that line. Half-way, the server that adds up is
+/// replaced: version 1 counts words as they are written, version 2 in lower case, and takes over what version 1 had. Then
+/// the host counts the same file by itself and compares. The exit code is 0 only if not one word was lost or doubled.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  skep demo\n  skep demo --input book.txt\n  skep demo --input book.txt --json | jq .top"
@@ -106,6 +108,8 @@ fn in_words(outcome: &Outcome) -> String {
         ("words", grouped(outcome.words)),
         ("distinct words", grouped(outcome.distinct)),
         ("restarts", grouped(outcome.restarts)),
+        ("pieces by version 1", grouped(outcome.pieces.0)),
+        ("pieces by version 2", grouped(outcome.pieces.1)),
         ("lost", grouped(outcome.lost)),
         ("doubled", grouped(outcome.doubled)),
         ("app", format!("{} ({} parsers)", seconds(outcome.seconds), outcome.parsers)),
@@ -113,16 +117,26 @@ fn in_words(outcome: &Outcome) -> String {
     ] {
         sums.add_row([what.to_owned(), number]);
     }
-    text.push_str(&format!("\n{}\n", aligned(sums)));
+    text.push_str(&format!("\n{}\n\n{}\n", aligned(sums), upgraded(&outcome.upgrade)));
     if outcome.agrees() {
-        text.push_str(&format!("\n{}\n", verdict(outcome)));
+        text.push_str(&format!("{}\n", verdict(outcome)));
     }
     text
 }
 
+fn upgraded(upgrade: &Upgraded) -> String {
+    let Upgraded { done, bytes, processes, pause } = upgrade;
+    // Nothing is all of an empty file.
+    let percent = (done * 100).checked_div(*bytes).unwrap_or(100);
+    let processes = if *processes == 1 { "1 process".to_owned() } else { format!("{processes} processes") };
+    format!("upgraded tally-server 1 -> 2 after {percent} % of the bytes: {processes}, paused {}", short(*pause))
+}
+
 fn verdict(outcome: &Outcome) -> String {
     let Outcome { lost, doubled, lines, rejected, host_lines, .. } = outcome;
-    if outcome.agrees() {
+    if !outcome.upgraded {
+        "version 1 of tally-server gave the result, which does not count in lower case".to_owned()
+    } else if outcome.agrees() {
         format!("app and host agree: after {} restarts not one word is lost or doubled", grouped(outcome.restarts))
     } else if (*lost, *doubled) == (0, 0) {
         let (host_lines, host_rejected) = host_lines;
@@ -174,6 +188,15 @@ fn seconds(seconds: f64) -> String {
     format!("{seconds:.3} s")
 }
 
+/// 180 µs, 12.3 ms, 1.234 s
+fn short(time: Duration) -> String {
+    match time.as_micros() {
+        micros @ ..1_000 => format!("{micros} µs"),
+        ..1_000_000 => format!("{:.1} ms", time.as_secs_f64() * 1e3),
+        _ => seconds(time.as_secs_f64()),
+    }
+}
+
 fn bytes(bytes: u64) -> String {
     if bytes == 1 { "1 byte".to_owned() } else { format!("{} bytes", grouped(bytes)) }
 }
@@ -181,12 +204,14 @@ fn bytes(bytes: u64) -> String {
 /// A progress bar on a terminal, and nothing elsewhere.
 struct Bar {
     bar: ProgressBar,
+    /// What the app is at.
+    app: Mutex<String>,
 }
 
 impl Bar {
     fn new() -> Self {
         let bar = if std::io::stderr().is_terminal() { ProgressBar::no_length() } else { ProgressBar::hidden() };
-        Bar { bar }
+        Bar { bar, app: Mutex::new("app".to_owned()) }
     }
 
     fn spin(&self, what: &'static str) {
@@ -195,12 +220,17 @@ impl Bar {
         self.bar.enable_steady_tick(Duration::from_millis(100));
     }
 
-    fn fill(&self, what: &'static str, done: u64, bytes: u64) {
+    fn fill(&self, what: String, done: u64, bytes: u64) {
         self.bar.disable_steady_tick();
         self.style("{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
         self.bar.set_message(what);
         self.bar.set_length(bytes);
         self.bar.set_position(done);
+    }
+
+    fn app(&self, what: String) {
+        self.bar.set_message(what.clone());
+        *self.app.lock() = what;
     }
 
     fn style(&self, template: &str) {
@@ -213,13 +243,18 @@ impl Bar {
 impl Watch for Bar {
     fn stage(&self, stage: Stage) {
         match stage {
-            Stage::Running { done, bytes } => self.fill("app", done, bytes),
+            Stage::Running { done, bytes } => {
+                let what = self.app.lock().clone();
+                self.fill(what, done, bytes);
+            }
+            Stage::Upgrading => self.app("app (upgrading)".to_owned()),
+            Stage::Upgraded(upgrade) => self.app(format!("app (upgraded, paused {})", short(upgrade.pause))),
             Stage::Checking { done: 0, bytes } => {
                 // Speed and time left are of the host from here on.
                 self.bar.reset();
-                self.fill("host", 0, bytes);
+                self.fill("host".to_owned(), 0, bytes);
             }
-            Stage::Checking { done, bytes } => self.fill("host", done, bytes),
+            Stage::Checking { done, bytes } => self.fill("host".to_owned(), done, bytes),
             Stage::Comparing => self.spin("comparing"),
             Stage::Stopping => self.spin("stopping"),
         }
@@ -245,6 +280,10 @@ mod tests {
             doubled: 0,
             top: vec![("the".into(), 999_000), ("über".into(), 1_000)],
             seconds: 1.5,
+            upgraded: true,
+            upgrade_pause_us: 180,
+            upgrade: Upgraded { done: 51, bytes: 99, processes: 1, pause: Duration::from_micros(180) },
+            pieces: (12, 1_014),
             file: "folder/a\u{1b}text".into(),
             bytes: 1,
             parsers: 4,
@@ -255,14 +294,22 @@ mod tests {
 
     #[test]
     fn json_has_the_promised_fields_in_order() {
-        let expected = r#"{"lines":1234,"rejected":2,"words":1000000,"distinct":2,"restarts":14,"lost":0,"doubled":0,"top":[["the",999000],["über",1000]],"seconds":1.5}"#;
+        let expected = r#"{"lines":1234,"rejected":2,"words":1000000,"distinct":2,"restarts":14,"lost":0,"doubled":0,"top":[["the",999000],["über",1000]],"seconds":1.5,"upgraded":true,"upgrade_pause_us":180}"#;
         assert_eq!(in_json(&outcome()).ok(), Some(format!("{expected}\n")));
     }
 
     #[test]
     fn words_say_what_was_counted_and_whether_it_is_right() {
         let text = in_words(&outcome());
-        for part in ["a\\u{1b}text: 1 byte\n", "999,000", "1,234", "1.500 s (4 parsers)", "after 14 restarts not one"] {
+        for part in [
+            "a\\u{1b}text: 1 byte\n",
+            "999,000",
+            "1,234",
+            "1,014",
+            "1.500 s (4 parsers)",
+            "\nupgraded tally-server 1 -> 2 after 51 % of the bytes: 1 process, paused 180 µs\n",
+            "after 14 restarts not one",
+        ] {
             assert!(text.contains(part), "{part:?} is missing in:\n{text}");
         }
     }
@@ -273,6 +320,10 @@ mod tests {
             (Outcome { lost: 1, ..outcome() }, "the app lost 1 words and doubled 0"),
             (Outcome { doubled: 7, ..outcome() }, "the app lost 0 words and doubled 7"),
             (
+                Outcome { upgraded: false, ..outcome() },
+                "version 1 of tally-server gave the result, which does not count in lower case",
+            ),
+            (
                 Outcome { host_lines: (1_234, 3), ..outcome() },
                 "the app counts 1234 lines and rejects 2, where the host counts 1234 and rejects 3",
             ),
@@ -281,6 +332,19 @@ mod tests {
             assert!(!outcome.agrees());
             assert_eq!(verdict(&outcome), expected);
             assert!(!in_words(&outcome).contains("agree"));
+        }
+    }
+
+    #[test]
+    fn an_upgrade_is_told_in_one_line() {
+        let table = [
+            (0, 0, 1, 7, "100 % of the bytes: 1 process, paused 7 µs"),
+            (0, 10, 1, 12_345, "0 % of the bytes: 1 process, paused 12.3 ms"),
+            (9, 10, 0, 1_234_000, "90 % of the bytes: 0 processes, paused 1.234 s"),
+        ];
+        for (done, bytes, processes, micros, expected) in table {
+            let upgrade = Upgraded { done, bytes, processes, pause: Duration::from_micros(micros) };
+            assert_eq!(upgraded(&upgrade), format!("upgraded tally-server 1 -> 2 after {expected}"));
         }
     }
 

@@ -1,8 +1,9 @@
 //! The app `tally`: from its sources to an answer.
 //!
-//! Owns what the demo changes in the app's manifest (the input, and one parser for each core), and the questions it asks
-//! the app. Never counts anything.
+//! Owns what the demo changes in the app's manifest (the input, one parser for each core, and later the server's code),
+//! and the questions it asks the app. Never counts anything.
 
+mod course;
 mod questions;
 
 use std::path::{Path, PathBuf};
@@ -10,17 +11,19 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use parking_lot::Mutex;
-use skep_runtime::Engine;
 use skep_runtime::kernel::supervisor::{ChildSpec, SupervisorSpec};
 use skep_runtime::kernel::{Body, Name};
 use skep_runtime::observe::{Observer, Report};
 use skep_runtime::spec::{Access, AppSpec, Blueprint, FolderGrant, Grants, ProcessSpec};
+use skep_runtime::{Engine, Module};
 
-pub(super) use questions::{counted, page, restarts, totals};
+pub use course::Upgraded;
+pub(super) use course::run;
+pub(super) use questions::{page, restarts, totals};
 
 use super::input::Input;
 use super::{DemoError, Watch, finished};
-use crate::manifest::Manifest;
+use crate::manifest::{Code, Manifest};
 use crate::node::deploy;
 
 /// The folder with the guests, where this program was built.
@@ -29,6 +32,10 @@ const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples-wasm"
 const FOLDER: &str = "/input";
 /// The child whose arguments and grants depend on the input.
 const READER: &str = "reader";
+/// The module that is upgraded.
+const SERVER_MODULE: &str = "server";
+/// The crate of its version 2. The manifest names version 1.
+const SUCCESSOR: &str = "tally-server-v2";
 /// The supervisor with the pool.
 const PARSERS: &str = "parsers";
 /// Fewer parsers would leave nobody to go on while one is restarted.
@@ -69,18 +76,41 @@ impl Tally {
         Ok(Tally { manifest, parsers })
     }
 
-    /// Builds the guests and compiles them to machine code.
-    pub(super) async fn load(self, engine: Engine, watch: &dyn Watch) -> Result<AppSpec, DemoError> {
+    /// Builds the guests and compiles them to machine code; the server's version 2 as well, so that the upgrade need not
+    /// wait for compilers.
+    pub(super) async fn load(self, engine: Engine, watch: &dyn Watch) -> Result<Loaded, DemoError> {
         let mut report = watch.builder();
-        let loading = move || deploy::app(self.manifest, &engine, report.as_mut());
-        Ok(finished(tokio::task::spawn_blocking(loading).await)?)
+        let loading = move || {
+            let successor = deploy::app(successor(&self.manifest), &engine, report.as_mut())?;
+            let app = deploy::app(self.manifest, &engine, report.as_mut())?;
+            let code = successor.modules.into_iter().next().map(|module| module.module);
+            Ok(Loaded { app, successor: code.expect("the app has a server") })
+        };
+        finished(tokio::task::spawn_blocking(loading).await)
     }
 }
 
-/// Lets the reader read this file, and nothing beyond its folder.
+/// All code that the demo runs.
+pub(super) struct Loaded {
+    pub(super) app: AppSpec,
+    /// What the server is upgraded to.
+    pub(super) successor: Module,
+}
+
+/// The same app with nothing but its server, in version 2.
+fn successor(manifest: &Manifest) -> Manifest {
+    let mut manifest = manifest.clone();
+    manifest.modules.retain(|module| &*module.name == SERVER_MODULE);
+    for module in &mut manifest.modules {
+        module.code = Code::Crate { dir: Path::new(SOURCES).join(SUCCESSOR), package: None };
+    }
+    manifest
+}
+
+/// Lets the reader read this file, and nothing beyond its folder; and has it keep the end back until the upgrade.
 fn point_at(reader: &mut ProcessSpec, input: &Input) {
     let file = format!("{FOLDER}/{}", input.name());
-    reader.args = Body::Json(serde_json::json!({ "file": file }).to_string());
+    reader.args = Body::Json(serde_json::json!({ "file": file, "keep_end": true }).to_string());
     let folder = FolderGrant { host: input.folder().to_owned(), guest: FOLDER.to_owned(), access: Access::Read };
     reader.grants = Arc::new(Grants { folders: vec![folder], ..Grants::default() });
 }

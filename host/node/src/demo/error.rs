@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use skep_runtime::kernel::{CallError, ExitReason};
+use skep_runtime::upgrade::UpgradeError;
 use skep_runtime::{RuntimeError, StartError};
 
 use crate::manifest::ManifestError;
@@ -47,6 +48,9 @@ pub enum DemoError {
         /// The last crash before that, if there was one.
         crash: Option<String>,
     },
+    /// The server was not upgraded.
+    #[error("version 1 of tally-server goes on, which does not count in lower case: {0}")]
+    Upgrade(Box<UpgradeError>),
     /// The reader cannot go on.
     #[error("the app cannot count this file: {0}")]
     Failed(String),
@@ -102,6 +106,11 @@ impl DemoError {
                 "run the demo by `cargo run -p skep -- demo` in a checkout of the project, or rebuild `skep` there",
             ),
             DemoError::Changed(_) => Some("run the demo again when nobody writes to the file"),
+            DemoError::Upgrade(error)
+                if matches!(**error, UpgradeError::Refused { .. } | UpgradeError::TooSlow { .. }) =>
+            {
+                Some("the server's state is all different words of the file: give a file with fewer of them")
+            }
             DemoError::LineTooLong { .. } => Some("break the line, or give another file"),
             _ => None,
         }

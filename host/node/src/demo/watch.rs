@@ -2,6 +2,7 @@
 //!
 //! Owns the stages. Never formats: `cli` does.
 
+use super::Upgraded;
 use crate::build;
 
 /// How far it is.
@@ -14,6 +15,10 @@ pub enum Stage {
         /// Bytes of the file.
         bytes: u64,
     },
+    /// The app's server is being upgraded, while the rest of it goes on.
+    Upgrading,
+    /// The server's version 2 is at work.
+    Upgraded(Upgraded),
     /// The host counts the same file.
     Checking {
         /// Bytes that it has read.

@@ -1,7 +1,7 @@
 //! What the demo asks the running app, in JSON, which every guest of the SDK understands.
 //!
-//! Owns the shapes of questions and answers, as the crate `tally` in examples-wasm describes them. Never changes
-//! anything in the app.
+//! Owns the shapes of questions and answers, as the crate `tally` in examples-wasm describes them. Changes nothing in the
+//! app but that it lets the reader go on.
 
 use std::time::Duration;
 
@@ -9,29 +9,31 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use skep_runtime::Runtime;
-use skep_runtime::kernel::{Address, Body, CallError};
+use skep_runtime::kernel::{Address, Body};
 
-use super::Crashes;
-use crate::demo::{DemoError, LOOK, Stage, Watch};
+use crate::demo::DemoError;
 
 /// The app's name in its manifest.
-const APP: &str = "tally";
+pub(super) const APP: &str = "tally";
 /// The reader's name.
 const READER: &str = "reader";
 /// The name of the server that adds up.
 const SERVER: &str = "tally";
-/// How long an answer may take: the server sorts all words for a page.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long an answer may take: the server sorts all words for a page. The reader waits as long for the server.
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
+/// How far the reader is.
 #[derive(Deserialize)]
-struct Progress {
-    bytes: u64,
-    done: u64,
-    stage: ReaderStage,
+pub(super) struct Progress {
+    pub(super) bytes: u64,
+    pub(super) done: u64,
+    pub(super) keeps_end: bool,
+    pub(super) stage: ReaderStage,
 }
 
+/// What the reader is at.
 #[derive(Deserialize)]
-enum ReaderStage {
+pub(super) enum ReaderStage {
     Running,
     Done,
     Failed(String),
@@ -40,10 +42,13 @@ enum ReaderStage {
 /// The sums of the app.
 #[derive(Deserialize)]
 pub(in crate::demo) struct Totals {
+    pub(in crate::demo) version: u32,
     pub(in crate::demo) lines: u64,
     pub(in crate::demo) rejected: u64,
     pub(in crate::demo) words: u64,
     pub(in crate::demo) distinct: u64,
+    pub(in crate::demo) pieces: u64,
+    pub(in crate::demo) pieces_before: u64,
 }
 
 #[derive(Deserialize)]
@@ -52,28 +57,19 @@ enum Reply {
     Page(Vec<(String, u64)>),
 }
 
-/// Waits until all is added up.
-pub(in crate::demo) async fn counted(runtime: &Runtime, crashes: &Crashes, watch: &dyn Watch) -> Result<(), DemoError> {
-    let mut tick = tokio::time::interval(LOOK);
-    loop {
-        tokio::select! {
-            ended = runtime.app_ended(APP) => {
-                return Err(DemoError::Ended { reason: ended?, crash: crashes.last() });
-            }
-            _ = tick.tick() => {}
-        }
-        let Progress { bytes, done, stage } = match ask(runtime, READER, &json!("Progress")).await {
-            // It crashed, and is being restarted; or its supervisor gives up, which is noticed above.
-            Err(DemoError::NoAnswer { error: CallError::Ended(_), .. }) => continue,
-            progress => progress?,
-        };
-        watch.stage(Stage::Running { done, bytes });
-        match stage {
-            ReaderStage::Running => {}
-            ReaderStage::Done => return Ok(()),
-            ReaderStage::Failed(why) => return Err(DemoError::Failed(why)),
-        }
-    }
+/// How far the reader is.
+pub(super) async fn progress(runtime: &Runtime) -> Result<Progress, DemoError> {
+    ask(runtime, READER, &json!("Progress"), Some(PATIENCE)).await
+}
+
+/// The same as soon as half is done, or all that the reader does not keep back, however long that takes.
+pub(super) async fn half(runtime: &Runtime) -> Result<Progress, DemoError> {
+    ask(runtime, READER, &json!("Half"), None).await
+}
+
+/// Lets the reader pass on what it keeps back.
+pub(super) async fn go_on(runtime: &Runtime) -> Result<Progress, DemoError> {
+    ask(runtime, READER, &json!("GoOn"), Some(PATIENCE)).await
 }
 
 /// How many processes were restarted so far.
@@ -83,7 +79,7 @@ pub(in crate::demo) fn restarts(runtime: &Runtime) -> u64 {
 
 /// The sums.
 pub(in crate::demo) async fn totals(runtime: &Runtime) -> Result<Totals, DemoError> {
-    match ask(runtime, SERVER, &json!("Totals")).await? {
+    match ask(runtime, SERVER, &json!("Totals"), Some(PATIENCE)).await? {
         Reply::Totals(totals) => Ok(totals),
         Reply::Page(_) => Err(DemoError::BadAnswer { name: SERVER, problem: "words instead of sums".to_owned() }),
     }
@@ -91,15 +87,20 @@ pub(in crate::demo) async fn totals(runtime: &Runtime) -> Result<Totals, DemoErr
 
 /// The words behind this one, as many as the app gives at once; none at the end.
 pub(in crate::demo) async fn page(runtime: &Runtime, after: Option<&str>) -> Result<Vec<(String, u64)>, DemoError> {
-    match ask(runtime, SERVER, &json!({ "Page": { "after": after } })).await? {
+    match ask(runtime, SERVER, &json!({ "Page": { "after": after } }), Some(PATIENCE)).await? {
         Reply::Page(words) => Ok(words),
         Reply::Totals(_) => Err(DemoError::BadAnswer { name: SERVER, problem: "sums instead of words".to_owned() }),
     }
 }
 
-async fn ask<T: DeserializeOwned>(runtime: &Runtime, name: &'static str, question: &Value) -> Result<T, DemoError> {
+async fn ask<T: DeserializeOwned>(
+    runtime: &Runtime,
+    name: &'static str,
+    question: &Value,
+    patience: Option<Duration>,
+) -> Result<T, DemoError> {
     let body = Body::Json(question.to_string());
-    let answer = runtime.call(APP, Address::Name(name.into()), body, Some(PATIENCE)).await;
+    let answer = runtime.call(APP, Address::Name(name.into()), body, patience).await;
     let answer = answer.map_err(|error| DemoError::NoAnswer { name, error })?;
     serde_json::from_slice(answer.as_bytes()).map_err(|error| DemoError::BadAnswer { name, problem: error.to_string() })
 }

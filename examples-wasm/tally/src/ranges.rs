@@ -3,7 +3,8 @@
 //! Owns a set of pieces, neighbours joined, so that it stays small however many there are. Asked before a piece is added.
 
 use serde::{Deserialize, Serialize};
-use tally::Piece;
+
+use crate::Piece;
 
 /// Disjoint pieces in ascending order, with bytes between each and the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +51,7 @@ impl Ranges {
     }
 
     /// The pieces, joined.
+    #[must_use]
     pub fn pieces(&self) -> &[Piece] {
         &self.0
     }
