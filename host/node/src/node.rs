@@ -97,6 +97,12 @@ impl Node {
 
     /// Starts an app; asked to stop meanwhile, it ends what has been started and answers none.
     pub async fn start(&self, app: AppSpec) -> Option<Result<(), StartError>> {
+        let _turn = self.deploying.lock().await;
+        self.start_in_turn(app).await
+    }
+
+    /// As [`Node::start`], for whoever has the turn already.
+    async fn start_in_turn(&self, app: AppSpec) -> Option<Result<(), StartError>> {
         tokio::select! {
             started = self.runtime.start_app(app) => Some(started),
             () = self.reaches(Stage::Stopping) => None,

@@ -146,7 +146,7 @@ impl Node {
             // It has ended by itself; with this it is forgotten.
             let _ = self.runtime.stop_app(&name).await;
         }
-        self.start(app).await.ok_or(NotDeployed::Stopping)??;
+        self.start_in_turn(app).await.ok_or(NotDeployed::Stopping)??;
         self.keep(&name, code).await;
         self.log.note(Level::Info, format!("deployed `{name}`: it is up"));
         let node = Arc::clone(self);
@@ -192,7 +192,7 @@ impl Node {
         let failed: Vec<(String, String)> =
             failed.iter().map(|child| (child.child.to_string(), refused::not_started(&child.why))).collect();
         let (modules, fewer, more) = (upgrades.len(), stopped.len(), started.len());
-        let text = format!("deployed `{name}`: {modules} modules upgraded, {fewer} children stopped, {more} started");
+        let text = format!("deployed `{name}`: modules upgraded {modules}, children stopped {fewer}, started {more}");
         self.log.note(Level::Info, text);
         for (child, why) in &failed {
             self.log.note(Level::Error, format!("deployed `{name}`, but child {child} did not start: {why}"));

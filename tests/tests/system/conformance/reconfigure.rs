@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use skep_runtime::kernel::supervisor::{ChildSpec, RequestError, Restart, Strategy, SupervisorSpec};
-use skep_runtime::kernel::{ExitReason, Pid, SpawnError};
+use skep_runtime::kernel::{CallError, ExitReason, Pid, SpawnError};
 use skep_runtime::reconfigure::{NotStartedReason, Progress, Reconfiguration, ReconfigureError, Reconfigured};
-use skep_runtime::spec::{AppSpec, Blueprint};
+use skep_runtime::spec::{AppSpec, Blueprint, Keep};
 use skep_runtime::{Request, RuntimeError};
 use skep_tests::app::supervisor;
 use skep_tests::{Child, TestApp, eventually, in_both_modes};
@@ -228,6 +228,30 @@ async fn limits_count_from_now_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn memory_counts_with_the_next_instance_in_whatever_class() {
+    let hog = |memory_bytes: usize| {
+        let hog = Child::new("hog", "memory-hog", &Value::Null).restart(Restart::Permanent);
+        hog.limits(|limits| limits.memory_bytes = memory_bytes)
+    };
+    let take = |bytes: u32| json!({ "Take": { "bytes": bytes } });
+    // Given back after every message, so that the next message finds the next instance.
+    let app = TestApp::start(Keep::Never, probes(["o"]).into_iter().chain([hog(2 << 20)])).await;
+    let before = app.pid("hog");
+    for (memory_bytes, fits) in [(64 << 20, 32 << 20), (3 << 20, 1 << 20)] {
+        becomes(&app, vec![hog(memory_bytes)]).await.expect("it makes sense");
+        eventually("it to sleep", || (process(&app, "hog").status == "hibernating").then_some(())).await;
+        assert_eq!(app.ask("hog", take(fits)).await, json!(fits));
+        assert_eq!(app.pid("hog"), before);
+    }
+    eventually("it to sleep", || (process(&app, "hog").status == "hibernating").then_some(())).await;
+    let mark = monitor(&app, "o", "hog").await;
+    let ended = app.call("hog", take(32 << 20)).await.expect_err("it is too much now");
+    assert_eq!(ended, CallError::Ended(ExitReason::limit("memory")));
+    assert_eq!(reason(&app, "o", &mark).await.to_string(), r#"{"limit":"memory"}"#);
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_app_that_was_reconfigured_says_so_and_one_that_ended_cannot_be() {
     in_both_modes(probes(["o"]), async |app| {
         let mut steps = Vec::new();
@@ -241,7 +265,7 @@ async fn an_app_that_was_reconfigured_says_so_and_one_that_ended_cannot_be() {
         assert_eq!(texts(&done.stopped), ["a"]);
     })
     .await;
-    let app = TestApp::start(skep_runtime::spec::Keep::default(), probes(["o"])).await;
+    let app = TestApp::start(Keep::default(), probes(["o"])).await;
     let spec = app.runtime.app_spec("test").expect("it runs");
     app.runtime.kill(app.runtime.root("test").expect("it runs"));
     assert_eq!(app.runtime.app_gave_up("test").await.expect("it is known"), Some(ExitReason::Killed));
