@@ -100,6 +100,29 @@ fn it_says_when_and_how_it_stopped() {
 }
 
 #[test]
+fn gs_15_it_is_not_between_two_messages_while_it_means_to_do_something() {
+    let body = || Body::Raw(Vec::new());
+    let plans = [
+        (Next::Continue(body()), "Handle { event: Continue(Raw(0 bytes)), waiting: 0 }"),
+        (Next::Stop(ExitReason::Normal), "Terminate(Normal)"),
+    ];
+    for (next, first) in plans {
+        let mut process = up();
+        process.handled(Outcome { reply: None, next }, NOW, &mut Vec::new());
+        assert_eq!((tell(&mut process, suspend(3)), process.is_suspended()), (vec![], false));
+        let mut actions = Vec::new();
+        assert_eq!(format!("{:?}", process.next_step(NOW, &mut actions)), first);
+        assert_eq!(actions, []);
+    }
+    // To be told that it is idle, or to hibernate, can wait.
+    for next in [Next::WaitFor(5), Next::Hibernate, Next::Wait] {
+        let mut process = up();
+        process.handled(Outcome { reply: None, next }, NOW, &mut Vec::new());
+        assert_eq!(tell(&mut process, suspend(3)), [(3, stops(Mail::NotWaitedFor, true, false))]);
+    }
+}
+
+#[test]
 fn it_is_woken_for_its_part_and_for_nothing_else() {
     let mut process = up();
     assert_eq!(process.end_slice(), SliceEnd::Waiting);
