@@ -5,6 +5,7 @@ mod counters;
 mod faults;
 mod load;
 mod refusals;
+mod tally;
 
 use serde_json::json;
 use skep_tests::{Child, TestApp};

@@ -2,19 +2,25 @@
 //!
 //! The texts are made here, from a seed where they are long. What is compared is the one line that `--json` prints.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
+use skep::demo::{self, Options};
+use skep_runtime::spec::Keep;
 use tempfile::TempDir;
 
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples-wasm/tally/texts/many-voices.txt");
 const COUNTER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/command/count.py");
 
-/// With one home for all of these tests, so that guests are compiled to machine code once.
+/// One home for all of these tests, so that guests are compiled to machine code once.
+const HOME: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/demo-home");
+
 fn skep(arguments: &[&str]) -> Output {
-    let home = concat!(env!("CARGO_TARGET_TMPDIR"), "/demo-home");
-    let skep = Command::new(env!("CARGO_BIN_EXE_skep")).args(["--home", home]).args(arguments).output();
+    let skep = Command::new(env!("CARGO_BIN_EXE_skep")).args(["--home", HOME]).args(arguments).output();
     skep.expect("skep can be started")
 }
 
@@ -57,6 +63,8 @@ fn check_file(path: &Path) -> Value {
     let ours = last_line(&output);
     assert!(output.status.success(), "{ours}\n{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!((&ours["lost"], &ours["doubled"]), (&Value::from(0), &Value::from(0)), "{ours}");
+    assert_eq!(ours["upgraded"], true, "{ours}");
+    assert!(ours["upgrade_pause_us"].as_u64() > Some(0), "{ours}");
     let output = python().args([COUNTER, path]).output().expect("python3 can be started");
     let python = last_line(&output);
     for field in ["lines", "rejected", "words", "distinct", "top"] {
@@ -89,7 +97,73 @@ fn the_text_that_the_project_ships() {
     // Otherwise the demo would not show what it is for.
     assert!(ours["rejected"].as_u64() >= Some(5), "{ours}");
     assert!(ours["restarts"].as_u64() >= ours["rejected"].as_u64(), "{ours}");
-    assert_eq!(skep(&["demo"]).status.code(), Some(0));
+    let output = skep(&["demo"]);
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("\nupgraded tally-server 1 -> 2 after "), "{text}");
+}
+
+/// How many pieces each version of the server added.
+async fn pieces(text: &[u8], parsers: usize, keep: Option<Keep>) -> (u64, u64) {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("text");
+    std::fs::write(&path, text).expect("it can be written");
+    let options = Options { input: Some(path), parsers: Some(parsers), home: Some(HOME.into()), keep };
+    let outcome = demo::run(options, Arc::new(())).await.unwrap_or_else(|error| panic!("{error}"));
+    assert!(outcome.agrees(), "{outcome:?}");
+    assert!(outcome.upgrade.pause > Duration::ZERO && outcome.upgrade.processes == 1, "{outcome:?}");
+    assert_eq!(outcome.upgrade.bytes, text.len() as u64);
+    if outcome.pieces.0 > 1 {
+        assert!(outcome.upgrade.done >= outcome.upgrade.bytes / 2 || outcome.pieces.1 == 1, "{outcome:?}");
+    }
+    outcome.pieces
+}
+
+/// Whatever the size of the file, the number of parsers, and what becomes of the instances of those that wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_versions_of_the_server_have_their_share() {
+    let line = long_text(100_000, |line| std::str::from_utf8(line).is_ok());
+    let long_last = [&b"short\n".repeat(3_000)[..], &[b'x'; 200_000]].concat();
+    for (parsers, keep) in [(2, None), (5, Some(Keep::Never))] {
+        // One piece, or none, is all that is left for version 2.
+        assert_eq!(pieces(b"", parsers, keep).await, (0, 0));
+        assert_eq!(pieces(b"one line", parsers, keep).await, (0, 1));
+        assert_eq!(pieces(b"\xff", parsers, keep).await, (0, 1));
+        // Two at least: a bad line is a piece of its own.
+        assert_eq!(pieces(b"One\n\xff", parsers, keep).await, (1, 1));
+        assert_eq!(pieces(b"\xff\nTwo\n", parsers, keep).await, (1, 1));
+        for text in [line.as_slice(), &long_last] {
+            let (old, new) = pieces(text, parsers, keep).await;
+            assert!(old >= 1 && new >= 1, "{old} and {new}");
+        }
+    }
+}
+
+/// Lower case can be longer, can depend on what a letter stands beside, and makes words the same that version 1 kept apart.
+/// In each half of the file each form occurs, so that both versions meet them and what they count is merged.
+#[test]
+fn what_lower_case_makes_the_same_is_merged() {
+    let forms =
+        "The the THE tHe İ I i ΣΑΣ σας Σας ΣΑΣΣ Σ σ ς ὈΔΥΣΣΕΎΣ ὀδυσσεύς Straße STRASSE ẞ ß ǅ Ǆ ǆ Ⅷ ⅷ \u{212a} k Ⓐ ⓐ";
+    let text = format!("{forms}\n{}\n", forms.replace(' ', ", ")).repeat(300);
+    let ours = check(text.as_bytes());
+    let distinct: HashSet<String> = forms.split(' ').map(str::to_lowercase).collect();
+    assert_eq!(ours["distinct"], distinct.len(), "{ours}");
+}
+
+/// Nearly as many words as a text can have, so that the state is large: version 1 knows each in two forms.
+#[test]
+fn many_different_words() {
+    let mut text = String::new();
+    for n in 0..400_000_u32 {
+        let separator = if n % 10 == 9 { '\n' } else { ' ' };
+        text.push_str(&format!("{}{n:x}{separator}", if n % 2 == 0 { "Wort" } else { "wort" }));
+        // The other form comes after the upgrade, or just before it.
+        if n >= 200_000 {
+            text.push_str(&format!("WORT{:x}{separator}", n - 200_000));
+        }
+    }
+    assert_eq!(check(text.as_bytes())["distinct"], 400_000);
 }
 
 #[test]
@@ -105,7 +179,7 @@ fn long_texts_in_many_languages() {
 fn states_are_whole() {
     let ours = last_line(&skep(&["demo", "--json", "--hibernate-after", "always"]));
     let kept = last_line(&skep(&["demo", "--json"]));
-    for field in ["lines", "rejected", "words", "distinct", "top", "lost", "doubled"] {
+    for field in ["lines", "rejected", "words", "distinct", "top", "lost", "doubled", "upgraded"] {
         assert_eq!(ours[field], kept[field], "{field}");
     }
 }
