@@ -241,6 +241,39 @@ fn call_or_exit_ends_the_caller_with_the_reason() {
     }
 }
 
+/// Counts, fails at 3, and has last words.
+#[derive(Serialize, Deserialize)]
+struct Failing(u32);
+
+#[server]
+impl Server for Failing {
+    type Cast = u32;
+
+    fn init(_: (), _: &Context) -> Start<Self> {
+        Ok(Failing(0))
+    }
+
+    fn handle_cast(&mut self, to: u32, _: &Context) -> Outcome {
+        self.0 = to;
+        if to == 3 { fail("three") } else { noreply() }
+    }
+
+    fn terminate(&mut self, reason: &ExitReason, context: &Context) {
+        context.log(Level::Info, &format!("{} {reason:?}", self.0));
+    }
+}
+
+skep_sdk::export!(Failing);
+
+#[test]
+fn gs_10_terminate_sees_what_the_failed_handler_left() {
+    let mut failing = Harness::<Failing>::start(()).expect("init succeeds");
+    failing.cast(2);
+    failing.cast(3);
+    assert_eq!(failing.actions(), [Action::Log(Level::Info, "3 Failed(\"three\")".to_owned())]);
+    assert_eq!(failing.ended(), Some(&ExitReason::Failed("three".into())));
+}
+
 /// Asks another and waits for the answer, whatever else comes.
 struct Asker;
 

@@ -1,4 +1,4 @@
-//! A version 2 of `counter` whose migration panics.
+//! A version 2 of `counter` whose migration panics, and whose step down does.
 //!
 //! Owns one number. What an upgrade that traps is tried on.
 
@@ -6,7 +6,7 @@ use skep_sdk::prelude::*;
 
 /// What it takes over of version 1.
 mod v1 {
-    #[derive(serde::Deserialize)]
+    #[derive(serde::Serialize, serde::Deserialize)]
     pub struct Counter {
         pub count: i64,
     }
@@ -35,6 +35,12 @@ impl Migrate<v1::Counter> for Counter {
     }
 }
 
+impl Revert<v1::Counter> for Counter {
+    fn revert(&self) -> Result<v1::Counter, Failure> {
+        panic!("version 2 does not go back from a count of {}", self.count)
+    }
+}
+
 #[server]
 impl Server for Counter {
     type Args = i64;
@@ -55,7 +61,7 @@ impl Server for Counter {
     }
 }
 
-skep_sdk::export!(Counter, version = 2, from = [v1::Counter]);
+skep_sdk::export!(Counter, version = 2, from = [v1::Counter], back_to = 1);
 
 #[cfg(test)]
 mod tests {
@@ -75,5 +81,11 @@ mod tests {
     fn the_migration_panics() {
         let old = Harness::<counter::Counter>::start(40).expect("init succeeds");
         let _ = old.upgrade::<Counter>();
+    }
+    #[test]
+    #[should_panic(expected = "version 2 does not go back from a count of 40")]
+    fn the_step_down_panics() {
+        let new = Harness::<Counter>::start(40).expect("init succeeds");
+        let _ = new.upgrade::<counter::Counter>();
     }
 }

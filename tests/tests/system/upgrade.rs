@@ -2,6 +2,7 @@
 
 mod busy;
 mod counters;
+mod differences;
 mod faults;
 mod load;
 mod refusals;

@@ -2,6 +2,7 @@
 
 mod demo;
 mod deploy;
+mod docs;
 mod new;
 mod node;
 mod refusals;

@@ -179,13 +179,14 @@ impl Node {
     /// Starts a node with these arguments, and waits until it says that it is up.
     #[track_caller]
     pub(crate) fn run_with(home: &Home, arguments: &[&str]) -> Node {
-        let mut child = home
-            .command(&[&["run"], arguments].concat())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("skep can be started");
+        Node::start(home.command(&[&["run"], arguments].concat())).0
+    }
+
+    /// Starts a node, waits until it says that it is up, and brings all that it said.
+    #[track_caller]
+    pub(crate) fn start(mut command: Command) -> (Node, Vec<String>) {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("skep can be started");
         let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
         let mut said = Vec::new();
         while let Some(Ok(line)) = lines.next() {
@@ -194,7 +195,7 @@ impl Node {
             if up {
                 // Whatever else it says is read, so that it never waits for a reader.
                 std::thread::spawn(move || lines.for_each(drop));
-                return Node { child };
+                return (Node { child }, said);
             }
         }
         let end = child.wait().expect("it ran");
