@@ -337,7 +337,7 @@ fn the_end_is_kept_back_until_it_is_told_to_go_on() {
 /// Told while much is left to do, and nothing stands still because of it.
 #[test]
 fn half_is_told_while_pieces_are_under_way() {
-    let mut play = Play::keeping(&text(50_000, |_| false), vec![], 3);
+    let mut play = Play::keeping(&text(200_000, |_| false), vec![], 3);
     let half = play.reader.call_open(Query::Half);
     let told = loop {
         play.parse();
