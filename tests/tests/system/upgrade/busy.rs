@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use skep_runtime::spec::Keep;
 use skep_runtime::upgrade::{Progress, Upgrade, UpgradeError};
-use skep_tests::{TestApp, in_both_modes};
+use skep_tests::{TestApp, eventually, in_both_modes};
 
 use crate::conformance::{block, call_and_wait, heard, probes, process, until};
 
@@ -26,7 +26,8 @@ async fn a_process_that_blocks_in_a_call_is_named_and_nothing_happens() {
             }
             other => panic!("{other:?}"),
         }
-        assert!(["waiting", "hibernating"].contains(&process(app, "c").status), "{}", process(app, "c").status);
+        let waits = || ["waiting", "hibernating"].contains(&process(app, "c").status).then_some(());
+        eventually("c waits again", waits).await;
         assert_eq!(app.ask("b", json!({ "Release": { "body": "now" } })).await, json!(true), "it goes on");
         assert_eq!(heard(app, "a", "did", 1).await, [json!([{ "Ok": "now" }])]);
     })
