@@ -83,6 +83,19 @@ pub struct Grants {
 }
 
 impl Grants {
+    /// Whether what it does through an imported interface (such as `wasi:filesystem/types@0.2.12`) is refused, whatever it
+    /// is. Most of an interface that needs no grant is always there.
+    #[must_use]
+    pub fn refuse(&self, import: &str) -> bool {
+        let interface = import.split('@').next().unwrap_or(import);
+        match interface {
+            "skep:process/spawning" => self.spawn.is_empty(),
+            "skep:process/names" => !self.names,
+            "wasi:filesystem/types" => self.folders.is_empty(),
+            _ => interface.starts_with("wasi:sockets/"),
+        }
+    }
+
     /// These rights as far as `parent` has them too: nobody passes on what they have not.
     #[must_use]
     pub fn within(&self, parent: &Grants) -> Grants {
@@ -115,4 +128,21 @@ pub enum Access {
     Read,
     /// Also create, change and remove.
     Write,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_interface_needs_is_granted_or_it_refuses() {
+        let needy = ["skep:process/spawning@0.1.0", "skep:process/names@0.1.3", "wasi:filesystem/types@0.2.12"]
+            .map(str::to_owned);
+        let nothing = Grants::default();
+        let folder = FolderGrant { host: "/".into(), guest: "/in".into(), access: Access::Read };
+        let all = Grants { folders: vec![folder], spawn: vec!["worker".into()], names: true };
+        assert!(needy.iter().all(|import| nothing.refuse(import) && !all.refuse(import)));
+        assert!(all.refuse("wasi:sockets/tcp@0.2.0"), "there is no grant of it yet");
+        assert!(!nothing.refuse("skep:process/messaging@0.1.0") && !nothing.refuse("wasi:clocks/wall-clock@0.2.0"));
+    }
 }

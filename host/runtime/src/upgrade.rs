@@ -95,6 +95,28 @@ pub struct Summary {
     pub pause: Pauses,
     /// How long all of it took, from the first suspension.
     pub took: Duration,
+    /// What the new code imports and the code before did not, and no process of the module has a grant for: using it is
+    /// refused.
+    pub ungranted: Vec<Ungranted>,
+}
+
+/// An interface that a module imports and that no process of it has a grant for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Ungranted {
+    /// The module.
+    pub module: Name,
+    /// The interface, such as `skep:process/spawning@0.1.0`.
+    pub interface: String,
+}
+
+impl std::fmt::Display for Ungranted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Ungranted { module, interface } = self;
+        write!(
+            f,
+            "module {module} now imports {interface}, and no process of it has a grant for that: using it is refused"
+        )
+    }
 }
 
 /// How long processes stood still.

@@ -41,7 +41,7 @@ pub(super) async fn replace(client: &Client, asking: &Asking, path: &str, bytes:
 }
 
 fn in_words(done: &Upgraded) -> String {
-    let Upgraded { app, module, from, to, figures, warning } = done;
+    let Upgraded { app, module, from, to, figures, warnings } = done;
     let count = |number: usize| grouped(number as u64);
     let pauses = [figures.pause_p50_us, figures.pause_p99_us, figures.pause_max_us].map(time);
     let mut text = safe::line(&format!("{app}/{module}: {from} → {to}")) + "\n";
@@ -57,7 +57,7 @@ fn in_words(done: &Upgraded) -> String {
     ] {
         text.push_str(&format!("  {what:<28}{number}\n"));
     }
-    if let Some(warning) = warning {
+    for warning in warnings {
         text.push_str(&format!("warning: {}\n", safe::line(warning)));
     }
     text
@@ -129,7 +129,7 @@ mod tests {
             from: code("a", 1),
             to: code("b", 2),
             figures,
-            warning: Some("disk full".into()),
+            warnings: vec!["disk full".into()],
         };
         let expected = "\
 shop/ti\\u{1b}ll: version 1 (aaaaaaaaaaaa) → version 2 (bbbbbbbbbbbb)

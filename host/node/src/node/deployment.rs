@@ -184,11 +184,13 @@ impl Node {
             return Err(NotDeployed::Upgrade(refused));
         }
         let Reconfigured { upgraded, stopped, started, failed } = done?;
+        let mut warnings: Vec<String> =
+            upgraded.iter().flat_map(|summary| &summary.ungranted).map(ToString::to_string).collect();
         let upgraded = upgraded.as_ref().map(Figures::from);
         if let Some(figures) = upgraded {
             self.note(&upgrades, &Outcome::Done { figures });
         }
-        let warnings = self.keep_changed(&name, &upgrades, code).await;
+        warnings.extend(self.keep_changed(&name, &upgrades, code).await);
         let failed: Vec<(String, String)> =
             failed.iter().map(|child| (child.child.to_string(), refused::not_started(&child.why))).collect();
         let (modules, fewer, more) = (upgrades.len(), stopped.len(), started.len());

@@ -64,7 +64,9 @@ pub(crate) async fn run(
     let mut going = going::Going::claim(shell, app, &upgrade)?;
     check::compile(shell, app, &upgrade).await?;
     check::paths(shell, app, &upgrade)?;
-    going.run(&upgrade, progress).await
+    let ungranted = check::ungranted(shell, app, &upgrade);
+    let summary = going.run(&upgrade, progress).await?;
+    Ok(Summary { ungranted, ..summary })
 }
 
 /// The processes of these modules, tasks included.

@@ -1,7 +1,9 @@
 //! The counter in three versions, up and down.
 
 use serde_json::json;
-use skep_tests::in_both_modes;
+use skep_runtime::reconfigure::Reconfiguration;
+use skep_runtime::spec::{AppSpec, Grants, Keep};
+use skep_tests::{TestApp, in_both_modes};
 
 use super::{counter, version};
 
@@ -24,4 +26,30 @@ async fn a_counter_goes_up_and_comes_back() {
         }
     })
     .await;
+}
+
+/// A process of it may call, but not spawn: nobody finds out by the first refusal.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_new_code_imports_without_a_grant_is_told() {
+    let app = TestApp::start(Keep::WhileItFits, []).await;
+    let mut spec: AppSpec = app.runtime.app_spec("test").expect("it runs");
+    for module in &mut spec.modules {
+        module.grants = Grants::default().into();
+    }
+    app.runtime.reconfigure(Reconfiguration::new(spec), |_| {}).await.unwrap_or_else(|error| panic!("{error}"));
+    let mut told = Vec::new();
+    // Forth, and back: what was imported before is no news.
+    for code in ["probe", "counter"] {
+        let summary = app.upgrade("counter", app.load(code)).await.unwrap_or_else(|error| panic!("{error}"));
+        told.push(summary.ungranted.iter().map(ToString::to_string).collect::<Vec<_>>());
+    }
+    let of = |interface| {
+        format!(
+            "module counter now imports skep:process/{interface}@0.1.0, and no process of it has a grant for that: using \
+             it is refused"
+        )
+    };
+    assert!(told[0].contains(&of("spawning")) && told[0].contains(&of("names")), "{told:?}");
+    assert_eq!(told[1], [""; 0]);
+    app.stop().await;
 }

@@ -58,14 +58,14 @@ pub struct Upgraded {
     /// In numbers.
     #[serde(flatten)]
     pub figures: Figures,
-    /// What did not work out beside the upgrade itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub warning: Option<String>,
+    /// What did not work out beside the upgrade itself, and what the new code will not be allowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl From<Done> for Upgraded {
     fn from(done: Done) -> Self {
-        let Done { target, from, to, figures, warning } = done;
-        Upgraded { app: target.app.to_string(), module: target.module.to_string(), from, to, figures, warning }
+        let Done { target, from, to, figures, warnings } = done;
+        Upgraded { app: target.app.to_string(), module: target.module.to_string(), from, to, figures, warnings }
     }
 }

@@ -101,7 +101,8 @@ pub struct Figures {
 
 impl From<&Summary> for Figures {
     fn from(summary: &Summary) -> Self {
-        let Summary { migrated, hibernated, waited_for, not_begun, tasks, state_bytes, pause, took } = summary.clone();
+        let Summary { migrated, hibernated, waited_for, not_begun, tasks, state_bytes, pause, took, ungranted: _ } =
+            summary.clone();
         let Pauses { p50, p99, max } = pause;
         let us = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         Figures {

@@ -44,8 +44,8 @@ pub struct Done {
     pub to: CodeId,
     /// In numbers.
     pub figures: Figures,
-    /// What did not work out beside the upgrade itself.
-    pub warning: Option<String>,
+    /// What did not work out beside the upgrade itself, and what the new code will not be allowed.
+    pub warnings: Vec<String>,
 }
 
 impl Node {
@@ -71,7 +71,7 @@ impl Node {
         progress(Progress::Checking);
         let (module, bytes) = self.loaded(&order, bytes, &origin).await?;
         let mut done = self.replace(&order, module, progress).await?;
-        done.warning = self.keep_upgraded(&order.target, &done.from, &done.to, (bytes, origin)).await;
+        done.warnings.extend(self.keep_upgraded(&order.target, &done.from, &done.to, (bytes, origin)).await);
         Ok(done)
     }
 
@@ -96,7 +96,7 @@ impl Node {
         let store = Arc::clone(&self.store);
         let noted =
             tokio::task::spawn_blocking(move || store.rolled_back(&target.app, &target.module, &to.digest, &running));
-        done.warning = self.not_kept(&order.target, noted.await);
+        done.warnings.extend(self.not_kept(&order.target, noted.await));
         Ok(done)
     }
 
@@ -167,7 +167,9 @@ impl Node {
                 );
                 self.log.note(Level::Info, text);
                 self.remember(order, from.clone(), to.clone(), Outcome::Done { figures });
-                Ok(Done { target: order.target.clone(), from, to, figures, warning: None })
+                let warnings: Vec<String> = summary.ungranted.iter().map(ToString::to_string).collect();
+                warnings.iter().for_each(|warning| self.log.note(Level::Warn, warning.clone()));
+                Ok(Done { target: order.target.clone(), from, to, figures, warnings })
             }
             Err(error) => {
                 let refused = Refused::from(error);

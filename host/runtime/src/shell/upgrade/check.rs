@@ -8,7 +8,8 @@ use skep_kernel::upgrade::path;
 use super::super::{App, Shell};
 use super::{guest, processes};
 use crate::engine::{LoadError, ModuleKind};
-use crate::upgrade::{Change, Upgrade, UpgradeError};
+use crate::spec::Grants;
+use crate::upgrade::{Change, Ungranted, Upgrade, UpgradeError};
 
 /// Whether the new code is what the old one can be replaced with at all.
 pub(super) fn fits(app: &App, change: &Change) -> Result<(), UpgradeError> {
@@ -46,6 +47,24 @@ pub(super) async fn compile(shell: &Shell, app: &Arc<App>, upgrade: &Upgrade) ->
         wanted.iter().try_for_each(|(code, memory_bytes)| code.prepare(*memory_bytes))
     });
     Ok(compiled.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?)
+}
+
+/// What the new code imports, other than the code before, and will have no use of.
+pub(super) fn ungranted(shell: &Shell, app: &Arc<App>, upgrade: &Upgrade) -> Vec<Ungranted> {
+    let mut ungranted = Vec::new();
+    for change in &upgrade.changes {
+        let Some(current) = app.module(&change.module) else { continue };
+        let held: Vec<Arc<Grants>> = processes(shell, app, |module| *module == *change.module)
+            .filter_map(|cell| guest(&cell).map(|guest| Arc::clone(&guest.spec.grants)))
+            .collect();
+        let refused = |import: &str| current.grants.refuse(import) && held.iter().all(|grants| grants.refuse(import));
+        let new = change.code.imports().iter().filter(|import| !current.module.imports().contains(import));
+        ungranted.extend(
+            new.filter(|import| refused(import))
+                .map(|import| Ungranted { module: change.module.clone(), interface: import.clone() }),
+        );
+    }
+    ungranted
 }
 
 /// Whether there is a way to the new code for the states of all that runs now.
