@@ -1,4 +1,5 @@
-//! Erlang's promises, kept by real guests: a test or more for each ID of the list, in both modes of keeping instances.
+//! Erlang's promises, kept by real guests: a test or more for each ID of `docs/semantics.md`, in both modes of keeping
+//! instances.
 //!
 //! Owns what these tests have in common: probes told what to do, and the waits for what must follow. That nothing
 //! follows is shown by something that can only come behind it.
@@ -15,44 +16,12 @@ mod supervisors;
 mod timers;
 mod upgrades;
 
-use std::path::Path;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 use skep_runtime::inspect::ProcessInfo;
 use skep_tests::app::PATIENCE;
-use skep_tests::{Child, TestApp, eventually, guests};
-
-/// The promises that are kept here or, where no guest is needed to show it, in the kernel.
-const IDS: &str = "proc: 01 03 04 07 09 10. exit: 01 03 04 05 07 08 09. link: 01 02 05. mon: 01 02 03 04 06. \
-    reg: 01 02 05. tmr: 01 02 03 04. mbx: 01 02 06. gs: 01 03 04 06 07 08 12. sup: 01 02 03 04 05 08 11 15 18. \
-    hot: 01 02 04 08 10 17 19. hib: 01";
-
-#[test]
-fn every_promise_of_the_list_has_a_test() {
-    let mut sources = String::new();
-    for folder in ["host/kernel/src", "tests/tests/system/conformance", "tests/tests/system/upgrade"] {
-        read_all(&guests::root().join(folder), &mut sources);
-    }
-    for group in IDS.split(". ") {
-        let (area, numbers) = group.split_once(": ").expect("an area and its numbers");
-        for number in numbers.split(' ') {
-            let name = format!("fn {area}_{number}_");
-            assert!(sources.contains(&name), "nothing tests it: {name}");
-        }
-    }
-}
-
-fn read_all(folder: &Path, into: &mut String) {
-    for entry in std::fs::read_dir(folder).expect("a folder of sources") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            read_all(&path, into);
-        } else {
-            into.push_str(&std::fs::read_to_string(&path).expect("a source"));
-        }
-    }
-}
+use skep_tests::{Child, TestApp, eventually};
 
 /// Probes of these names.
 pub(crate) fn probes<const N: usize>(names: [&str; N]) -> Vec<Child> {

@@ -2,5 +2,6 @@
 
 mod conformance;
 mod hostile;
+mod semantics;
 mod smoke;
 mod upgrade;
