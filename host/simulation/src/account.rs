@@ -1,0 +1,170 @@
+//! What one process was promised and has seen: a plain book, kept beside the kernel and without asking it.
+//!
+//! Written when a signal is handed over and when a guest does or sees something. Each entry leaves once; what comes twice,
+//! late, early or out of order has none.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use skep_kernel::{Mark, Pid, Time};
+
+use crate::Invariant;
+
+/// What was wrong.
+pub(crate) type Wrong = (Invariant, String);
+
+/// Where something stands that comes once.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Way {
+    /// It may still come.
+    Open,
+    /// It lies in the mailbox.
+    InMail,
+}
+
+/// A monitor that is set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watch {
+    pub(crate) target: Option<Pid>,
+    pub(crate) way: Way,
+    /// A task's result lies in the mailbox.
+    pub(crate) result: bool,
+}
+
+/// A timer that runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timer {
+    pub(crate) at: Time,
+    /// Its event goes to whoever has started it.
+    pub(crate) own: bool,
+    pub(crate) way: Way,
+}
+
+/// A call that has no outcome yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked {
+    pub(crate) number: u64,
+    pub(crate) to: Option<Pid>,
+    pub(crate) deadline: Option<Time>,
+    pub(crate) blocking: bool,
+    pub(crate) way: Way,
+    /// Somebody has replied.
+    pub(crate) replied: bool,
+}
+
+/// The book of one process.
+#[derive(Default, Debug)]
+pub(crate) struct Account {
+    /// Messages in the mailbox, by sender.
+    pub(crate) mail: BTreeMap<u64, VecDeque<u64>>,
+    pub(crate) monitors: BTreeMap<Mark, Watch>,
+    pub(crate) links: BTreeSet<Pid>,
+    /// Linked processes that have ended, and whose exit signal is under way.
+    pub(crate) exits_due: BTreeSet<Pid>,
+    /// Trapped exit signals of links in the mailbox.
+    pub(crate) exits: BTreeMap<Pid, u32>,
+    pub(crate) timers: BTreeMap<Mark, Timer>,
+    pub(crate) calls: BTreeMap<Mark, Asked>,
+    /// Spawns under way, with the monitor on the child.
+    pub(crate) spawns: BTreeMap<Mark, Option<Mark>>,
+    /// Not before then may it be told that it was idle.
+    pub(crate) idle_at: Option<Time>,
+    /// It has told itself to do something next.
+    pub(crate) continues: bool,
+    pub(crate) traps: bool,
+    /// Events it was handed: its state.
+    pub(crate) handled: u64,
+}
+
+impl Account {
+    /// A message was put into the mailbox.
+    pub(crate) fn mailed(&mut self, from: u64, number: u64) {
+        self.mail.entry(from).or_default().push_back(number);
+    }
+
+    /// A message is handed to the guest.
+    pub(crate) fn reads(&mut self, from: u64, number: u64) -> Result<(), Wrong> {
+        let expected = self.mail.get_mut(&from).and_then(VecDeque::pop_front);
+        if self.mail.get(&from).is_some_and(VecDeque::is_empty) {
+            self.mail.remove(&from);
+        }
+        if expected == Some(number) {
+            return Ok(());
+        }
+        wrong(Invariant::Mail, format!("message {from}.{number} was handled, and next was {expected:?}"))
+    }
+
+    /// Nothing more lies here of a sender whose end is being told.
+    pub(crate) fn hears_of_the_end(&self, of: Pid) -> Result<(), Wrong> {
+        match self.mail.get(&of.id) {
+            Some(left) => wrong(Invariant::Mail, format!("the end of {of} was told before its messages {left:?}")),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn sees_down(&mut self, mark: Mark) -> Result<(), Wrong> {
+        match self.monitors.remove(&mark) {
+            Some(Watch { way: Way::InMail, .. }) => Ok(()),
+            other => wrong(Invariant::Downs, format!("a Down for {mark:?}, which is {other:?}")),
+        }
+    }
+
+    pub(crate) fn sees_exit(&mut self, of: Pid) -> Result<(), Wrong> {
+        match self.exits.get_mut(&of) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                if *count == 0 {
+                    self.exits.remove(&of);
+                }
+                Ok(())
+            }
+            _ => wrong(Invariant::Exits, format!("the exit signal of {of}, which had come or was taken back")),
+        }
+    }
+
+    pub(crate) fn sees_timer(&mut self, mark: Mark, now: Time) -> Result<(), Wrong> {
+        match self.timers.remove(&mark) {
+            Some(Timer { way: Way::InMail, own: true, at }) if at <= now => Ok(()),
+            other => wrong(Invariant::Timers, format!("timer {mark:?}, which is {other:?}")),
+        }
+    }
+
+    pub(crate) fn sees_idle(&mut self, now: Time) -> Result<(), Wrong> {
+        match self.idle_at.take() {
+            Some(at) if at <= now => Ok(()),
+            other => wrong(Invariant::Timers, format!("told that it was idle, due at {other:?}")),
+        }
+    }
+
+    /// The outcome of a call that did not block is handed to the guest.
+    pub(crate) fn sees_answer(&mut self, mark: Mark) -> Result<Asked, Wrong> {
+        match self.calls.remove(&mark) {
+            Some(asked @ Asked { way: Way::InMail, .. }) => Ok(asked),
+            other => Err((Invariant::Calls, format!("an answer to {mark:?}, which is {other:?}"))),
+        }
+    }
+
+    /// What lies here while the mailbox is empty was lost.
+    pub(crate) fn nothing_waits(&self) -> Result<(), Wrong> {
+        if let Some((from, left)) = self.mail.first_key_value() {
+            return wrong(Invariant::Mail, format!("messages of {from} never came: {left:?}"));
+        }
+        if let Some((mark, _)) = self.monitors.iter().find(|(_, watch)| watch.way == Way::InMail) {
+            return wrong(Invariant::Downs, format!("the Down for {mark:?} never came"));
+        }
+        if let Some(of) = self.exits.keys().next() {
+            return wrong(Invariant::Exits, format!("the exit signal of {of} never came"));
+        }
+        if let Some((mark, _)) = self.timers.iter().find(|(_, timer)| timer.way == Way::InMail) {
+            return wrong(Invariant::Timers, format!("the timer {mark:?} never came"));
+        }
+        if let Some((mark, _)) = self.calls.iter().find(|(_, asked)| asked.way == Way::InMail && !asked.blocking) {
+            return wrong(Invariant::Calls, format!("the answer to {mark:?} never came"));
+        }
+        Ok(())
+    }
+}
+
+/// Something was wrong.
+pub(crate) fn wrong<T>(what: Invariant, text: String) -> Result<T, Wrong> {
+    Err((what, text))
+}

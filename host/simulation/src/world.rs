@@ -1,0 +1,491 @@
+//! A node without threads: processes in a table, names, a clock that stands until it is moved, and whoever performs.
+//!
+//! Performs the kernel's actions by the rules of the runtime's shell (`host/runtime/src/shell`). Whoever is a thread there
+//! is a lane here: a duty is done at its front, what follows from it goes to its back, and its owner goes on only when it
+//! is empty. In each step one lane, which the dice choose, goes one duty further.
+
+mod audit;
+mod births;
+mod coordinator;
+mod deliver;
+mod guest;
+mod operator;
+mod overseer;
+mod rooms;
+mod script;
+mod seen;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use skep_kernel::process::{SliceEnd, Turn};
+use skep_kernel::registry::Registry;
+use skep_kernel::timer_queue::{TimerKey, TimerQueue};
+use skep_kernel::{Action, Body, ExitReason, Mark, Name, Pid, Process, Time};
+
+use crate::account::{Account, Wrong};
+use crate::{Bug, Dice, Feature, Figures, Invariant, Plan, Violation};
+
+use births::{Born, Slot};
+use coordinator::Coordinator;
+use deliver::Duty;
+use guest::Guest;
+use operator::Operator;
+use overseer::Overseer;
+use rooms::Rooms;
+
+/// Lines of the trace that are kept.
+const TRACE_LINES: usize = 400;
+
+/// One process as the simulation holds it.
+pub(crate) struct Cell {
+    pub(crate) pid: Pid,
+    pub(crate) process: Process,
+    pub(crate) content: Content,
+    pub(crate) account: Account,
+    /// Whether signals still find it.
+    listed: bool,
+    /// Whether a worker has it.
+    on_worker: bool,
+    parent: Option<Pid>,
+    /// Its child id.
+    label: Option<Name>,
+    /// It has told its starter that it is up.
+    ready: bool,
+    /// Its supervisor starts it as one of several, one after the other.
+    in_turn: bool,
+    /// The limits that it should have.
+    limits: Arc<skep_kernel::Limits>,
+}
+
+/// What runs in a process.
+pub(crate) enum Content {
+    Guest(Box<Guest>),
+    Overseer(Box<Overseer>),
+    Operator,
+}
+
+/// Who performs.
+struct Lane {
+    role: Role,
+    duties: VecDeque<Duty>,
+    /// The pair of processes that is being linked or unlinked here.
+    pair: Option<(Pid, Pid)>,
+    /// How likely it is to be chosen, against the others.
+    weight: usize,
+}
+
+enum Role {
+    Worker(Option<Taken>),
+    Clock,
+    Coordinator,
+    Operator,
+}
+
+/// A process that a worker has.
+struct Taken {
+    pid: Pid,
+    stage: Stage,
+}
+
+/// How far a turn is.
+enum Stage {
+    Begin,
+    Drive,
+    Leave,
+    End(ExitReason),
+    Ended,
+}
+
+/// What a turn comes to.
+pub(crate) enum Flow {
+    /// There is more to do at once.
+    On,
+    /// The turn is over.
+    Over,
+    /// The process ends.
+    Ends(ExitReason),
+}
+
+/// Whether anybody could do anything.
+#[derive(PartialEq, Eq)]
+pub(crate) enum Progress {
+    Made,
+    /// Until time passes, nobody has anything to do.
+    None,
+}
+
+pub(crate) struct World {
+    plan: Plan,
+    pub(crate) dice: Dice,
+    pub(crate) now: Time,
+    pub(crate) cells: BTreeMap<u64, Cell>,
+    names: Registry,
+    clock: TimerQueue<(Pid, Mark)>,
+    keys: BTreeMap<(u64, Mark), TimerKey>,
+    queue: Vec<Pid>,
+    lanes: Vec<Lane>,
+    rooms: Rooms,
+    slots: Vec<Slot>,
+    coordinator: Option<Coordinator>,
+    upgrades: u64,
+    operator: Operator,
+    pids: u64,
+    numbers: u64,
+    /// A message held back by a planted defect.
+    held_back: Option<(Pid, skep_kernel::Signal)>,
+    /// How long time stands still, in steps, and how far it moves then, in milliseconds.
+    pace: (usize, u64),
+    /// Times that a planted defect lets pass before it strikes; none when it has.
+    fuse: Option<usize>,
+    /// Nothing new is begun any more.
+    winding_down: bool,
+    pub(crate) steps: u64,
+    pub(crate) figures: Figures,
+    pub(crate) violation: Option<Violation>,
+    trace: Option<VecDeque<String>>,
+}
+
+impl World {
+    pub(crate) fn new(plan: &Plan, traced: bool) -> Self {
+        let mut dice = plan.dice();
+        let workers = 1 + dice.below(4);
+        let mut roles: Vec<Role> = (0..workers).map(|_| Role::Worker(None)).collect();
+        roles.extend([Role::Clock, Role::Coordinator, Role::Operator]);
+        let lane = |role| Lane { role, duties: VecDeque::new(), pair: None, weight: 1 };
+        let pace = (dice.pick(&[8, 64, 256]), dice.pick(&[1, 3, 40]));
+        let capacity = if plan.has(Feature::Hibernation) { dice.pick(&[2, 4, 8, 1000]) } else { 1000 };
+        let fuse = plan.bug.map(|_| dice.below(20));
+        World {
+            plan: plan.clone(),
+            now: Duration::ZERO,
+            cells: BTreeMap::new(),
+            names: Registry::default(),
+            clock: TimerQueue::new(),
+            keys: BTreeMap::new(),
+            queue: Vec::new(),
+            lanes: roles.into_iter().map(lane).collect(),
+            rooms: Rooms::new(capacity),
+            slots: vec![Slot::new(), Slot::new()],
+            coordinator: None,
+            upgrades: 0,
+            operator: Operator::default(),
+            pids: 0,
+            numbers: 0,
+            held_back: None,
+            pace,
+            fuse,
+            winding_down: false,
+            steps: 0,
+            figures: Figures::default(),
+            violation: None,
+            trace: traced.then(VecDeque::new),
+            dice,
+        }
+    }
+
+    pub(crate) fn has(&self, feature: Feature) -> bool {
+        self.plan.has(feature)
+    }
+
+    /// Whether a planted defect strikes here and now.
+    fn strikes(&mut self, bug: Bug) -> bool {
+        if self.plan.bug != Some(bug) {
+            return false;
+        }
+        match self.fuse {
+            Some(0) => {
+                self.fuse = None;
+                self.note(|_| format!("*** {bug:?} strikes"));
+                true
+            }
+            Some(left) => {
+                self.fuse = Some(left - 1);
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// The planted defect is one that goes on for good.
+    fn suffers(&self, bug: Bug) -> bool {
+        self.plan.bug == Some(bug)
+    }
+
+    pub(crate) fn violated(&mut self, invariant: Invariant, what: impl Into<String>) {
+        if self.violation.is_none() {
+            let what = what.into();
+            self.note(|_| format!("!!! {invariant:?}: {what}"));
+            self.violation = Some(Violation { invariant, what, step: self.steps });
+        }
+    }
+
+    fn check(&mut self, who: Pid, result: Result<(), Wrong>) {
+        if let Err((invariant, what)) = result {
+            self.violated(invariant, format!("{who}: {what}"));
+        }
+    }
+
+    /// A line of the trace.
+    fn note(&mut self, line: impl FnOnce(&World) -> String) {
+        if self.trace.is_none() {
+            return;
+        }
+        let line = format!("{:>6} {:>8.3}s  {}", self.steps, self.now.as_secs_f64(), line(self));
+        if let Some(trace) = &mut self.trace {
+            if trace.len() == TRACE_LINES {
+                trace.pop_front();
+            }
+            trace.push_back(line);
+        }
+    }
+
+    pub(crate) fn into_trace(self) -> Vec<String> {
+        self.trace.unwrap_or_default().into()
+    }
+
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+
+    fn cell(&mut self, pid: Pid) -> &mut Cell {
+        self.cells.get_mut(&pid.id).expect("a process that a lane is at work for")
+    }
+
+    fn guest(&mut self, pid: Pid) -> &mut Guest {
+        match &mut self.cell(pid).content {
+            Content::Guest(guest) => guest,
+            Content::Overseer(_) | Content::Operator => unreachable!("only guests are driven"),
+        }
+    }
+
+    fn overseer(&mut self, pid: Pid) -> &mut Overseer {
+        match &mut self.cell(pid).content {
+            Content::Overseer(overseer) => overseer,
+            Content::Guest(_) | Content::Operator => unreachable!("it is a supervisor"),
+        }
+    }
+
+    fn is_alive(&self, pid: Pid) -> bool {
+        self.cells.get(&pid.id).is_some_and(|cell| cell.pid == pid && !cell.process.is_gone())
+    }
+
+    /// One transition of a process; what follows is performed by `lane`.
+    fn transition<T>(
+        &mut self,
+        lane: usize,
+        pid: Pid,
+        change: impl FnOnce(&mut Process, Time, &mut Vec<Action>) -> T,
+    ) -> T {
+        let (mut actions, now) = (Vec::new(), self.now);
+        let result = change(&mut self.cell(pid).process, now, &mut actions);
+        self.lanes[lane].duties.extend(actions.into_iter().map(|action| Duty::Act { owner: pid, action }));
+        result
+    }
+
+    /// One step of somebody.
+    pub(crate) fn step(&mut self) -> Progress {
+        self.steps += 1;
+        if self.dice.one_in(self.pace.0) {
+            self.now += Duration::from_millis(self.dice.between(0, self.pace.1));
+        }
+        if self.steps.is_multiple_of(256) {
+            for lane in 0..self.lanes.len() {
+                self.lanes[lane].weight = self.dice.pick(&[1, 1, 1, 4, 16]);
+            }
+        }
+        let first = self.choose();
+        let count = self.lanes.len();
+        for place in 0..count {
+            let lane = (first + place) % count;
+            if self.can_go_on(lane) {
+                self.go_on(lane);
+                return Progress::Made;
+            }
+        }
+        Progress::None
+    }
+
+    fn choose(&mut self) -> usize {
+        let total: usize = self.lanes.iter().map(|lane| lane.weight).sum();
+        let mut left = self.dice.below(total);
+        for (place, lane) in self.lanes.iter().enumerate() {
+            if left < lane.weight {
+                return place;
+            }
+            left -= lane.weight;
+        }
+        0
+    }
+
+    fn can_go_on(&self, lane: usize) -> bool {
+        let lane = &self.lanes[lane];
+        !lane.duties.is_empty()
+            || lane.pair.is_some()
+            || match &lane.role {
+                Role::Worker(Some(_)) => true,
+                Role::Worker(None) => !self.queue.is_empty(),
+                Role::Clock => self.clock.next_at().is_some_and(|at| at <= self.hand()),
+                Role::Coordinator => self.coordinator.as_ref().is_some_and(|coordinator| coordinator.can_go_on(self.now)),
+                Role::Operator => self.operator_can_go_on(),
+            }
+    }
+
+    /// Where the hand of the clock stands that says what is due.
+    fn hand(&self) -> Time {
+        if self.suffers(Bug::EarlyTimer) { self.now + Duration::from_millis(2) } else { self.now }
+    }
+
+    fn go_on(&mut self, lane: usize) {
+        if let Some(duty) = self.lanes[lane].duties.pop_front() {
+            return self.perform(lane, duty);
+        }
+        self.lanes[lane].pair = None;
+        match &mut self.lanes[lane].role {
+            Role::Worker(taken) => match taken.take() {
+                Some(taken) => self.work(lane, taken),
+                None if self.queue.is_empty() => {}
+                None => {
+                    let place = self.dice.below(self.queue.len());
+                    let pid = self.queue.swap_remove(place);
+                    self.take(lane, pid);
+                }
+            },
+            Role::Clock => self.ring(lane),
+            Role::Coordinator => self.coordinate(lane),
+            Role::Operator => self.operate(lane),
+        }
+    }
+
+    fn take(&mut self, lane: usize, pid: Pid) {
+        let Some(cell) = self.cells.get_mut(&pid.id) else { return };
+        if std::mem::replace(&mut cell.on_worker, true) {
+            return self.violated(Invariant::OneWorker, format!("{pid} is on two workers"));
+        }
+        self.lanes[lane].role = Role::Worker(Some(Taken { pid, stage: Stage::Begin }));
+    }
+
+    /// A worker goes on with its process, as `worker.rs` does. Its duties are done.
+    fn work(&mut self, lane: usize, taken: Taken) {
+        let Taken { pid, stage } = taken;
+        let next = match stage {
+            Stage::Begin => match self.cell(pid).process.begin_slice() {
+                Turn::Exit(reason) => Some(Stage::End(reason)),
+                turn => Some(self.begin_turn(pid, &turn)),
+            },
+            Stage::Drive => Some(match self.drive(lane, pid) {
+                Flow::On => Stage::Drive,
+                Flow::Over => Stage::Leave,
+                Flow::Ends(reason) => Stage::End(reason),
+            }),
+            Stage::Leave => {
+                let cell = self.cell(pid);
+                cell.on_worker = false;
+                match cell.process.end_slice() {
+                    SliceEnd::Preempted => self.queue.push(pid),
+                    SliceEnd::Waiting => self.rested(lane),
+                }
+                None
+            }
+            Stage::End(reason) => {
+                self.finish(lane, pid, &reason);
+                Some(Stage::Ended)
+            }
+            Stage::Ended => {
+                self.buried(pid);
+                None
+            }
+        };
+        self.lanes[lane].role = Role::Worker(next.map(|stage| Taken { pid, stage }));
+    }
+
+    fn begin_turn(&mut self, pid: Pid, turn: &Turn) -> Stage {
+        match &self.cell(pid).content {
+            Content::Guest(_) => self.begin_guest(pid, turn),
+            Content::Overseer(_) => {
+                self.overseer(pid).begin_turn();
+                Stage::Drive
+            }
+            Content::Operator => Stage::Leave,
+        }
+    }
+
+    fn drive(&mut self, lane: usize, pid: Pid) -> Flow {
+        match &self.cell(pid).content {
+            Content::Guest(_) => self.drive_guest(lane, pid),
+            Content::Overseer(_) => self.drive_overseer(lane, pid),
+            Content::Operator => Flow::Over,
+        }
+    }
+
+    /// The end of a process: its instance first, then everybody hears of it.
+    fn finish(&mut self, lane: usize, pid: Pid, reason: &ExitReason) {
+        self.note(|world| format!("{} ends: {reason}", world.name_of(pid)));
+        if let Content::Guest(_) = self.cell(pid).content {
+            self.discard(lane, pid);
+        }
+        self.figures.ends += 1;
+        self.account_for_the_end(pid);
+        self.transition(lane, pid, |process, _, actions| process.exit(reason, actions));
+        self.meddle_with_the_end(lane, pid);
+    }
+
+    /// Everybody has been told of an end.
+    fn buried(&mut self, pid: Pid) {
+        let Some(cell) = self.cells.get(&pid.id) else { return };
+        if cell.listed {
+            return;
+        }
+        self.cells.remove(&pid.id);
+    }
+
+    /// How the trace calls a process.
+    fn name_of(&self, pid: Pid) -> String {
+        let label = self.cells.get(&pid.id).and_then(|cell| cell.label.clone());
+        label.map_or_else(|| pid.to_string(), |label| format!("{label}{pid}"))
+    }
+
+    /// The next moment at which something is due.
+    pub(crate) fn next_moment(&self) -> Option<Time> {
+        let upgrade = self.coordinator.as_ref().map(Coordinator::deadline);
+        self.clock.next_at().into_iter().chain(upgrade).min()
+    }
+
+    /// Time passes until then.
+    pub(crate) fn pass(&mut self, until: Time) {
+        self.now = self.now.max(until);
+    }
+
+    fn ring(&mut self, lane: usize) {
+        let Some((pid, mark)) = self.clock.pop_due(self.hand()) else { return };
+        self.keys.remove(&(pid.id, mark));
+        if self.cells.get(&pid.id).is_some_and(|cell| cell.account.timers.contains_key(&mark))
+            && self.strikes(Bug::LostTimer)
+        {
+            return;
+        }
+        let _ = self.hand_over(lane, pid, skep_kernel::Signal::TimeUp { mark });
+    }
+}
+
+/// The body of a numbered message.
+fn body(kind: char, from: u64, number: u64) -> Body {
+    Body::Text(format!("{kind}{from}.{number}"))
+}
+
+/// What a numbered message says: its kind, whom it is from, and its number.
+fn read(body: &Body) -> Option<(char, u64, u64)> {
+    let Body::Text(text) = body else { return None };
+    let mut letters = text.chars();
+    let kind = letters.next()?;
+    let (from, number) = letters.as_str().split_once('.')?;
+    Some((kind, from.parse().ok()?, number.parse().ok()?))
+}
+
+/// Those of some processes that are alive, to choose among.
+type Pids = Vec<Pid>;
+
+/// Who has been told to end by request, by child id.
+type Ids = BTreeSet<Name>;

@@ -1,0 +1,387 @@
+//! A process that is a supervisor, as in `supervise.rs` of the shell; and the order in which it starts and stops.
+
+use skep_kernel::process::{Kind, Step, Waiting};
+use skep_kernel::supervisor::{
+    Input, Order, Report, RequestError, SpecError, StartCause, Strategy, Supervisor, SupervisorSpec, Token,
+};
+use skep_kernel::{Address, Event, Next, Outcome, Signal, Start};
+
+use super::births::{Blueprint, Born};
+use super::*;
+use crate::account::{Watch, Way, wrong};
+
+pub(super) type Instruction = Input<Blueprint, u64>;
+
+/// Inputs handled in one turn at most.
+const INPUTS_PER_TURN: usize = 64;
+
+/// A supervisor.
+pub(crate) struct Overseer {
+    pub(super) machine: Supervisor<Blueprint, u64>,
+    pub(super) asked: VecDeque<Instruction>,
+    /// Starts under way, by the mark of the spawn.
+    starts: BTreeMap<Mark, (Token, Pid)>,
+    timers: BTreeMap<Mark, Alarm>,
+    orders: VecDeque<Order<Blueprint, u64>>,
+    inputs_left: usize,
+    end: Option<ExitReason>,
+    book: Book,
+}
+
+/// What a timer of a supervisor means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Alarm {
+    Timeout(Token),
+    Retry(Token),
+}
+
+/// What is noted of a supervisor, to be compared with what it does.
+struct Book {
+    strategy: Strategy,
+    max_restarts: usize,
+    max_seconds: u64,
+    /// The seconds in which it restarted somebody.
+    restarts: Vec<u64>,
+    /// Who is being terminated by request.
+    terminated: Ids,
+    /// Requests without an answer; with the new spec, if it is one for that.
+    open: BTreeMap<u64, Option<Arc<SupervisorSpec<Blueprint>>>>,
+    /// The request for the termination of each child.
+    terminations: BTreeMap<u64, Name>,
+}
+
+impl Overseer {
+    pub(super) fn new(spec: &SupervisorSpec<Blueprint>) -> Result<Self, SpecError> {
+        Ok(Overseer {
+            machine: Supervisor::new(spec.clone())?,
+            asked: VecDeque::new(),
+            starts: BTreeMap::new(),
+            timers: BTreeMap::new(),
+            orders: VecDeque::new(),
+            inputs_left: 0,
+            end: None,
+            book: Book {
+                strategy: spec.strategy,
+                max_restarts: spec.max_restarts as usize,
+                max_seconds: spec.max_seconds.into(),
+                restarts: Vec::new(),
+                terminated: Ids::new(),
+                open: BTreeMap::new(),
+                terminations: BTreeMap::new(),
+            },
+        })
+    }
+
+    pub(super) fn begin_turn(&mut self) {
+        self.inputs_left = INPUTS_PER_TURN;
+    }
+
+    /// Whether a request has no answer though nothing is under way.
+    pub(super) fn owes_answers(&self) -> bool {
+        let settled = self.machine.view().iter().all(|child| {
+            use skep_kernel::supervisor::ChildStatus::{Running, Stopped};
+            matches!(child.status, Running(_) | Stopped)
+        });
+        settled && self.orders.is_empty() && self.asked.is_empty() && !self.book.open.is_empty()
+    }
+}
+
+impl World {
+    /// One step of a supervisor: an order that is left, or what has come.
+    pub(super) fn drive_overseer(&mut self, lane: usize, pid: Pid) -> Flow {
+        let overseer = self.overseer(pid);
+        if let Some(order) = overseer.orders.pop_front() {
+            self.obey(lane, pid, order);
+            return Flow::On;
+        }
+        if let Some(reason) = overseer.end.take() {
+            return Flow::Ends(reason);
+        }
+        if overseer.inputs_left == 0 {
+            self.cell(pid).process.stir();
+            return Flow::Over;
+        }
+        overseer.inputs_left -= 1;
+        if let Some(instruction) = overseer.asked.pop_front() {
+            self.input(pid, instruction);
+            return Flow::On;
+        }
+        let input = match self.transition(lane, pid, Process::next_step) {
+            Step::Init => {
+                self.check_start_order(pid);
+                Some(Input::Begin)
+            }
+            Step::Handle { event, .. } => {
+                self.sees(pid, &event);
+                let input = self.translate(pid, event);
+                let done = Outcome { reply: None, next: Next::Wait };
+                self.transition(lane, pid, |process, now, actions| process.handled(done, now, actions));
+                input
+            }
+            Step::Terminate(reason) => Some(Input::Stop { reason }),
+            Step::Exit(reason) => return Flow::Ends(reason),
+            Step::Wait | Step::Save | Step::Migrate | Step::Discard => return Flow::Over,
+        };
+        if let Some(input) = input {
+            self.input(pid, input);
+        }
+        Flow::On
+    }
+
+    fn translate(&mut self, pid: Pid, event: Event) -> Option<Instruction> {
+        let overseer = self.overseer(pid);
+        match event {
+            Event::Started { mark, outcome } => {
+                let (token, _) = overseer.starts.remove(&mark)?;
+                Some(Input::Started { token, outcome })
+            }
+            Event::Down { target: Address::Pid(pid), reason, .. } => Some(Input::Down { pid, reason }),
+            Event::Timer { mark, .. } => Some(match overseer.timers.remove(&mark)? {
+                Alarm::Timeout(token) => Input::Timeout { token },
+                Alarm::Retry(token) => Input::Retry { token },
+            }),
+            _ => None,
+        }
+    }
+
+    fn input(&mut self, pid: Pid, input: Instruction) {
+        // A clock that runs ahead by ten seconds with each restart.
+        let ahead = if self.suffers(Bug::ForgetRestarts) { self.overseer(pid).book.restarts.len() as u64 * 10 } else { 0 };
+        let now = self.now + Duration::from_secs(ahead);
+        self.note(|world| format!("{} is told {}", world.name_of(pid), brief(&format!("{input:?}"))));
+        let overseer = self.overseer(pid);
+        if let Input::TerminateChild { id, ask } = &input {
+            overseer.book.terminated.insert(Arc::clone(id));
+            overseer.book.terminations.insert(*ask, Arc::clone(id));
+        }
+        let mut orders = Vec::new();
+        overseer.machine.step(input, now, &mut orders);
+        overseer.orders.extend(orders);
+    }
+
+    /// Performs one order.
+    fn obey(&mut self, lane: usize, pid: Pid, order: Order<Blueprint, u64>) {
+        self.note(|world| format!("{} orders {}", world.name_of(pid), brief(&format!("{order:?}"))));
+        match order {
+            Order::Start { token, id, start, cause, .. } => self.start_child(lane, pid, token, id, start, cause),
+            Order::CancelStart { token } => {
+                let birth = self.overseer(pid).starts.values().find(|(known, _)| *known == token).copied();
+                let Some((_, child)) = birth else { return };
+                let signal = match self.cells.get(&child.id).filter(|cell| cell.listed).map(|cell| &cell.content) {
+                    Some(Content::Overseer(_)) => Signal::Exit { from: pid, reason: ExitReason::Shutdown(None) },
+                    Some(_) => Signal::Kill,
+                    None => return,
+                };
+                let _ = self.hand_over(lane, child, signal);
+            }
+            Order::Shutdown { pid: child } => {
+                let child = if self.strikes(Bug::StopFirst) { self.first_child(pid).unwrap_or(child) } else { child };
+                self.check_stop_order(pid, child);
+                let _ = self.hand_over(lane, child, Signal::Exit { from: pid, reason: ExitReason::Shutdown(None) });
+            }
+            Order::Kill { pid: child } => {
+                self.check_stop_order(pid, child);
+                let _ = self.hand_over(lane, child, Signal::Kill);
+            }
+            Order::SetTimer { token, at } => self.set_alarm(lane, pid, Alarm::Timeout(token), at),
+            Order::Retry { token } => self.set_alarm(lane, pid, Alarm::Retry(token), self.now),
+            Order::CancelTimer { token } => {
+                let overseer = self.overseer(pid);
+                let mark = overseer.timers.iter().find(|(_, set)| **set == Alarm::Timeout(token)).map(|(mark, _)| *mark);
+                if let Some(mark) = mark {
+                    overseer.timers.remove(&mark);
+                    let left = self.transition(lane, pid, |process, now, actions| process.cancel_timer(mark, now, actions));
+                    if left.is_some() {
+                        self.cell(pid).account.timers.remove(&mark);
+                    }
+                }
+            }
+            Order::Ready => {
+                self.cell(pid).ready = true;
+                let start = Start::Ready(Next::Wait);
+                let _ = self.transition(lane, pid, |process, now, actions| process.started(start, now, actions));
+            }
+            Order::Failed { reason } | Order::Finish { reason } => {
+                self.check_nobody_is_left(pid);
+                self.overseer(pid).end = Some(reason);
+            }
+            Order::Reply { ask, result } => {
+                self.replied(pid, ask, result.is_ok(), matches!(result, Err(RequestError::Stopping)));
+                if self.strikes(Bug::DoubleReply) {
+                    self.replied(pid, ask, result.is_ok(), false);
+                }
+            }
+            Order::Report(report) => self.reported(pid, &report),
+        }
+    }
+
+    fn start_child(&mut self, lane: usize, pid: Pid, token: Token, id: Name, start: Blueprint, cause: StartCause) {
+        let child = self.new_pid();
+        let begun =
+            self.cell(pid).process.begin_spawn(child, true, Some(Address::Pid(child)), Waiting::AsEvent);
+        let Ok((starter, monitor)) = begun else { return };
+        let account = &mut self.cell(pid).account;
+        account.spawns.insert(starter, monitor);
+        if let Some(mark) = monitor {
+            account.monitors.insert(mark, Watch { target: Some(child), way: Way::Open, result: false });
+        }
+        let overseer = self.overseer(pid);
+        overseer.starts.insert(starter, (token, child));
+        let in_turn = match cause {
+            StartCause::Init => true,
+            StartCause::Restart => overseer.book.strategy != Strategy::OneForOne,
+            StartCause::Request => false,
+        };
+        if let Some(sibling) = self.starting_sibling(pid, &id)
+            && in_turn
+        {
+            self.violated(Invariant::StartOrder, format!("{id} is started while {sibling} starts"));
+        }
+        let born = Born { pid: child, blueprint: start, label: Some(id), parent: pid, starter, link: true, monitor, in_turn };
+        self.bear(lane, born);
+        if self.is_alive(child) && self.strikes(Bug::StartEarly) {
+            let _ = self.hand_over(lane, pid, Signal::Started { mark: starter, outcome: Ok(child) });
+        }
+    }
+
+    fn set_alarm(&mut self, lane: usize, pid: Pid, alarm: Alarm, at: Time) {
+        let nothing = Body::Raw(Vec::new());
+        let mark = self.transition(lane, pid, |process, _, actions| process.start_timer(at, None, nothing, actions));
+        if let Ok(mark) = mark {
+            self.overseer(pid).timers.insert(mark, alarm);
+            let timer = crate::account::Timer { at, own: true, way: Way::Open };
+            self.cell(pid).account.timers.insert(mark, timer);
+        }
+    }
+
+    /// Children of a supervisor that live, in the order in which they are listed.
+    fn children(&mut self, pid: Pid) -> Vec<(Name, Pid)> {
+        let ids: Vec<Name> = self.overseer(pid).machine.view().into_iter().map(|child| child.id).collect();
+        let mut children: Vec<(usize, Name, Pid)> = Vec::new();
+        for cell in self.cells.values().filter(|cell| cell.parent == Some(pid) && !cell.process.is_gone()) {
+            let Some(label) = &cell.label else { continue };
+            if let Some(place) = ids.iter().position(|id| id == label) {
+                children.push((place, Arc::clone(label), cell.pid));
+            }
+        }
+        children.sort_unstable_by_key(|(place, _, _)| *place);
+        children.into_iter().map(|(_, label, pid)| (label, pid)).collect()
+    }
+
+    fn first_child(&mut self, pid: Pid) -> Option<Pid> {
+        let children = self.children(pid);
+        // Of one that is terminated by request nothing is expected.
+        let overseer = self.overseer(pid);
+        (children.len() > 1 && overseer.book.terminations.is_empty()).then(|| children[0].1)
+    }
+
+    /// Another child in its turn that has not told that it is up.
+    fn starting_sibling(&mut self, parent: Pid, id: &str) -> Option<Name> {
+        let children = self.children(parent);
+        children.into_iter().map_while(|(label, pid)| (&*label != id).then_some((label, pid))).find_map(|(label, pid)| {
+            let cell = &self.cells[&pid.id];
+            (cell.in_turn && !cell.ready).then_some(label)
+        })
+    }
+
+    /// SUP-01: whoever comes before it is up when a child's `init` begins.
+    pub(super) fn check_start_order(&mut self, pid: Pid) {
+        let cell = &self.cells[&pid.id];
+        let (Some(parent), Some(label)) = (cell.parent, cell.label.clone()) else { return };
+        let is_supervised = self.cells.get(&parent.id).is_some_and(|cell| matches!(cell.content, Content::Overseer(_)));
+        if !cell.in_turn || !is_supervised {
+            return;
+        }
+        if let Some(sibling) = self.starting_sibling(parent, &label) {
+            self.violated(Invariant::StartOrder, format!("{label} of {parent} begins while {sibling} starts"));
+        }
+    }
+
+    /// SUP-01: whoever comes after it is down when a child is told to end, unless somebody asked for that.
+    fn check_stop_order(&mut self, parent: Pid, child: Pid) {
+        let Some(label) = self.cells.get(&child.id).and_then(|cell| cell.label.clone()) else { return };
+        if self.overseer(parent).book.terminated.contains(&label) {
+            return;
+        }
+        let later = self.children(parent).into_iter().skip_while(|(_, pid)| *pid != child).nth(1);
+        if let Some((other, pid)) = later {
+            self.violated(Invariant::StopOrder, format!("{label}{child} is told to end before {other}{pid}"));
+        }
+    }
+
+    /// A supervisor ends in order.
+    fn check_nobody_is_left(&mut self, pid: Pid) {
+        if let Some((label, child)) = self.children(pid).into_iter().next() {
+            self.violated(Invariant::Orphans, format!("{pid} ends while {label}{child} lives"));
+        }
+    }
+
+    fn reported(&mut self, pid: Pid, report: &Report) {
+        let second = self.now.as_secs();
+        let book = &mut self.overseer(pid).book;
+        let oldest = second.saturating_sub(book.max_seconds);
+        let before = book.restarts.iter().filter(|restart| **restart >= oldest).count();
+        let (most, window) = (book.max_restarts, book.max_seconds);
+        match report {
+            Report::Restarting { .. } => {
+                book.restarts.push(second);
+                self.figures.restarts += 1;
+                if before >= most {
+                    let why = format!("{pid} restarts once more than {most} times in {window} s");
+                    self.violated(Invariant::Intensity, why);
+                }
+            }
+            Report::GaveUp { .. } => {
+                self.figures.gave_up += 1;
+                if before < most {
+                    self.violated(Invariant::Intensity, format!("{pid} gives up after {before} restarts of {most}"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A supervisor is asked for something.
+    pub(super) fn instruct(&mut self, pid: Pid, ask: u64, instruction: Instruction) {
+        let overseer = self.overseer(pid);
+        let replacement = match &instruction {
+            Input::Replace { spec, .. } => Some(Arc::new(spec.clone())),
+            _ => None,
+        };
+        overseer.book.open.insert(ask, replacement);
+        overseer.asked.push_back(instruction);
+        if self.cell(pid).process.stir() {
+            self.schedule(pid);
+        }
+    }
+
+    fn replied(&mut self, pid: Pid, ask: u64, is_done: bool, is_stopping: bool) {
+        let book = &mut self.overseer(pid).book;
+        if let Some(id) = book.terminations.remove(&ask)
+            && !book.terminations.values().any(|other| *other == id)
+        {
+            book.terminated.remove(&id);
+        }
+        let result = match book.open.remove(&ask) {
+            None => wrong(Invariant::Requests, format!("request {ask} is answered again")),
+            Some(Some(spec)) if is_done && !is_stopping => {
+                book.strategy = spec.strategy;
+                (book.max_restarts, book.max_seconds) = (spec.max_restarts as usize, spec.max_seconds.into());
+                Ok(())
+            }
+            Some(_) => Ok(()),
+        };
+        self.figures.requests += 1;
+        self.check(pid, result);
+    }
+
+    /// Whether a process that is orphaned may go on for a while.
+    pub(super) fn is_native(&self, pid: Pid) -> bool {
+        self.cells.get(&pid.id).is_some_and(|cell| cell.process.kind() == Kind::Native)
+    }
+}
+
+/// The beginning of a long line.
+fn brief(text: &str) -> String {
+    text.chars().take(160).collect()
+}
