@@ -130,14 +130,8 @@ impl Held {
         Some(self.timeouts.remove(place).mark)
     }
 
-    /// Gives a timeout another content. False if there is no such timeout.
+    /// Gives a timeout whose timer runs another content. False if there is none: one that is due begins anew, as in OTP.
     pub(super) fn update(&mut self, kind: &TimeoutKind, content: &Body) -> bool {
-        for event in &mut self.queue {
-            if event.is_timeout(kind) {
-                *event = HeldEvent::Timeout(kind.clone(), content.clone());
-                return true;
-            }
-        }
         let running = self.timeouts.iter_mut().find(|running| running.kind == *kind);
         running.is_some_and(|running| {
             running.content = content.clone();
