@@ -7,6 +7,7 @@
 ///
 /// ```ignore
 /// skep_sdk::export!(Counter);         // a server; its state has version 1
+/// skep_sdk::export!(machine Door);    // a state machine; versions as with servers
 /// skep_sdk::export!(task Sum);        // a task
 /// skep_sdk::export!(Counter, version = 3, from = [v1::Counter, v2::Counter]);              // reads 1 and 2 as well
 /// skep_sdk::export!(Counter, version = 3, from = [v1::Counter, v2::Counter], back_to = 2); // … and writes 2 as well
@@ -126,30 +127,45 @@ macro_rules! export {
     (@history [$history:ty] $next:ty $(, $rest:ty)*) => {
         $crate::export!(@history [$crate::__private::Step<$history, $next>] $($rest),*)
     };
-    ($server:ty $(,)?) => { $crate::export!($server, version = 1); };
-    ($server:ty, version = $version:literal $(,)?) => {
-        $crate::export!(@server $server, $version, $crate::__private::Zero,
-            $crate::__private::Oldest<<$server as $crate::Server>::State>);
+    (machine $machine:ty $(, $($versions:tt)*)?) => {
+        impl $crate::Protocol for $machine {
+            type Args = <$machine as $crate::StateMachine>::Args;
+            type Call = <$machine as $crate::StateMachine>::Call;
+            type Reply = <$machine as $crate::StateMachine>::Reply;
+            type Cast = <$machine as $crate::StateMachine>::Cast;
+            type Info = <$machine as $crate::StateMachine>::Info;
+            const CALL_TIMEOUT: ::core::option::Option<::core::time::Duration> = ::core::option::Option::None;
+        }
+        $crate::export!(@process [$machine] [$crate::Machine<$machine>] [$crate::Snapshot<$machine>] $($($versions)*)?);
     };
-    ($server:ty, version = $version:literal, from = [$($older:ty),+ $(,)?] $(,)?) => {
-        $crate::export!(@versions $server, $version, $crate::__private::Zero, $($older),+);
+    (@process [$process:ty] [$running:ty] [$layout:ty]) => {
+        $crate::export!(@process [$process] [$running] [$layout] version = 1);
     };
-    ($server:ty, version = $version:literal, from = [$($older:ty),+ $(,)?], back_to = $back_to:literal $(,)?) => {
-        $crate::export!(@versions $server, $version,
+    (@process [$process:ty] [$running:ty] [$layout:ty] version = $version:literal $(,)?) => {
+        $crate::export!(@server $process, $running, $version, $crate::__private::Zero,
+            $crate::__private::Oldest<$layout>);
+    };
+    (@process [$process:ty] [$running:ty] [$layout:ty]
+        version = $version:literal, from = [$($older:ty),+ $(,)?] $(,)?) => {
+        $crate::export!(@versions [$process] [$running] [$layout] $version, $crate::__private::Zero, $($older),+);
+    };
+    (@process [$process:ty] [$running:ty] [$layout:ty]
+        version = $version:literal, from = [$($older:ty),+ $(,)?], back_to = $back_to:literal $(,)?) => {
+        $crate::export!(@versions [$process] [$running] [$layout] $version,
             <$crate::__private::Steps<{ $crate::__private::steps($version, $back_to) }>
                 as $crate::__private::Counted>::Count,
             $($older),+);
     };
-    ($server:ty, version = $version:literal, back_to = $back_to:literal $(,)?) => {
+    (@process [$process:ty] [$running:ty] [$layout:ty] version = $version:literal, back_to = $back_to:literal $(,)?) => {
         ::core::compile_error!("`back_to` needs `from`: list the older layouts there, oldest first");
     };
-    (@versions $server:ty, $version:literal, $back:ty, $oldest:ty $(, $older:ty)*) => {
-        $crate::export!(@server $server, $version, $back,
-            $crate::export!(@history [$crate::__private::Oldest<$oldest>]
-                $($older,)* <$server as $crate::Server>::State));
+    (@versions [$process:ty] [$running:ty] [$layout:ty] $version:literal, $back:ty, $oldest:ty $(, $older:ty)*) => {
+        $crate::export!(@server $process, $running, $version, $back,
+            $crate::export!(@history [$crate::__private::Oldest<$oldest>] $($older,)* $layout));
     };
-    (@server $server:ty, $version:literal, $back:ty, $history:ty) => {
+    (@server $server:ty, $running:ty, $version:literal, $back:ty, $history:ty) => {
         impl $crate::Exported for $server {
+            type Running = $running;
             const VERSION: u32 = $version;
             type Back = $back;
             type History = $history;
@@ -199,5 +215,8 @@ macro_rules! export {
             }
             $crate::__private::export_process!(Exports with_types_in $crate::__private::process);
         };
+    };
+    ($server:ty $(, $($versions:tt)*)?) => {
+        $crate::export!(@process [$server] [$server] [<$server as $crate::Server>::State] $($($versions)*)?);
     };
 }

@@ -4,6 +4,7 @@
 //! messages, may crash, and is restarted by a supervisor. This crate is what such a process is written with:
 //!
 //! - [`Server`]: keeps a state and answers messages, one at a time, as a gen_server does.
+//! - [`StateMachine`]: is in one of several states, and takes each event as that says, as a gen_statem does.
 //! - [`Task`]: runs once, and may wait in the middle.
 //! - [`Ref`], [`From`], [`Pending`]: typed references to a process, to a caller, to an answer. All of them travel in
 //!   messages and live in states.
@@ -90,6 +91,7 @@
 
 #[cfg(target_family = "wasm")]
 mod arena;
+mod behaviour;
 #[allow(missing_docs, clippy::all, reason = "generated from wit/, which has the documentation")]
 mod bindings;
 mod codec;
@@ -106,6 +108,7 @@ mod server;
 #[cfg(target_family = "wasm")]
 mod slot;
 mod state;
+mod state_machine;
 mod task;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
@@ -116,8 +119,12 @@ pub use context::{Child, Context, Options, SpawnError};
 pub use outcome::{Failure, NotStarted, Outcome, Start, fail, noreply, reply};
 pub use reference::{CALL_TIMEOUT, From, Pending, Ref};
 pub use server::{Protocol, Server, Timer, Untyped};
-pub use skep_sdk_macros::server;
+pub use skep_sdk_macros::{server, state_machine};
 pub use state::{Exported, Migrate, MigrateContext, Revert, Saved};
+pub use state_machine::{
+    Entered, First, Inserts, Machine, OfEntry, OfEvent, OfStart, Snapshot, StateEvent, StateMachine, Step, TimeoutKind,
+    Transition, first_state, keep_state, next_state, repeat_state, stop,
+};
 pub use task::{Task, TaskContext};
 pub use types::{
     Address, Answer, Body, CallError, Caller, Cause, Ended as Exit, Event, ExitReason, Fault, Level, Lost as Down,
@@ -127,9 +134,11 @@ pub use types::{
 /// All that a guest usually needs, with serde's two traits.
 pub mod prelude {
     pub use crate::{
-        Address, Answer, Body, CallError, Child, Context, Down, Event, Exit, ExitReason, Failure, From, Level, Mark,
-        Migrate, MigrateContext, Never, NotStarted, Options, Outcome, Pending, Pid, Protocol, Ref, Refusal, Revert,
-        Saved, Server, SpawnError, Start, Task, TaskContext, Timer, fail, noreply, reply, server,
+        Address, Answer, Body, CallError, Child, Context, Down, Entered, Event, Exit, ExitReason, Failure, First, From,
+        Level, Machine, Mark, Migrate, MigrateContext, Never, NotStarted, Options, Outcome, Pending, Pid, Protocol,
+        Ref, Refusal, Revert, Saved, Server, Snapshot, SpawnError, Start, StateEvent, StateMachine, Task, TaskContext,
+        TimeoutKind, Timer, Transition, fail, first_state, keep_state, next_state, noreply, repeat_state, reply,
+        server, state_machine, stop,
     };
     pub use serde::{Deserialize, Serialize};
 }
@@ -137,6 +146,7 @@ pub mod prelude {
 /// What the code made by `export!` uses. No part of the API.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::behaviour::Behaviour;
     pub use crate::bindings::process::export_process;
     pub use crate::bindings::process::exports::skep::process::behaviour;
     pub use crate::bindings::task::export_task;

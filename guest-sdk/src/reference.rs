@@ -16,7 +16,7 @@ use crate::host::{messaging, timers};
 use crate::server::Protocol;
 use crate::types::{Address, Answer, Body, CallError, Caller, ExitReason, Mark, Pid, Refusal};
 
-/// How long a [`call`](Ref::call) waits, as in OTP.
+/// How long a [`call`](Ref::call) to a server waits, as in OTP.
 pub const CALL_TIMEOUT: Duration = Duration::from_millis(5000);
 
 /// A process that understands `P`, by its pid or by a name.
@@ -50,13 +50,13 @@ impl<P: ?Sized> Ref<P> {
 }
 
 impl<P: Protocol + ?Sized> Ref<P> {
-    /// Asks, and waits 5 seconds for the reply. This process is blocked meanwhile, no other is.
+    /// Asks, and waits for the reply, for as long as its protocol says: 5 seconds, for state machines for ever. This process is blocked meanwhile, no other is.
     ///
     /// # Errors
     ///
     /// [`CallError`]: the time was up, the callee ended, the call was not delivered or its reply has another shape.
     pub fn call(&self, context: &Context, request: impl Borrow<P::Call>) -> Result<P::Reply, CallError> {
-        self.call_within(context, request, CALL_TIMEOUT)
+        self.call_within(context, request, P::CALL_TIMEOUT)
     }
 
     /// As [`call`](Ref::call), waiting this long; with `None`, for ever.

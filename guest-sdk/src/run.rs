@@ -3,6 +3,7 @@
 //! Owns decoding, the dispatch, and taking several events in one crossing. Never keeps the server: the code made by
 //! `export!` does, since a static cannot be generic. Called by that code, and by the test harness.
 
+use crate::behaviour::Behaviour;
 use crate::codec::{Codec, CodecError, Message, Never};
 use crate::context::{Context, millis};
 use crate::host::inbox;
@@ -11,7 +12,7 @@ use crate::reference::{From, written};
 use crate::server::{Server, Timer};
 use crate::state::Exported;
 use crate::task::{Task, TaskContext};
-use crate::types::{self, Body, Event, ExitReason, Level, Next, Shape};
+use crate::types::{self, Body, Event, Level, Next, Shape};
 
 /// The answer to `describe`.
 pub fn describe<S: Exported>() -> Shape {
@@ -19,22 +20,25 @@ pub fn describe<S: Exported>() -> Shape {
 }
 
 /// Makes the server, if there is to be one, and says so.
-///
-/// # Errors
-///
-/// The text of `failed`.
-pub fn init<S: Server>(args: Body) -> Result<(Option<S>, types::Start), String> {
+pub(crate) fn begin_server<S: Server>(args: Body) -> Result<(Option<S>, types::Start), String> {
     let context = Context::new();
     let args = S::Args::decode(args).map_err(|error| undecodable("the arguments of init", &error))?;
     let mut server = match S::init(args, &context) {
         Ok(server) => server,
-        Err(NotStarted::Ignore) => return Ok((None, types::Start::Ignore)),
-        Err(NotStarted::Stop(reason)) => return Ok((None, types::Start::Stop(reason))),
-        Err(NotStarted::Failed(why)) => return Err(why),
+        Err(not_started) => return Ok((None, without(not_started)?)),
     };
     match next(server.handle_started(&context).then)? {
         Next::Stop(reason) => Ok((None, types::Start::Stop(reason))),
         next => Ok((Some(server), types::Start::Ready(next))),
+    }
+}
+
+/// What the contract has for an `init` that made nothing.
+pub(crate) fn without(not_started: NotStarted) -> Result<types::Start, String> {
+    match not_started {
+        NotStarted::Ignore => Ok(types::Start::Ignore),
+        NotStarted::Stop(reason) => Ok(types::Start::Stop(reason)),
+        NotStarted::Failed(why) => Err(why),
     }
 }
 
@@ -44,23 +48,18 @@ pub fn init<S: Server>(args: Body) -> Result<(Option<S>, types::Start), String> 
 /// # Errors
 ///
 /// The text of `failed`; what it is the fault of is the event taken last.
-pub fn handle<S: Server>(server: &mut S, event: Event, waiting: u32) -> Result<types::Outcome, String> {
-    let mut outcome = dispatch(server, event)?;
+pub fn handle<B: Behaviour>(process: &mut B, event: Event, waiting: u32) -> Result<types::Outcome, String> {
+    let mut outcome = process.take(event)?;
     for _ in 0..waiting {
         if outcome.next != Next::Wait {
             break;
         }
         match inbox::more(outcome.reply.as_ref()) {
-            Some(event) => outcome = dispatch(server, event)?,
+            Some(event) => outcome = process.take(event)?,
             None => return Ok(types::Outcome { reply: None, next: Next::Wait }),
         }
     }
     Ok(outcome)
-}
-
-/// Lets the server say its last word.
-pub fn terminate<S: Server>(server: &mut S, reason: &ExitReason) {
-    server.terminate(reason, &Context::new());
 }
 
 /// Runs a task.
@@ -75,7 +74,7 @@ pub fn task<T: Task>(args: Body) -> Result<Body, String> {
     output.encode(codec).map_err(|error| format!("cannot write the result: {error}"))
 }
 
-fn dispatch<S: Server>(server: &mut S, event: Event) -> Result<types::Outcome, String> {
+pub(crate) fn dispatch<S: Server>(server: &mut S, event: Event) -> Result<types::Outcome, String> {
     let context = &Context::new();
     let quiet = match event {
         Event::Call(request) => {
@@ -125,6 +124,6 @@ fn next<C: Message>(then: Then<C>) -> Result<Next, String> {
 }
 
 /// OTP's function_clause: nothing in the server takes this.
-fn undecodable(what: &str, error: &CodecError) -> String {
+pub(crate) fn undecodable(what: &str, error: &CodecError) -> String {
     format!("cannot decode {what}: {error}")
 }

@@ -3,13 +3,15 @@
 //! Owns the traits `Server` and `Protocol` and what a missing handler means, after OTP's gen_server. Never decodes a
 //! body: `run` calls the handlers with typed values.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::codec::{Message, Never};
 use crate::context::Context;
 use crate::outcome::{Failure, Outcome, Start, fail, noreply};
-use crate::reference::From;
+use crate::reference::{CALL_TIMEOUT, From};
 use crate::state::{MigrateContext, Saved};
 use crate::types::{Alarm, Answer, Ended, ExitReason, Level, Lost};
 
@@ -219,6 +221,8 @@ pub trait Protocol {
     type Cast: Message;
     /// What plain messages are understood.
     type Info: Message;
+    /// How long a [`call`](crate::Ref::call) waits, if nothing else is said; with `None`, for ever.
+    const CALL_TIMEOUT: Option<Duration> = Some(CALL_TIMEOUT);
 }
 
 impl<S: Server> Protocol for S {

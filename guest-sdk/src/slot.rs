@@ -1,17 +1,18 @@
-//! The one server of an instance.
+//! The one process of an instance.
 //!
 //! Owns the place where it is kept between two crossings. Only in Wasm: natively the test harness keeps it. Called by
 //! the code that `export!` makes.
 
 use std::cell::RefCell;
 
+use crate::behaviour::Behaviour;
 use crate::panics;
 use crate::run;
 use crate::state::{self, Exported};
 use crate::types::{Body, Cause, Event, ExitReason, Outcome, Start, State};
 
 /// Empty until `init` or `restore` has succeeded.
-pub struct Slot<S>(RefCell<Option<S>>);
+pub struct Slot<S: Exported>(RefCell<Option<S::Running>>);
 
 impl<S: Exported> Slot<S> {
     /// Empty.
@@ -22,40 +23,40 @@ impl<S: Exported> Slot<S> {
     /// As the contract says.
     pub fn init(&self, args: Body) -> Result<Start, String> {
         panics::watch();
-        let (server, start) = run::init(args)?;
-        *self.0.borrow_mut() = server;
+        let (process, start) = S::Running::begin(args)?;
+        *self.0.borrow_mut() = process;
         Ok(start)
     }
 
     /// As the contract says.
     pub fn handle(&self, event: Event, waiting: u32) -> Result<Outcome, String> {
-        self.with(|server| run::handle(server, event, waiting))
+        self.with(|process| run::handle(process, event, waiting))
     }
 
     /// As the contract says.
     pub fn save(&self, target: Option<u32>) -> Result<State, String> {
-        self.with(|server| state::save(server, target))
+        self.with(|process| state::save::<S>(process, target))
     }
 
     /// As the contract says.
     pub fn restore(&self, state: State, cause: Cause) -> Result<(), String> {
         panics::watch();
-        *self.0.borrow_mut() = Some(state::restore(state, cause)?);
+        *self.0.borrow_mut() = Some(state::restore::<S>(state, cause)?);
         Ok(())
     }
 
     /// As the contract says.
     pub fn terminate(&self, reason: &ExitReason) -> Result<(), String> {
-        self.with(|server| {
-            run::terminate(server, reason);
+        self.with(|process| {
+            process.end(reason);
             Ok(())
         })
     }
 
-    fn with<R>(&self, act: impl FnOnce(&mut S) -> Result<R, String>) -> Result<R, String> {
+    fn with<R>(&self, act: impl FnOnce(&mut S::Running) -> Result<R, String>) -> Result<R, String> {
         match self.0.borrow_mut().as_mut() {
-            Some(server) => act(server),
-            None => Err("there is no server: neither init nor restore has succeeded".to_owned()),
+            Some(process) => act(process),
+            None => Err("there is no process: neither init nor restore has succeeded".to_owned()),
         }
     }
 }

@@ -8,22 +8,35 @@ mod history;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::behaviour::Behaviour;
 use crate::codec::{self, Codec};
 use crate::host::{log, messaging};
 use crate::outcome::Failure;
-use crate::server::Server;
+use crate::server::Protocol;
+use crate::state_machine::Held;
 use crate::types::{Body, Cause, Level, Pid, Shape, State};
 
 pub use history::{Count, Counted, History, Migrate, Oldest, Reversible, Revert, Step, Steps, Zero, steps};
 
-/// The layout of the envelope, which holds what this crate itself must not forget. It has nothing to remember yet: marks
-/// are in the author's state, idle times and continues with the host. The number is there so that it can begin to.
+/// The layout of the envelope of a process about which this crate has nothing to remember: marks are in the author's
+/// state, idle times and continues with the host.
 const ENVELOPE: u32 = 1;
+/// The layout of the envelope that also has what this crate holds for a state machine. It counts that part's layouts too:
+/// who does not know the number must not take the state over, and lose what is held.
+const ENVELOPE_WITH_HELD: u32 = 2;
 
 #[derive(Serialize)]
 struct Sealed<'a, T> {
     sdk: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<&'a Held>,
     state: &'a T,
+}
+
+#[derive(Deserialize)]
+struct WithHeld {
+    #[serde(default)]
+    held: Option<Held>,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +63,8 @@ pub enum Saved<'a, T> {
 #[derive(Debug)]
 pub struct MigrateContext {
     cause: Cause,
+    /// The newest envelope that this process understands.
+    envelope: u32,
 }
 
 impl MigrateContext {
@@ -69,15 +84,17 @@ impl MigrateContext {
     }
 }
 
-/// A server as `export!` sees it: with the number of its state's layout, and those before it.
+/// A process as `export!` sees it: what runs, the number of its state's layout, and the layouts before it.
 #[diagnostic::on_unimplemented(message = "`{Self}` is not exported", note = "write skep_sdk::export!({Self});")]
-pub trait Exported: Server {
+pub trait Exported: Protocol + Sized + 'static {
+    /// What an instance keeps: a server is that itself.
+    type Running: Behaviour;
     /// The layout that it saves.
     const VERSION: u32;
     /// How many layouts it can step down.
     type Back: Count;
     /// The layouts that it reads.
-    type History: Reversible<Self::Back, Newest = Self::State>;
+    type History: Reversible<Self::Back, Newest = <Self::Running as Behaviour>::Layout>;
 }
 
 /// The oldest version that `S` reads.
@@ -98,17 +115,17 @@ pub(crate) fn shape<S: Exported>() -> Shape {
     }
 }
 
-pub(crate) fn save<S: Exported>(server: &S, target: Option<u32>) -> Result<State, String> {
+pub(crate) fn save<S: Exported>(process: &S::Running, target: Option<u32>) -> Result<State, String> {
     let version = target.unwrap_or(S::VERSION);
     if !(lowest::<S>()..=S::VERSION).contains(&version) {
         return Err(no_way_to::<S>(version));
     }
-    let saved = server.save().map_err(|failure| failure.0)?;
+    let saved = process.kept().map_err(|failure| failure.0)?;
     let state = match &saved {
         Saved::Borrowed(state) => state,
         Saved::Owned(state) => state,
     };
-    <S::History as Reversible<S::Back>>::write(state, S::VERSION - version)
+    <S::History as Reversible<S::Back>>::write(state, S::VERSION - version, process.held())
         .map(|body| State { version, body })
         .map_err(|failure| failure.0)
 }
@@ -129,36 +146,54 @@ fn no_way_to<S: Exported>(target: u32) -> String {
     )
 }
 
-pub(crate) fn restore<S: Exported>(state: State, cause: Cause) -> Result<S, String> {
-    let context = MigrateContext { cause };
+pub(crate) fn restore<S: Exported>(state: State, cause: Cause) -> Result<S::Running, String> {
+    let envelope = if S::Running::HOLDS { ENVELOPE_WITH_HELD } else { ENVELOPE };
+    let context = MigrateContext { cause, envelope };
     if !(oldest::<S>()..=S::VERSION).contains(&state.version) {
         let versions = shape::<S>().accepts;
         return Err(format!("this code reads states of versions {versions:?}, not {}", state.version));
     }
+    let held = if S::Running::HOLDS { held(&state.body)? } else { None };
     S::History::open(S::VERSION - state.version, state.body, &context)
-        .and_then(|state| S::restore(state, &context))
+        .and_then(|state| S::Running::again(state, held, &context))
         .map_err(|failure| failure.0)
 }
 
-fn sealed<T: Serialize>(state: &T) -> Result<Body, Failure> {
-    codec::encode(&Sealed { sdk: ENVELOPE, state }, Codec::default())
+/// What this crate held beside the state. What cannot be read is told by the one who reads the whole.
+fn held(body: &Body) -> Result<Option<Held>, String> {
+    let Body::Messagepack(bytes) = body else { return Ok(None) };
+    match rmp_serde::from_slice::<Label>(bytes) {
+        Ok(Label { sdk: ENVELOPE_WITH_HELD }) => rmp_serde::from_slice::<WithHeld>(bytes)
+            .map(|with| with.held)
+            .map_err(|error| format!("cannot read what the machine held: {error}")),
+        _ => Ok(None),
+    }
+}
+
+fn sealed<T: Serialize>(state: &T, held: Option<&Held>) -> Result<Body, Failure> {
+    let sdk = if held.is_some() { ENVELOPE_WITH_HELD } else { ENVELOPE };
+    codec::encode(&Sealed { sdk, held, state }, Codec::default())
         .map_err(|error| Failure(format!("cannot write the state: {error}")))
 }
 
 /// States are MessagePack only: reading JSON too would compile every author's state twice.
-fn opened<T: DeserializeOwned>(body: &Body) -> Result<T, Failure> {
+fn opened<T: DeserializeOwned>(body: &Body, context: &MigrateContext) -> Result<T, Failure> {
+    let known = context.envelope;
     let Body::Messagepack(bytes) = body else { return Err("the state is no MessagePack".into()) };
     match rmp_serde::from_slice::<Opened<T>>(bytes) {
-        Ok(Opened { sdk: ENVELOPE, state }) => Ok(state),
-        Ok(Opened { sdk, .. }) => Err(unknown_envelope(sdk)),
+        Ok(Opened { sdk, state }) if (ENVELOPE..=known).contains(&sdk) => Ok(state),
+        Ok(Opened { sdk, .. }) => Err(unknown_envelope(sdk, known)),
         // The label alone is of interest only where the whole cannot be read.
         Err(error) => match rmp_serde::from_slice::<Label>(bytes) {
-            Ok(Label { sdk }) if sdk != ENVELOPE => Err(unknown_envelope(sdk)),
+            Ok(Label { sdk }) if !(ENVELOPE..=known).contains(&sdk) => Err(unknown_envelope(sdk, known)),
             _ => Err(Failure(format!("cannot read the state: {error}"))),
         },
     }
 }
 
-fn unknown_envelope(sdk: u32) -> Failure {
-    Failure(format!("the state was saved by a newer SDK (envelope {sdk}, known is {ENVELOPE})"))
+fn unknown_envelope(sdk: u32, known: u32) -> Failure {
+    if sdk == ENVELOPE_WITH_HELD {
+        return "the state is that of a state machine, with what it held back; this code is none".into();
+    }
+    Failure(format!("the state was saved by a newer SDK (envelope {sdk}, known is {known})"))
 }

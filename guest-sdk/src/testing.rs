@@ -9,6 +9,7 @@ pub(crate) mod world;
 
 use std::time::Duration;
 
+use crate::behaviour::Behaviour;
 use crate::codec::{Codec, Message};
 use crate::context::millis;
 use crate::outcome::NotStarted;
@@ -54,9 +55,11 @@ pub use world::World;
 /// # }
 /// ```
 pub struct Harness<S: Exported> {
-    server: Option<S>,
+    server: Option<S::Running>,
     world: World,
     ended: Option<ExitReason>,
+    /// What it told itself to do next.
+    continued: Option<Body>,
     idle_at_ms: Option<u64>,
     eager: bool,
 }
@@ -85,7 +88,7 @@ impl<S: Exported> Harness<S> {
     /// As [`start`](Harness::start).
     pub fn start_in(mut world: World, args: S::Args) -> Result<Harness<S>, NotStarted> {
         let body = written(&args, Codec::default());
-        let started = world::inside(&mut world, || run::init::<S>(body)).map_err(NotStarted::Stop)?;
+        let started = world::inside(&mut world, || S::Running::begin(body)).map_err(NotStarted::Stop)?;
         match started.map_err(NotStarted::Failed)? {
             (Some(server), Start::Ready(next)) => {
                 let mut harness = Harness::of(server, world);
@@ -105,12 +108,12 @@ impl<S: Exported> Harness<S> {
     /// Why it cannot be taken over.
     pub fn restore(state: State, cause: Cause) -> Result<Harness<S>, String> {
         let mut world = World::new();
-        let server = restored(&mut world, state, cause)?;
+        let server = restored::<S>(&mut world, state, cause)?;
         Ok(Harness::of(server, world))
     }
 
-    fn of(server: S, world: World) -> Harness<S> {
-        Harness { server: Some(server), world, ended: None, idle_at_ms: None, eager: false }
+    fn of(server: S::Running, world: World) -> Harness<S> {
+        Harness { server: Some(server), world, ended: None, continued: None, idle_at_ms: None, eager: false }
     }
 
     /// Hibernates after every event from now on: what works so keeps all that matters in its state.
@@ -249,9 +252,9 @@ impl<S: Exported> Harness<S> {
     /// If the server refuses either.
     pub fn hibernate(&mut self) {
         let Some(server) = self.server.take() else { return };
-        let state = saved(&mut self.world, &server, None).unwrap_or_else(|why| panic!("save refused: {why}"));
+        let state = saved::<S>(&mut self.world, &server, None).unwrap_or_else(|why| panic!("save refused: {why}"));
         drop(server);
-        let server = restored(&mut self.world, state, Cause::Wake).unwrap_or_else(|why| panic!("restore: {why}"));
+        let server = restored::<S>(&mut self.world, state, Cause::Wake).unwrap_or_else(|why| panic!("restore: {why}"));
         self.server = Some(server);
     }
 
@@ -262,7 +265,7 @@ impl<S: Exported> Harness<S> {
     /// Why it refuses, also when it has ended.
     pub fn save(&mut self) -> Result<State, String> {
         match &self.server {
-            Some(server) => saved(&mut self.world, server, None),
+            Some(server) => saved::<S>(&mut self.world, server, None),
             None => Err("it has ended".to_owned()),
         }
     }
@@ -274,7 +277,7 @@ impl<S: Exported> Harness<S> {
     /// As [`save`](Harness::save), and if no steps lead down to that version.
     pub fn save_as(&mut self, version: u32) -> Result<State, String> {
         match &self.server {
-            Some(server) => saved(&mut self.world, server, Some(version)),
+            Some(server) => saved::<S>(&mut self.world, server, Some(version)),
             None => Err("it has ended".to_owned()),
         }
     }
@@ -292,6 +295,7 @@ impl<S: Exported> Harness<S> {
                 server: Some(server),
                 world: self.world,
                 ended: None,
+                continued: None,
                 idle_at_ms: self.idle_at_ms,
                 eager: self.eager,
             }),
@@ -299,7 +303,7 @@ impl<S: Exported> Harness<S> {
         }
     }
 
-    fn replaced<New: Exported>(&mut self) -> Result<New, String> {
+    fn replaced<New: Exported>(&mut self) -> Result<New::Running, String> {
         let (old, new) = (Harness::<S>::describe(), Harness::<New>::describe());
         let reads = |version: &&u32| new.accepts.contains(version);
         let state = match old.steps_down.iter().rev().find(reads) {
@@ -313,7 +317,7 @@ impl<S: Exported> Harness<S> {
                 ));
             }
         };
-        restored(&mut self.world, state, Cause::Upgrade(Upgrade { version: old.version, extra: None }))
+        restored::<New>(&mut self.world, state, Cause::Upgrade(Upgrade { version: old.version, extra: None }))
     }
 
     /// What the module says about the versions of its state when it is loaded.
@@ -326,8 +330,8 @@ impl<S: Exported> Harness<S> {
         std::mem::take(&mut self.world.actions)
     }
 
-    /// The server, until it has ended.
-    pub fn server(&self) -> Option<&S> {
+    /// What runs, until it has ended: the server itself, a [`Machine`](crate::Machine), the value of an agent.
+    pub fn server(&self) -> Option<&S::Running> {
         self.server.as_ref()
     }
 
@@ -343,7 +347,8 @@ impl<S: Exported> Harness<S> {
 
     fn drain(&mut self) {
         while self.ended.is_none() {
-            let Some(event) = self.world.take() else { break };
+            let event = self.continued.take().map(Event::Continue).or_else(|| self.world.take());
+            let Some(event) = event else { break };
             self.handle(event);
         }
     }
@@ -373,15 +378,16 @@ impl<S: Exported> Harness<S> {
                 self.idle_at_ms = self.world.inbox.is_empty().then(|| self.world.now_ms.saturating_add(ms));
             }
             Next::Hibernate => self.hibernate(),
-            Next::Continue(body) => self.handle(Event::Continue(body)),
+            Next::Continue(body) => self.continued = Some(body),
             Next::Stop(reason) => self.end(reason, true),
         }
     }
 
     fn end(&mut self, reason: ExitReason, terminate: bool) {
         let reason = match (&mut self.server, terminate) {
-            (Some(server), true) => world::inside(&mut self.world, || run::terminate(server, &reason))
-                .map_or_else(|instead| instead, |()| reason),
+            (Some(server), true) => {
+                world::inside(&mut self.world, || server.end(&reason)).map_or_else(|instead| instead, |()| reason)
+            }
             _ => reason,
         };
         self.server = None;
@@ -390,12 +396,12 @@ impl<S: Exported> Harness<S> {
     }
 }
 
-fn saved<S: Exported>(world: &mut World, server: &S, target: Option<u32>) -> Result<State, String> {
-    hook(world, || state::save(server, target))
+fn saved<S: Exported>(world: &mut World, server: &S::Running, target: Option<u32>) -> Result<State, String> {
+    hook(world, || state::save::<S>(server, target))
 }
 
-fn restored<S: Exported>(world: &mut World, state: State, cause: Cause) -> Result<S, String> {
-    hook(world, || state::restore(state, cause))
+fn restored<S: Exported>(world: &mut World, state: State, cause: Cause) -> Result<S::Running, String> {
+    hook(world, || state::restore::<S>(state, cause))
 }
 
 /// Runs a state hook, in which nothing may act.

@@ -65,6 +65,21 @@ pub enum Body {
     Text(String),
 }
 
+impl Body {
+    /// How many bytes it has.
+    pub fn len(&self) -> usize {
+        match self {
+            Body::Raw(bytes) | Body::Messagepack(bytes) => bytes.len(),
+            Body::Json(text) | Body::Text(text) => text.len(),
+        }
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// All that must outlive an instance, in the layout that `version` counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {

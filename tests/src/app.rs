@@ -104,8 +104,17 @@ fn all_grants() -> Grants {
 }
 
 /// The guests that tests use as modules.
-const GUESTS: &[&str] =
-    &["counter", "mailbox-flooder", "memory-hog", "probe", "probe-task", "spinner", "stack-overflow", "trapper"];
+const GUESTS: &[&str] = &[
+    "counter",
+    "door",
+    "mailbox-flooder",
+    "memory-hog",
+    "probe",
+    "probe-task",
+    "spinner",
+    "stack-overflow",
+    "trapper",
+];
 
 /// A supervisor of these children, one for one, that tolerates much.
 #[must_use]

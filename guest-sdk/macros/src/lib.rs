@@ -1,13 +1,16 @@
-//! The attribute `#[server]`.
+//! The attributes `#[server]` and `#[state_machine]`.
 //!
-//! Owns which types and functions it fills in; stable Rust has no defaults for associated types, or it would not be
+//! Owns which types and functions they fill in; stable Rust has no defaults for associated types, or it would not be
 //! needed. Never changes what the author wrote. Without syn: it only looks for `type X` and `fn x` at the top of the impl,
-//! so the compiler's own messages stay as they are. Used through `skep_sdk::server`.
+//! so the compiler's own messages stay as they are. Used through `skep_sdk`.
 
 use proc_macro::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 
-/// The types that may be left out, and what they are then. `State` is apart: two functions go with it.
-const DEFAULTS: [(&str, &str); 7] = [
+/// The types that may be left out, and what they are then.
+type Defaults = [(&'static str, &'static str)];
+
+/// Of a server. `State` is apart: two functions go with it.
+const OF_SERVER: &Defaults = &[
     ("Args", "()"),
     ("Call", "::skep_sdk::Never"),
     ("Reply", "()"),
@@ -15,6 +18,17 @@ const DEFAULTS: [(&str, &str); 7] = [
     ("Info", "::skep_sdk::Never"),
     ("Continue", "::skep_sdk::Never"),
     ("Timer", "::skep_sdk::Never"),
+];
+
+/// Of a state machine.
+const OF_STATE_MACHINE: &Defaults = &[
+    ("Args", "()"),
+    ("Call", "::skep_sdk::Never"),
+    ("Reply", "()"),
+    ("Cast", "::skep_sdk::Never"),
+    ("Info", "::skep_sdk::Never"),
+    ("Internal", "::skep_sdk::Never"),
+    ("Timeout", "::skep_sdk::Never"),
 ];
 
 /// The server is its own state.
@@ -31,8 +45,26 @@ const RESTORE: &str = "fn restore(state: Self, _: &::skep_sdk::MigrateContext)
 /// `Deserialize`), with `save` and `restore` to match.
 #[proc_macro_attribute]
 pub fn server(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    fill_in(arguments, item, "#[server]", "Server", |body| missing(body, OF_SERVER) + &missing_state(body))
+}
+
+/// Fills in the types that an `impl StateMachine for …` does not mention: `Args` and `Reply` become `()`, `Call`, `Cast`,
+/// `Info`, `Internal` and `Timeout` become `Never`.
+#[proc_macro_attribute]
+pub fn state_machine(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    fill_in(arguments, item, "#[state_machine]", "StateMachine", |body| missing(body, OF_STATE_MACHINE))
+}
+
+/// Puts what is missing before what is there.
+fn fill_in(
+    arguments: TokenStream,
+    item: TokenStream,
+    attribute: &str,
+    behaviour: &str,
+    missing: impl FnOnce(&TokenStream) -> String,
+) -> TokenStream {
     if let Some(argument) = arguments.into_iter().next() {
-        return error("#[server] takes no arguments", argument.span());
+        return error(&format!("{attribute} takes no arguments"), argument.span());
     }
     let mut tokens: Vec<TokenTree> = item.into_iter().collect();
     match tokens.pop() {
@@ -46,7 +78,7 @@ pub fn server(arguments: TokenStream, item: TokenStream) -> TokenStream {
         }
         other => {
             let span = other.map_or_else(Span::call_site, |token| token.span());
-            error("#[server] belongs on `impl Server for … { … }`", span)
+            error(&format!("{attribute} belongs on `impl {behaviour} for … {{ … }}`"), span)
         }
     }
 }
@@ -55,20 +87,23 @@ fn is_impl(tokens: &[TokenTree]) -> bool {
     tokens.iter().any(|token| matches!(token, TokenTree::Ident(word) if word.to_string() == "impl"))
 }
 
-fn missing(body: &TokenStream) -> String {
-    let has = |keyword: &str, name: &str| items(body).iter().any(|(k, n)| k == keyword && n == name);
+fn has(body: &TokenStream, keyword: &str, name: &str) -> bool {
+    items(body).iter().any(|(k, n)| k == keyword && n == name)
+}
+
+fn missing(body: &TokenStream, defaults: &Defaults) -> String {
+    let missing = defaults.iter().filter(|(name, _)| !has(body, "type", name));
+    missing.map(|(name, default)| format!("type {name} = {default};")).collect()
+}
+
+fn missing_state(body: &TokenStream) -> String {
     let mut source = String::new();
-    for (name, default) in DEFAULTS {
-        if !has("type", name) {
-            source += &format!("type {name} = {default};");
-        }
-    }
-    if !has("type", "State") {
+    if !has(body, "type", "State") {
         source += "type State = Self;";
-        if !has("fn", "save") {
+        if !has(body, "fn", "save") {
             source += SAVE;
         }
-        if !has("fn", "restore") {
+        if !has(body, "fn", "restore") {
             source += RESTORE;
         }
     }

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::{MigrateContext, opened, sealed};
 use crate::outcome::Failure;
+use crate::state_machine::Held;
 use crate::types::Body;
 
 /// One step up: how a state in the layout `Old` becomes one in this layout.
@@ -137,8 +138,8 @@ impl<T: DeserializeOwned> History for Oldest<T> {
     type Newest = T;
     const OLDER: u32 = 0;
 
-    fn open(age: u32, body: Body, _: &MigrateContext) -> Result<T, Failure> {
-        if age == 0 { opened(&body) } else { Err("the state is older than any known".into()) }
+    fn open(age: u32, body: Body, context: &MigrateContext) -> Result<T, Failure> {
+        if age == 0 { opened(&body, context) } else { Err("the state is older than any known".into()) }
     }
 }
 
@@ -148,7 +149,7 @@ impl<Before: History, T: DeserializeOwned + Migrate<Before::Newest>> History for
 
     fn open(age: u32, body: Body, context: &MigrateContext) -> Result<T, Failure> {
         match age.checked_sub(1) {
-            None => opened(&body),
+            None => opened(&body, context),
             Some(age) => T::migrate(Before::open(age, body, context)?, context),
         }
     }
@@ -160,17 +161,17 @@ impl<Before: History, T: DeserializeOwned + Migrate<Before::Newest>> History for
     note = "add the missing layouts to `from`, oldest first, or go back less far"
 )]
 pub trait Reversible<Steps>: History {
-    /// Writes a state as it was `down` layouts earlier.
+    /// Writes a state as it was `down` layouts earlier, and beside it what this crate holds for the process.
     ///
     /// # Errors
     ///
     /// If it cannot be encoded, or a step refuses.
-    fn write(state: &Self::Newest, down: u32) -> Result<Body, Failure>;
+    fn write(state: &Self::Newest, down: u32, held: Option<&Held>) -> Result<Body, Failure>;
 }
 
 impl<T: DeserializeOwned + Serialize> Reversible<Zero> for Oldest<T> {
-    fn write(state: &T, _: u32) -> Result<Body, Failure> {
-        sealed(state)
+    fn write(state: &T, _: u32, held: Option<&Held>) -> Result<Body, Failure> {
+        sealed(state, held)
     }
 }
 
@@ -179,8 +180,8 @@ where
     Before: History,
     T: DeserializeOwned + Serialize + Migrate<Before::Newest>,
 {
-    fn write(state: &T, _: u32) -> Result<Body, Failure> {
-        sealed(state)
+    fn write(state: &T, _: u32, held: Option<&Held>) -> Result<Body, Failure> {
+        sealed(state, held)
     }
 }
 
@@ -189,10 +190,10 @@ where
     Before: Reversible<Fewer>,
     T: DeserializeOwned + Serialize + Migrate<Before::Newest> + Revert<Before::Newest>,
 {
-    fn write(state: &T, down: u32) -> Result<Body, Failure> {
+    fn write(state: &T, down: u32, held: Option<&Held>) -> Result<Body, Failure> {
         match down.checked_sub(1) {
-            None => sealed(state),
-            Some(down) => Before::write(&state.revert()?, down),
+            None => sealed(state, held),
+            Some(down) => Before::write(&state.revert()?, down, held),
         }
     }
 }

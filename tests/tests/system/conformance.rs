@@ -6,6 +6,7 @@
 
 mod exits;
 mod links;
+mod machines;
 mod mailbox;
 mod monitors;
 mod names;
