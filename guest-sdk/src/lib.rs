@@ -125,7 +125,7 @@ pub use state_machine::{
     Entered, First, Inserts, Machine, OfEntry, OfEvent, OfStart, Snapshot, StateEvent, StateMachine, Step, TimeoutKind,
     Transition, first_state, keep_state, next_state, repeat_state, stop,
 };
-pub use task::{Task, TaskContext};
+pub use task::{AWAIT_TIMEOUT, OnTimeout, Task, TaskContext, TaskRef, TaskShutdown, TaskStream};
 pub use types::{
     Address, Answer, Body, CallError, Caller, Cause, Ended as Exit, Event, ExitReason, Fault, Level, Lost as Down,
     Mark, Pid, Refusal, Upgrade,
@@ -137,8 +137,8 @@ pub mod prelude {
         Address, Answer, Body, CallError, Child, Context, Down, Entered, Event, Exit, ExitReason, Failure, First, From,
         Level, Machine, Mark, Migrate, MigrateContext, Never, NotStarted, Options, Outcome, Pending, Pid, Protocol,
         Ref, Refusal, Revert, Saved, Server, Snapshot, SpawnError, Start, StateEvent, StateMachine, Task, TaskContext,
-        TimeoutKind, Timer, Transition, fail, first_state, keep_state, next_state, noreply, repeat_state, reply,
-        server, state_machine, stop,
+        TaskRef, TaskShutdown, TimeoutKind, Timer, Transition, fail, first_state, keep_state, next_state, noreply,
+        repeat_state, reply, server, state_machine, stop,
     };
     pub use serde::{Deserialize, Serialize};
 }

@@ -5,6 +5,7 @@
 
 mod action;
 pub(crate) mod imports;
+mod played;
 pub(crate) mod world;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::types::{
 };
 
 pub use action::Action;
+pub use played::Played;
 pub use world::World;
 
 /// One server under test.
@@ -227,6 +229,10 @@ impl<S: Exported> Harness<S> {
     pub fn advance(&mut self, time: Duration) {
         let until_ms = self.world.now_ms.saturating_add(millis(time));
         while self.ended.is_none() {
+            if let Some(reason) = self.world.doomed.take() {
+                self.end(reason, false);
+                break;
+            }
             let timer = self.world.next_timer_ms().filter(|due| *due <= until_ms);
             let idle = self.idle_at_ms.filter(|due| *due <= until_ms);
             match (timer, idle) {
@@ -327,7 +333,7 @@ impl<S: Exported> Harness<S> {
 
     /// What it did since this was asked last.
     pub fn actions(&mut self) -> Vec<Action> {
-        std::mem::take(&mut self.world.actions)
+        self.world.take_actions()
     }
 
     /// What runs, until it has ended: the server itself, a [`Machine`](crate::Machine), the value of an agent.

@@ -68,7 +68,7 @@ pub(crate) mod links {
     }
 
     pub(crate) fn unlink(to: Pid) {
-        act(|world| world.note(Action::Unlink(to)));
+        act(|world| world.unlink(to));
     }
 
     pub(crate) fn monitor(target: &Address) -> Mark {
@@ -84,11 +84,17 @@ pub(crate) mod links {
     }
 
     pub(crate) fn exit(to: Pid, reason: &ExitReason) {
-        act(|world| world.note(Action::Exit { to, reason: reason.clone() }));
+        act(|world| {
+            world.note(Action::Exit { to, reason: reason.clone() });
+            world.signal(to, reason.clone());
+        });
     }
 
     pub(crate) fn kill(to: Pid) {
-        act(|world| world.note(Action::Kill(to)));
+        act(|world| {
+            world.note(Action::Kill(to));
+            world.signal(to, ExitReason::Killed);
+        });
     }
 
     pub(crate) fn stop(reason: &ExitReason) {

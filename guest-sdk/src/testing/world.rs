@@ -8,8 +8,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::action::Action;
+use super::played::{Played, Playing};
 use crate::host::spawning;
-use crate::types::{Address, Alarm, Answer, Body, CallError, Caller, Event, ExitReason, Lost, Mark, Pid, Refusal};
+use crate::types::{
+    Address, Alarm, Answer, Body, CallError, Caller, Ended, Event, ExitReason, Lost, Mark, Pid, Refusal,
+};
 
 struct Timer {
     due_ms: u64,
@@ -23,6 +26,7 @@ pub(crate) struct Stopped(pub(crate) ExitReason);
 
 type OnCall = Box<dyn FnMut(&Address, Body) -> Result<Body, CallError>>;
 type OnSpawn = Box<dyn FnMut(&str, Body) -> Result<Pid, ExitReason>>;
+type OnTask = Box<dyn FnMut(&str, Body) -> Played>;
 
 /// The surroundings of a process under test.
 pub struct World {
@@ -36,6 +40,10 @@ pub struct World {
     pub(crate) actions: Vec<Action>,
     /// False while a state is saved or restored.
     pub(crate) may_act: bool,
+    /// The exit signal of a link that ends the process under test.
+    pub(crate) doomed: Option<ExitReason>,
+    playing: Vec<Playing>,
+    on_task: Option<OnTask>,
     monitors: BTreeMap<Mark, Address>,
     timers: BTreeMap<Mark, Timer>,
     on_call: OnCall,
@@ -57,6 +65,9 @@ impl Default for World {
             traps_exits: false,
             actions: Vec::new(),
             may_act: true,
+            doomed: None,
+            playing: Vec::new(),
+            on_task: None,
             monitors: BTreeMap::new(),
             timers: BTreeMap::new(),
             on_call: Box::new(|_, _| Err(CallError::Ended(ExitReason::Noproc))),
@@ -92,11 +103,22 @@ impl World {
         World { on_spawn: Some(Box::new(start)), ..self }
     }
 
+    /// What becomes of tasks: of children that are started with a monitor. Unless told, they are like other children.
+    #[must_use]
+    pub fn on_task(self, play: impl FnMut(&str, Body) -> Played + 'static) -> World {
+        World { on_task: Some(Box::new(play)), ..self }
+    }
+
     /// A name that somebody holds.
     #[must_use]
     pub fn named(mut self, name: &str, pid: Pid) -> World {
         self.names.insert(name.to_owned(), pid);
         self
+    }
+
+    /// What a task under test did; a server's harness tells it.
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
     }
 
     /// The process under test.
@@ -196,6 +218,9 @@ impl World {
     pub(crate) fn receive(&mut self, marks: Option<&[Mark]>, timeout_ms: Option<u64>) -> Option<Event> {
         let until = timeout_ms.map(|ms| self.now_ms.saturating_add(ms));
         loop {
+            if let Some(reason) = self.doomed.take() {
+                std::panic::resume_unwind(Box::new(Stopped(reason)));
+            }
             let wanted = |event: &Event| match (marks, event) {
                 (None, _) => true,
                 (Some(marks), Event::Answer(Answer { mark, .. }))
@@ -263,6 +288,10 @@ impl World {
             self.note(Action::Link(pid));
         }
         let mark = options.monitor.then(|| self.monitor(Address::Pid(pid)));
+        if let (Some(mark), Some(play)) = (mark, &mut self.on_task) {
+            let played = play(module, args.clone());
+            self.playing.push(Playing::begin(played, pid, mark, options.link, self.now_ms));
+        }
         Ok(spawning::Child { pid, mark })
     }
 
@@ -292,12 +321,17 @@ impl World {
     }
 
     pub(crate) fn next_timer_ms(&self) -> Option<u64> {
-        self.timers.values().map(|timer| timer.due_ms).min()
+        let timers = self.timers.values().map(|timer| timer.due_ms);
+        timers.chain(self.playing.iter().filter_map(|task| task.due_ms)).min()
     }
 
-    /// Sets the clock to `due_ms`, at which a timer is due, and fires it.
+    /// Sets the clock to `due_ms`, at which a timer or a task is due, and fires it or lets it end.
     pub(crate) fn fire_one(&mut self, due_ms: u64) {
         self.now_ms = due_ms;
+        if let Some(place) = self.playing.iter().position(|task| task.due_ms == Some(due_ms)) {
+            let Playing { pid, mark, linked, outcome, .. } = self.playing.remove(place);
+            return self.played(pid, mark, linked, outcome);
+        }
         let due = self.timers.iter().find(|(_, timer)| timer.due_ms == due_ms).map(|(mark, _)| *mark);
         let Some((mark, timer)) = due.and_then(|mark| Some((mark, self.timers.remove(&mark)?))) else { return };
         match timer.to {
@@ -305,6 +339,42 @@ impl World {
             // To a name that nobody holds it goes nowhere.
             Some(to) => drop(self.send(to, timer.body)),
         }
+    }
+
+    /// A task has ended: its result, its down, and what its link brings.
+    fn played(&mut self, pid: Pid, mark: Mark, linked: bool, outcome: Result<Body, ExitReason>) {
+        let (result, reason) = match outcome {
+            Ok(body) => (Some(body), ExitReason::Normal),
+            Err(reason) => (None, reason),
+        };
+        if let Some(target) = self.monitors.remove(&mark) {
+            self.inbox.extend(result.map(|body| Event::Answer(Answer { mark, outcome: Ok(body) })));
+            self.inbox.push_back(Event::Down(Lost { mark, target, reason: reason.clone() }));
+        }
+        if linked && self.traps_exits {
+            self.inbox.push_back(Event::Exit(Ended { pid, reason }));
+        } else if linked && reason != ExitReason::Normal {
+            self.doomed.get_or_insert(reason);
+        }
+    }
+
+    /// An exit signal for a task that plays.
+    pub(crate) fn signal(&mut self, to: Pid, reason: ExitReason) {
+        let obeys = |task: &Playing| task.pid == to && (!task.stubborn || reason == ExitReason::Killed);
+        if let Some(place) = self.playing.iter().position(obeys) {
+            let Playing { mark, linked, .. } = self.playing.remove(place);
+            self.played(to, mark, linked, Err(reason));
+        }
+    }
+
+    pub(crate) fn unlink(&mut self, to: Pid) {
+        self.playing.iter_mut().filter(|task| task.pid == to).for_each(|task| task.linked = false);
+        self.note(Action::Unlink(to));
+    }
+
+    /// Whether a task that plays has not ended.
+    pub fn plays(&self, task: Pid) -> bool {
+        self.playing.iter().any(|playing| playing.pid == task)
     }
 
     /// What the clock says.
