@@ -5,7 +5,8 @@
 //!
 //! - [`Server`]: keeps a state and answers messages, one at a time, as a gen_server does.
 //! - [`StateMachine`]: is in one of several states, and takes each event as that says, as a gen_statem does.
-//! - [`Task`]: runs once, and may wait in the middle.
+//! - [`Agent`]: a value that others read and change.
+//! - [`Task`]: runs once, and may wait in the middle; [`TaskContext`] has what waits for other tasks.
 //! - [`Ref`], [`From`], [`Pending`]: typed references to a process, to a caller, to an answer. All of them travel in
 //!   messages and live in states.
 //! - [`Context`]: what a running process can ask of the host: links, monitors, names, timers, children, the log.
@@ -89,6 +90,7 @@
 //! Bodies are MessagePack with named fields. A request that comes as JSON, from a person or from a guest in another
 //! language, is answered in JSON.
 
+mod agent;
 #[cfg(target_family = "wasm")]
 mod arena;
 mod behaviour;
@@ -114,12 +116,13 @@ mod task;
 pub mod testing;
 pub mod types;
 
+pub use agent::{Agent, AgentCall, AgentProtocol, AgentServer};
 pub use codec::{Codec, CodecError, Message, Never, Raw};
 pub use context::{Child, Context, Options, SpawnError};
 pub use outcome::{Failure, NotStarted, Outcome, Start, fail, noreply, reply};
 pub use reference::{CALL_TIMEOUT, From, Pending, Ref};
 pub use server::{Protocol, Server, Timer, Untyped};
-pub use skep_sdk_macros::{server, state_machine};
+pub use skep_sdk_macros::{agent, server, state_machine};
 pub use state::{Exported, Migrate, MigrateContext, Revert, Saved};
 pub use state_machine::{
     Entered, First, Inserts, Machine, OfEntry, OfEvent, OfStart, Snapshot, StateEvent, StateMachine, Step, TimeoutKind,
@@ -134,11 +137,11 @@ pub use types::{
 /// All that a guest usually needs, with serde's two traits.
 pub mod prelude {
     pub use crate::{
-        Address, Answer, Body, CallError, Child, Context, Down, Entered, Event, Exit, ExitReason, Failure, First, From,
-        Level, Machine, Mark, Migrate, MigrateContext, Never, NotStarted, Options, Outcome, Pending, Pid, Protocol,
-        Ref, Refusal, Revert, Saved, Server, Snapshot, SpawnError, Start, StateEvent, StateMachine, Task, TaskContext,
-        TaskRef, TaskShutdown, TimeoutKind, Timer, Transition, fail, first_state, keep_state, next_state, noreply,
-        repeat_state, reply, server, state_machine, stop,
+        Address, Agent, Answer, Body, CallError, Child, Context, Down, Entered, Event, Exit, ExitReason, Failure,
+        First, From, Level, Machine, Mark, Migrate, MigrateContext, Never, NotStarted, Options, Outcome, Pending, Pid,
+        Protocol, Ref, Refusal, Revert, Saved, Server, Snapshot, SpawnError, Start, StateEvent, StateMachine, Task,
+        TaskContext, TaskRef, TaskShutdown, TimeoutKind, Timer, Transition, agent, fail, first_state, keep_state,
+        next_state, noreply, repeat_state, reply, server, state_machine, stop,
     };
     pub use serde::{Deserialize, Serialize};
 }

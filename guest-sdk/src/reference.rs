@@ -140,7 +140,7 @@ pub(crate) fn written<T: Message>(value: &T, codec: Codec) -> Body {
     }
 }
 
-fn unreadable(what: &str, error: impl fmt::Display) -> CallError {
+pub(crate) fn unreadable(what: &str, error: impl fmt::Display) -> CallError {
     CallError::Refused(format!("cannot {what}: {error}"))
 }
 

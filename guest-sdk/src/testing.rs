@@ -10,12 +10,14 @@ pub(crate) mod world;
 
 use std::time::Duration;
 
+use crate::agent::{Agent, AgentCall};
 use crate::behaviour::Behaviour;
-use crate::codec::{Codec, Message};
+use crate::codec::{Codec, Message, Raw};
 use crate::context::millis;
 use crate::outcome::NotStarted;
 use crate::reference::{Pending, written};
 use crate::run;
+use crate::server::Protocol;
 use crate::state::{self, Exported};
 use crate::task::Task;
 use crate::types::{
@@ -399,6 +401,35 @@ impl<S: Exported> Harness<S> {
         self.server = None;
         self.world.inbox.clear();
         self.ended = Some(reason);
+    }
+}
+
+/// An agent under test.
+impl<A> Harness<A>
+where
+    A: Agent + Exported + Protocol<Call = AgentCall<A::Get, A::Update>, Reply = Raw>,
+{
+    /// Looks.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Harness::call).
+    pub fn get(&mut self, what: A::Get) -> Result<A::Got, CallError> {
+        self.ask(AgentCall::Get(what))
+    }
+
+    /// Changes.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Harness::call).
+    pub fn update(&mut self, change: A::Update) -> Result<A::Updated, CallError> {
+        self.ask(AgentCall::Update(change))
+    }
+
+    fn ask<R: Message>(&mut self, call: AgentCall<A::Get, A::Update>) -> Result<R, CallError> {
+        let Raw(reply) = self.call(call)?;
+        R::decode(reply).map_err(|error| CallError::Refused(error.to_string()))
     }
 }
 
