@@ -3,7 +3,6 @@
 //! Owns what becomes of them, and when. Never runs one beside another: what a task brings is known when it is started, and
 //! comes when its time is up. Kept by `world`.
 
-use std::panic::resume_unwind;
 use std::time::Duration;
 
 use super::world::{World, inside};
@@ -55,9 +54,7 @@ impl Played {
 
     /// It is run, with nobody else about, and brings at once what came of it.
     pub fn run<T: Task>(args: Body) -> Played {
-        // In a thread of its own, since the world of this one is in use: the owner is in the middle of starting the task.
-        let run = || inside(&mut World::new(), || run::task::<T>(args));
-        let outcome = std::thread::scope(|scope| scope.spawn(run).join()).unwrap_or_else(|panic| resume_unwind(panic));
+        let outcome = inside(&mut World::new(), || run::task::<T>(args));
         Played::at_once(outcome.and_then(|output| output.map_err(ExitReason::Failed)))
     }
 

@@ -398,12 +398,21 @@ pub(crate) fn inside<R>(world: &mut World, code: impl FnOnce() -> R) -> Result<R
     })
 }
 
+/// The world of this thread, while it is asked something; meanwhile the test may run another process in one of its own.
+struct Asked(Option<World>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        WORLD.set(self.0.take());
+    }
+}
+
 /// What may be asked at any time.
 pub(crate) fn look<R>(ask: impl FnOnce(&mut World) -> R) -> R {
-    WORLD.with_borrow_mut(|world| match world {
+    match &mut Asked(WORLD.take()).0 {
         Some(world) => ask(world),
         None => panic!("there is no host here: outside Wasm a guest runs in skep_sdk::testing"),
-    })
+    }
 }
 
 /// What may not be done while a state is saved or restored.
