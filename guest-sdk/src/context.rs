@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::codec::{Codec, Message};
 use crate::host::{links, log, messaging, names, spawning, timers};
-use crate::reference::{Ref, written};
+use crate::reference::{Pending, Ref, written};
 use crate::server::Protocol;
 use crate::task::{Link, Task, TaskRef};
 use crate::types::{Address, Body, Caller, ExitReason, Level, Mark, Pid, Refusal};
@@ -53,6 +53,12 @@ impl Context {
     /// Answers a call with a body as it is; [`From::reply`](crate::From::reply) is the typed form.
     pub fn reply_to(&self, caller: Caller, body: &Body) {
         messaging::reply(caller, body);
+    }
+
+    /// Gives a request up: its answer does not arrive, even if it is queued already. Whoever was asked is not told. Says
+    /// whether there was anything to give up.
+    pub fn abandon<R>(&self, request: &Pending<R>) -> bool {
+        messaging::abandon(request.mark())
     }
 
     /// Starts a process of a module of this app, and waits until its `init` has returned.

@@ -104,6 +104,7 @@ mod outcome;
 #[cfg(target_family = "wasm")]
 mod panics;
 mod reference;
+mod requests;
 #[doc(hidden)]
 pub mod run;
 mod server;
@@ -121,6 +122,7 @@ pub use codec::{Codec, CodecError, Message, Never, Raw};
 pub use context::{Child, Context, Options, SpawnError};
 pub use outcome::{Failure, NotStarted, Outcome, Start, fail, noreply, reply};
 pub use reference::{CALL_TIMEOUT, From, Pending, Ref};
+pub use requests::Requests;
 pub use server::{Protocol, Server, Timer, Untyped};
 pub use skep_sdk_macros::{agent, server, state_machine};
 pub use state::{Exported, Migrate, MigrateContext, Revert, Saved};
@@ -139,8 +141,8 @@ pub mod prelude {
     pub use crate::{
         Address, Agent, Answer, Body, CallError, Child, Context, Down, Entered, Event, Exit, ExitReason, Failure,
         First, From, Level, Machine, Mark, Migrate, MigrateContext, Never, NotStarted, Options, Outcome, Pending, Pid,
-        Protocol, Ref, Refusal, Revert, Saved, Server, Snapshot, SpawnError, Start, StateEvent, StateMachine, Task,
-        TaskContext, TaskRef, TaskShutdown, TimeoutKind, Timer, Transition, agent, fail, first_state, keep_state,
+        Protocol, Ref, Refusal, Requests, Revert, Saved, Server, Snapshot, SpawnError, Start, StateEvent, StateMachine,
+        Task, TaskContext, TaskRef, TaskShutdown, TimeoutKind, Timer, Transition, agent, fail, first_state, keep_state,
         next_state, noreply, repeat_state, reply, server, state_machine, stop,
     };
     pub use serde::{Deserialize, Serialize};

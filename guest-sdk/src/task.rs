@@ -82,7 +82,7 @@ impl TaskContext {
         inbox::receive_only(marks, timeout.into().map(millis))
     }
 
-    /// Waits for one answer; `None` when the time is up, and then it may be waited for again.
+    /// Waits for one answer; `None` when the time is up, and then it may be waited for again: OTP's `wait_response`.
     pub fn wait<R: Message>(
         &self,
         pending: &Pending<R>,
@@ -94,6 +94,23 @@ impl TaskContext {
             Event::Down(down) => Some(Err(CallError::Ended(down.reason))),
             _ => None,
         }
+    }
+}
+
+/// Answers, with an end to the waiting.
+impl TaskContext {
+    /// As [`wait`](TaskContext::wait), but when the time is up the request is given up: OTP's `receive_response`. A later
+    /// answer goes nowhere.
+    pub fn receive_response<R: Message>(
+        &self,
+        pending: Pending<R>,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Option<Result<R, CallError>> {
+        let answer = self.wait(&pending, timeout);
+        if answer.is_none() {
+            self.abandon(&pending);
+        }
+        answer
     }
 }
 

@@ -191,8 +191,11 @@ impl<S: Exported> Harness<S> {
         self.deliver(Event::Info(written(&message, Codec::default())));
     }
 
-    /// Answers a request, whose mark is in [`Action::Request`].
+    /// Answers a request, whose mark is in [`Action::Request`]. One that has an answer, or was given up, gets none.
     pub fn answer(&mut self, mark: Mark, outcome: Result<impl Message, CallError>) {
+        if !self.world.answered(mark) {
+            return;
+        }
         let outcome = outcome.map(|value| written(&value, Codec::default()));
         self.deliver(Event::Answer(Answer { mark, outcome }));
     }

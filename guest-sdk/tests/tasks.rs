@@ -340,3 +340,55 @@ fn a_stream_that_is_dropped_leaves_nobody_at_work() {
     assert_eq!(killed.len(), 2, "the two that were started with the first");
     assert!(!killed.iter().any(|pid| world.plays(*pid)));
 }
+
+/// A process that is asked.
+struct Oracle;
+
+impl Protocol for Oracle {
+    type Args = ();
+    type Call = u32;
+    type Reply = u32;
+    type Cast = Never;
+    type Info = Never;
+}
+
+/// Asks three times, and hears of the second and the third, which is an error.
+struct Asker;
+
+impl Task for Asker {
+    type Args = bool;
+    type Output = Vec<String>;
+
+    fn run(gives_up: bool, context: &TaskContext) -> Result<Vec<String>, Failure> {
+        let oracle = Ref::<Oracle>::named("oracle");
+        let mut open = Requests::new();
+        for label in ["one", "two", "three"] {
+            open.add(oracle.request(context, 1, None), label.to_owned());
+        }
+        let mut heard: Vec<String> = Vec::new();
+        loop {
+            let answer = if gives_up { open.receive(context, millis(100)) } else { open.wait(context, millis(100)) };
+            let Some((label, answer)) = answer else { break };
+            heard.push(format!("{label} {answer:?}"));
+        }
+        heard.push(format!("{} open", open.len()));
+        assert_eq!(open.wait(context, Duration::ZERO), None);
+        Ok(heard)
+    }
+}
+
+#[test]
+fn gs_19_a_collection_tells_which_request_is_answered() {
+    let answer = |mark, outcome: Result<u32, CallError>| {
+        let body = |value| skep_sdk::Message::encode(&value, skep_sdk::Codec::Json).expect("a number");
+        Event::Answer(Answer { mark, outcome: outcome.map(body) })
+    };
+    for gives_up in [false, true] {
+        let mut world = World::new();
+        let events = [answer(2, Ok(7)), answer(9, Ok(8)), answer(3, Err(CallError::Timeout))];
+        let heard = run_task_in::<Asker>(&mut world, gives_up, events).expect("it lives");
+        let left = if gives_up { "0 open" } else { "1 open" };
+        assert_eq!(heard, ["two Ok(7)", "three Err(Timeout)", left]);
+        assert_eq!(world.take_actions().contains(&Action::Abandon(1)), gives_up);
+    }
+}

@@ -37,6 +37,8 @@ pub enum Action {
         /// With what.
         body: Body,
     },
+    /// Gave up a request.
+    Abandon(Mark),
     /// Linked itself.
     Link(Pid),
     /// Unlinked itself.

@@ -32,6 +32,10 @@ pub(crate) mod messaging {
         act(|world| world.request(to.clone(), body.clone(), timeout_ms))
     }
 
+    pub(crate) fn abandon(mark: Mark) -> bool {
+        act(|world| world.abandon(mark))
+    }
+
     pub(crate) fn reply(to: Caller, body: &Body) {
         act(|world| world.reply(to, body.clone()));
     }

@@ -4,7 +4,7 @@
 //! Never runs a second process: the test says what others answer. Called by `imports`, and by the harness.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::action::Action;
@@ -42,6 +42,8 @@ pub struct World {
     pub(crate) may_act: bool,
     /// The exit signal of a link that ends the process under test.
     pub(crate) doomed: Option<ExitReason>,
+    /// Requests that have no answer yet.
+    open: BTreeSet<Mark>,
     playing: Vec<Playing>,
     on_task: Option<OnTask>,
     monitors: BTreeMap<Mark, Address>,
@@ -66,6 +68,7 @@ impl Default for World {
             actions: Vec::new(),
             may_act: true,
             doomed: None,
+            open: BTreeSet::new(),
             playing: Vec::new(),
             on_task: None,
             monitors: BTreeMap::new(),
@@ -186,7 +189,21 @@ impl World {
     pub(crate) fn request(&mut self, to: Address, body: Body, _: Option<u64>) -> Mark {
         let mark = self.mark();
         self.note(Action::Request { mark, to, body });
+        self.open.insert(mark);
         mark
+    }
+
+    pub(crate) fn abandon(&mut self, mark: Mark) -> bool {
+        self.note(Action::Abandon(mark));
+        let is_it = |event: &Event| matches!(event, Event::Answer(answer) if answer.mark == mark);
+        let queued = self.inbox.iter().any(is_it);
+        self.inbox.retain(|event| !is_it(event));
+        self.open.remove(&mark) || queued
+    }
+
+    /// An answer to a request, unless it has one or was given up: then it goes nowhere.
+    pub(crate) fn answered(&mut self, mark: Mark) -> bool {
+        self.open.remove(&mark)
     }
 
     pub(crate) fn reply(&mut self, to: Caller, body: Body) {

@@ -89,6 +89,11 @@ impl Mailbox {
         self.take_first(|event| matches!(event, Event::Down { mark: queued, .. } if *queued == mark));
     }
 
+    /// Takes back an answer that was queued but not yet handled. True if there was one.
+    pub fn flush_answer(&mut self, mark: Mark) -> bool {
+        self.take_first(|event| matches!(event, Event::Answer { mark: queued, .. } if *queued == mark)).is_some()
+    }
+
     fn take_first(&mut self, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
         let place = self.queue.iter().position(wanted)?;
         let event = self.queue.remove(place)?;

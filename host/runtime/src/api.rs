@@ -42,6 +42,8 @@ pub trait Syscalls: Send + Sync + 'static {
     fn poll_call(&self, mark: Mark, cx: &mut Context<'_>) -> Poll<Result<Result<Body, CallError>, Ended>>;
     /// Sends a request whose answer arrives as an event.
     fn request(&self, to: Address, body: Body, timeout_ms: Option<u64>) -> Result<Mark, Ended>;
+    /// Gives a request up. True if it was open, or its answer not yet handled.
+    fn abandon(&self, mark: Mark) -> Result<bool, Ended>;
     /// Answers a call.
     fn reply(&self, to: Caller, body: Body) -> Result<(), Ended>;
     /// Ends the event being handled, with this reply, and takes the next one if there is one and it may be handled now.

@@ -104,6 +104,11 @@ impl Host for Context {
         Ok(syscalls.request(to, body, timeout_ms)?.0)
     }
 
+    fn abandon(&mut self, mark: u64) -> wasmtime::Result<bool> {
+        let mark = convert::mark(mark)?;
+        Ok(self.act("abandon", fuel::MESSAGE)?.abandon(mark)?)
+    }
+
     async fn reply(&mut self, to: types::Caller, body: types::Body) -> wasmtime::Result<()> {
         let (to, body) = (convert::caller(to)?, Body::from(body));
         let limit = self.body_bytes;

@@ -174,6 +174,11 @@ impl Syscalls for GuestCalls {
         })
     }
 
+    fn abandon(&self, mark: Mark) -> Result<bool, Ended> {
+        let shell = self.shell()?;
+        Ok(self.transition(&shell, |process, _, actions| process.abandon(mark, actions)))
+    }
+
     fn reply(&self, to: Caller, body: Body) -> Result<(), Ended> {
         let shell = self.shell()?;
         self.transition(&shell, |process, _, actions| process.reply(to, body, actions));

@@ -29,6 +29,13 @@ impl World {
             }
             Op::Call { to, timeout, body } => self.ask(pid, Ask { to, body, timeout, waiting: Waiting::Blocking }),
             Op::Request { to, timeout, body } => self.ask(pid, Ask { to, body, timeout, waiting: Waiting::AsEvent }),
+            Op::Abandon(to) => {
+                if let Some(mark) = self.person(pid).guest.asked.remove(&to) {
+                    let was = self.transition(pid, |process, _, actions| process.abandon(mark, actions));
+                    self.take_back(pid, Once::Answer(mark));
+                    self.result(pid, if was { "abandoned" } else { "no request" }.into());
+                }
+            }
             Op::Answer { whose, body } => {
                 let whose = self.pid(&whose);
                 if let Some(caller) = self.owed.get_mut(&whose).and_then(|owed| owed.pop_front()) {
@@ -180,8 +187,9 @@ impl World {
         };
         match begun {
             Ok((callee, mark)) => {
-                if waiting == Waiting::Blocking {
-                    self.person(pid).guest.blocked = Blocked::Call(mark);
+                match waiting {
+                    Waiting::Blocking => self.person(pid).guest.blocked = Blocked::Call(mark),
+                    Waiting::AsEvent => _ = self.person(pid).guest.asked.insert(to, mark),
                 }
                 let caller = Caller { pid, mark };
                 self.post(pid, callee, Signal::Message(Event::Call { caller, body }));

@@ -258,6 +258,7 @@ fn op(all: &str) -> Op {
         "cast" => Op::Cast(first.into(), body(second)),
         "call" => Op::Call { to: first.into(), timeout: timeout(middle), body: body(third) },
         "request" => Op::Request { to: first.into(), timeout: timeout(middle), body: body(third) },
+        "abandon" => Op::Abandon(first.into()),
         "reply" => Op::Reply(body(rest)),
         "answer" => Op::Answer { whose: first.into(), body: body(second) },
         "link" => Op::Link(first.into()),

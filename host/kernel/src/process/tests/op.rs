@@ -20,6 +20,8 @@ pub(super) enum Op {
         timeout: Option<u64>,
         body: Body,
     },
+    /// Gives up the request to this one.
+    Abandon(String),
     /// Replies to the call that is being handled.
     Reply(Body),
     /// Replies to the oldest call that `whose` has left open.
