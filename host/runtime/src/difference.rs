@@ -201,6 +201,7 @@ mod tests {
             limits: Limits::default(),
             grants: Arc::new(Grants::default()),
             keep: Keep::default(),
+            charge: None,
         }
     }
 

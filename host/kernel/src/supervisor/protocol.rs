@@ -228,6 +228,10 @@ pub enum RequestError {
     OnlyByPid,
     /// Its children are partitions: their number is changed, not the list.
     OnlyByNumber,
+    /// Its children are made from its template, and from nothing else.
+    OnlyByTemplate,
+    /// It has no template.
+    NoTemplate,
     /// It has no partitions, or not so many.
     NoSuchPartitions,
     /// The spec makes no sense.
