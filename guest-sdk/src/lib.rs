@@ -8,6 +8,7 @@
 //! - [`Ref`], [`From`], [`Pending`]: typed references to a process, to a caller, to an answer. All of them travel in
 //!   messages and live in states.
 //! - [`Context`]: what a running process can ask of the host: links, monitors, names, timers, children, the log.
+//! - [`supervision`]: supervisors as data, started and asked by whoever was granted it.
 //! - [`Migrate`] and [`Revert`]: how a state in an older layout becomes one of today's, and goes back.
 //! - [`testing`]: the same server in `cargo test`, without Wasm.
 //!
@@ -106,6 +107,7 @@ mod server;
 #[cfg(target_family = "wasm")]
 mod slot;
 mod state;
+pub mod supervision;
 mod task;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
@@ -118,6 +120,7 @@ pub use reference::{CALL_TIMEOUT, From, Pending, Ref};
 pub use server::{Protocol, Server, Timer, Untyped};
 pub use skep_sdk_macros::server;
 pub use state::{Exported, Migrate, MigrateContext, Revert, Saved};
+pub use supervision::{ChildSpec, Supervisor, SupervisorRef};
 pub use task::{Task, TaskContext};
 pub use types::{
     Address, Answer, Body, CallError, Caller, Cause, Ended as Exit, Event, ExitReason, Fault, Level, Lost as Down,
@@ -127,9 +130,10 @@ pub use types::{
 /// All that a guest usually needs, with serde's two traits.
 pub mod prelude {
     pub use crate::{
-        Address, Answer, Body, CallError, Child, Context, Down, Event, Exit, ExitReason, Failure, From, Level, Mark,
-        Migrate, MigrateContext, Never, NotStarted, Options, Outcome, Pending, Pid, Protocol, Ref, Refusal, Revert,
-        Saved, Server, SpawnError, Start, Task, TaskContext, Timer, fail, noreply, reply, server,
+        Address, Answer, Body, CallError, Child, ChildSpec, Context, Down, Event, Exit, ExitReason, Failure, From,
+        Level, Mark, Migrate, MigrateContext, Never, NotStarted, Options, Outcome, Pending, Pid, Protocol, Ref,
+        Refusal, Revert, Saved, Server, SpawnError, Start, Supervisor, SupervisorRef, Task, TaskContext, Timer, fail,
+        noreply, reply, server,
     };
     pub use serde::{Deserialize, Serialize};
 }

@@ -25,8 +25,9 @@ use skep_tests::{Child, TestApp, eventually, guests};
 
 /// The promises that are kept here or, where no guest is needed to show it, in the kernel.
 const IDS: &str = "proc: 01 03 04 07 09 10. exit: 01 03 04 05 07 08 09. link: 01 02 05. mon: 01 02 03 04 06. \
-    reg: 01 02 05. tmr: 01 02 03 04. mbx: 01 02 06. gs: 01 03 04 06 07 08 12. sup: 01 02 03 04 05 08 11 15 18. \
-    hot: 01 02 04 08 10 17 19. hib: 01";
+    reg: 01 02 05. tmr: 01 02 03 04. mbx: 01 02 06. gs: 01 03 04 06 07 08 12. \
+    sup: 01 02 03 04 05 08 09 11 12 15 18 19 20 21 24 26. dsup: 01 02 03 04 07 08 09. \
+    hot: 01 02 04 08 10 17 19 20. hib: 01";
 
 #[test]
 fn every_promise_of_the_list_has_a_test() {
