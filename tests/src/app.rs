@@ -54,6 +54,7 @@ impl Child {
             limits: Limits::default(),
             grants: Arc::new(all_grants()),
             keep: Keep::default(),
+            charge: None,
         };
         let mut spec = ChildSpec::worker(id, Blueprint::Process(Arc::new(process)));
         spec.restart = Restart::Temporary;
@@ -100,7 +101,9 @@ impl Child {
 
 /// What a test's guests may: spawn any guest, and use names.
 fn all_grants() -> Grants {
-    Grants { folders: Vec::new(), spawn: GUESTS.iter().map(|name| (*name).into()).collect(), names: true }
+    let spawn = GUESTS.iter().map(|name| (*name).into()).collect();
+    let supervise = vec!["workers".into()];
+    Grants { folders: Vec::new(), spawn, names: true, supervise, supervisors: true }
 }
 
 /// The guests that tests use as modules.
@@ -123,7 +126,7 @@ pub fn supervisor(children: impl IntoIterator<Item = Child>) -> SupervisorSpec<B
         strategy: Strategy::OneForOne,
         max_restarts: 1_000,
         max_seconds: 1,
-        children: children.into_iter().map(|child| child.spec).collect(),
+        ..SupervisorSpec::new(children.into_iter().map(|child| child.spec).collect())
     }
 }
 

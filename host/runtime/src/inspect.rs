@@ -1,5 +1,7 @@
 //! What can be seen of a runtime from outside: processes and trees, as plain data taken at one moment.
 
+use std::time::Duration;
+
 use skep_kernel::supervisor::ChildKind;
 use skep_kernel::{Name, Pid};
 
@@ -47,8 +49,14 @@ pub struct TreeNode {
     pub status: &'static str,
     /// Its module; none for a supervisor.
     pub module: Option<Name>,
+    /// The name that it holds.
+    pub name: Option<Name>,
     /// How often it was restarted by its supervisor.
     pub restarts: u64,
+    /// How long its next restart waits still, where its supervisor lets it wait.
+    pub restart_in: Option<Duration>,
+    /// Of a partitioned supervisor: how many partitions are in use, of how many.
+    pub partitions: Option<(usize, usize)>,
     /// Children of a supervisor, in start order.
     pub children: Vec<TreeNode>,
 }

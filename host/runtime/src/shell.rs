@@ -4,7 +4,9 @@
 //! something for a process calls [`Shell::deliver`]; the state machine decides; [`Shell::perform`] does what it asked
 //! for. No lock is held while performing, so no two processes are ever locked at once.
 
+mod allowance;
 mod app;
+mod arguments;
 mod cell;
 mod client;
 mod clock;
@@ -17,11 +19,13 @@ mod queue;
 mod rooms;
 mod spawn;
 mod supervise;
+mod supervision;
 mod syscalls;
 mod table;
 pub(crate) mod upgrade;
 mod worker;
 
+pub use allowance::Charge;
 pub(crate) use app::App;
 pub(crate) use cell::{Cell, Content};
 pub(crate) use client::Client;

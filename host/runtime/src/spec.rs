@@ -9,6 +9,8 @@ use std::time::Duration;
 use skep_kernel::supervisor::SupervisorSpec;
 use skep_kernel::{Body, Limits, Name};
 
+pub use crate::shell::Charge;
+
 /// An app: modules, and a tree of processes made from them, which share names.
 #[derive(Clone, Debug)]
 pub struct AppSpec {
@@ -57,6 +59,8 @@ pub struct ProcessSpec {
     pub grants: Arc<Grants>,
     /// What becomes of its instance while it waits.
     pub keep: Keep,
+    /// What it counts against, where a guest had it started under a supervisor.
+    pub charge: Option<Charge>,
 }
 
 /// What becomes of the instance of a process that waits. The state stays in every case.
@@ -80,6 +84,10 @@ pub struct Grants {
     pub spawn: Vec<Name>,
     /// Whether it may register and look up names.
     pub names: bool,
+    /// Supervisors, by name, whose children it may start, stop and list.
+    pub supervise: Vec<Name>,
+    /// Whether it may start supervisors of its own, of what it may spawn.
+    pub supervisors: bool,
 }
 
 impl Grants {
@@ -106,6 +114,8 @@ impl Grants {
             folders: self.folders.iter().filter(covered).cloned().collect(),
             spawn: self.spawn.iter().filter(|module| parent.spawn.contains(module)).cloned().collect(),
             names: self.names && parent.names,
+            supervise: self.supervise.iter().filter(|name| parent.supervise.contains(name)).cloned().collect(),
+            supervisors: self.supervisors && parent.supervisors,
         }
     }
 }

@@ -40,6 +40,8 @@ pub(super) enum Block {
     Call { mark: Mark, answer: Option<Result<Body, CallError>> },
     /// The end of a child's `init`.
     Spawn { mark: Mark, answer: Option<Result<Pid, SpawnError>> },
+    /// The answer of a supervisor, which the shell brings.
+    Supervisor,
     /// An event.
     Receive { only: Option<Vec<Mark>>, timer: Option<(Mark, Time)>, expired: bool },
 }
@@ -147,6 +149,18 @@ impl Process {
                 Some(answer)
             }
             _ => Some(Err(SpawnError::Refused(Refusal::Invalid("no such spawn".into())))),
+        }
+    }
+
+    /// The guest has asked a supervisor, and stands still until [`Process::end_wait`].
+    pub fn begin_wait(&mut self) {
+        self.block = Block::Supervisor;
+    }
+
+    /// The supervisor has answered, or will not.
+    pub fn end_wait(&mut self) {
+        if let Block::Supervisor = self.block {
+            self.block = Block::None;
         }
     }
 

@@ -102,8 +102,17 @@ pub struct Branch {
     pub status: String,
     /// Its module; none for a supervisor.
     pub module: Option<String>,
+    /// The name that it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// How often its supervisor restarted it.
     pub restarts: u64,
+    /// How long its next restart waits still, where its supervisor lets it wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart_in_ms: Option<u64>,
+    /// Of a partitioned supervisor: how many partitions are in use, of how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<(usize, usize)>,
     /// Its children, in start order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Branch>,
@@ -121,7 +130,10 @@ impl From<&TreeNode> for Branch {
             pid: node.pid.map(|pid| pid.to_string()),
             status: node.status.to_owned(),
             module: node.module.as_deref().map(str::to_owned),
+            name: node.name.as_deref().map(str::to_owned),
             restarts: node.restarts,
+            restart_in_ms: node.restart_in.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            partitions: node.partitions,
             children: node.children.iter().map(Branch::from).collect(),
         }
     }

@@ -15,6 +15,7 @@ pub mod server {
             "skep:process/messaging.me": trappable,
             "skep:process/messaging": async | trappable,
             "skep:process/spawning": async | trappable,
+            "skep:process/supervision": async | trappable,
             "skep:process/links.exit": async | trappable,
             "skep:process/links.monitor": async | trappable,
             "skep:process/names": async | trappable,
@@ -37,4 +38,4 @@ pub mod task {
     });
 }
 
-pub use server::skep::process::{links, log, messaging, names, spawning, timers, types};
+pub use server::skep::process::{links, log, messaging, names, spawning, supervision, timers, types};

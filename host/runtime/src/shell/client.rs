@@ -95,6 +95,7 @@ impl Client {
             starter,
             link: true,
             monitor,
+            owner: None,
         };
         self.shell.spawn(place, blueprint);
         self.poll(|process, _, _| process.poll_spawn(starter)).await

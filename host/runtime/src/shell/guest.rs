@@ -6,13 +6,14 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use skep_kernel::ExitReason;
 use skep_kernel::process::Turn;
 
+use super::allowance::Allowance;
 use super::incidents::Manner;
 use super::rooms::Ticket;
 use super::upgrade::Successor;
@@ -30,6 +31,8 @@ pub(crate) struct Guest {
     successor: Mutex<Option<Arc<Successor>>>,
     /// Locked by the worker whose turn it is, so never waited for.
     live: Mutex<Option<Live>>,
+    /// What its supervisors may hold; made with the first one.
+    allowance: OnceLock<Arc<Allowance>>,
 }
 
 struct Live {
@@ -50,7 +53,18 @@ pub(super) enum End {
 
 impl Guest {
     pub(crate) fn new(spec: Arc<ProcessSpec>, module: Module) -> Self {
-        Guest { spec, code: Mutex::new(module), successor: Mutex::new(None), live: Mutex::new(None) }
+        Guest {
+            spec,
+            code: Mutex::new(module),
+            successor: Mutex::new(None),
+            live: Mutex::new(None),
+            allowance: OnceLock::new(),
+        }
+    }
+
+    /// What its supervisors may hold all together.
+    pub(super) fn allowance(&self) -> &Arc<Allowance> {
+        self.allowance.get_or_init(|| Allowance::of_guest(&self.spec.limits))
     }
 
     /// The code that its next instance is made from.

@@ -14,13 +14,13 @@ use skep_kernel::{
 };
 
 use super::{Birthplace, Cell, Content, Shell};
-use crate::api::{Ended, PendingSpawn, SpawnOptions, Syscalls};
+use crate::api::{Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls};
 use crate::observe::Level;
 use crate::spec::{Blueprint, ProcessSpec};
 
 /// One guest's way to the host.
 pub(super) struct GuestCalls {
-    cell: Arc<Cell>,
+    pub(super) cell: Arc<Cell>,
 }
 
 impl GuestCalls {
@@ -29,7 +29,7 @@ impl GuestCalls {
     }
 
     /// The process, unless it is to end.
-    fn process(&self) -> Result<MutexGuard<'_, Process>, Ended> {
+    pub(super) fn process(&self) -> Result<MutexGuard<'_, Process>, Ended> {
         let process = self.cell.process.lock();
         match process.doom() {
             Some(reason) => Err(Ended(reason.clone())),
@@ -38,7 +38,7 @@ impl GuestCalls {
         }
     }
 
-    fn shell(&self) -> Result<Arc<Shell>, Ended> {
+    pub(super) fn shell(&self) -> Result<Arc<Shell>, Ended> {
         drop(self.process()?);
         // The runtime is being taken down around it.
         self.cell.shell().ok_or(Ended(ExitReason::Killed))
@@ -56,7 +56,7 @@ impl GuestCalls {
         result
     }
 
-    fn resolve(&self, to: &Address) -> Option<Pid> {
+    pub(super) fn resolve(&self, to: &Address) -> Option<Pid> {
         self.cell.app.resolve(to)
     }
 
@@ -81,7 +81,7 @@ impl GuestCalls {
         self.cell.process.lock().link_failed(to, why)
     }
 
-    fn grant_names(&self) -> Result<(), Refusal> {
+    pub(super) fn grant_names(&self) -> Result<(), Refusal> {
         match &self.cell.content {
             Content::Guest(guest) if guest.spec.grants.names => Ok(()),
             _ => Err(Refusal::Denied("names".into())),
@@ -89,7 +89,7 @@ impl GuestCalls {
     }
 
     /// What a guest's child is made from: the app's module, with this process's rights at most.
-    fn offspring(&self, module: &str, args: Body, options: &SpawnOptions) -> Result<ProcessSpec, Refusal> {
+    pub(super) fn offspring(&self, module: &str, args: Body, options: &SpawnOptions) -> Result<ProcessSpec, Refusal> {
         let Content::Guest(parent) = &self.cell.content else { return Err(Refusal::Denied("spawn".into())) };
         if !parent.spec.grants.spawn.iter().any(|granted| &**granted == module) {
             return Err(Refusal::Denied(format!("spawn = [\"{module}\"]")));
@@ -107,6 +107,7 @@ impl GuestCalls {
             limits: module.limits,
             grants: Arc::new(module.grants.within(&parent.spec.grants)),
             keep: parent.spec.keep,
+            charge: None,
         })
     }
 }
@@ -280,6 +281,7 @@ impl Syscalls for GuestCalls {
             starter: mark,
             link: options.link,
             monitor,
+            owner: None,
         };
         shell.spawn(place, &Blueprint::Process(Arc::new(spec)));
         Ok(Ok(PendingSpawn { mark, monitor }))
@@ -338,6 +340,10 @@ impl Syscalls for GuestCalls {
 
     fn log(&self, level: Level, message: &str) {
         self.cell.log(level, message.to_owned());
+    }
+
+    fn supervision(&self) -> Option<&dyn Supervision> {
+        Some(self)
     }
 }
 

@@ -111,7 +111,8 @@ impl World {
             let spec = self.guest_spec();
             ChildSpec::worker(id, Blueprint::Guest(Arc::new(spec)))
         };
-        spec.restart = self.dice.pick(&[Restart::Permanent, Restart::Permanent, Restart::Transient, Restart::Temporary]);
+        spec.restart =
+            self.dice.pick(&[Restart::Permanent, Restart::Permanent, Restart::Transient, Restart::Temporary]);
         spec.shutdown = match self.dice.below(4) {
             0 => Shutdown::BrutalKill,
             1 => Shutdown::Infinity,
