@@ -216,6 +216,7 @@ impl Process {
 
     pub(super) fn terminate(&mut self, reason: ExitReason) -> Step {
         if self.birth.kind != Kind::Native {
+            self.let_go();
             self.phase = Phase::Stopping;
         }
         Step::Terminate(reason)

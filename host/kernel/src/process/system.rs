@@ -254,6 +254,15 @@ impl Process {
         self.served(now, actions);
     }
 
+    /// It has its last words: no operator holds it any more.
+    pub(super) fn let_go(&mut self) {
+        if let Some(system) = &mut self.system
+            && let Hold::Held = system.hold
+        {
+            system.hold = Hold::No;
+        }
+    }
+
     /// There was no room for the instance that is to try the state: the next turn tries again.
     pub fn replacement_postponed(&mut self, id: SystemId, now: Time, actions: &mut Vec<Action>) {
         self.system.get_or_insert_default().asked.push_front((id, Work::ReplaceState));
