@@ -120,14 +120,39 @@ impl Event {
     /// The size of what it carries, in bytes, as limits count it.
     #[must_use]
     pub fn len(&self) -> usize {
+        self.body().map_or(0, Body::len)
+    }
+
+    /// What it is, in a word.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::Call { .. } => "call",
+            Event::Cast(_) => "cast",
+            Event::Info(_) => "info",
+            Event::Answer { .. } => "answer",
+            Event::Exit { .. } => "exit",
+            Event::Down { .. } => "down",
+            Event::Timer { .. } => "timer",
+            Event::Idle => "idle",
+            Event::Continue(_) => "continue",
+            Event::Started { .. } => "started",
+        }
+    }
+
+    /// What it carries.
+    #[must_use]
+    pub fn body(&self) -> Option<&Body> {
         match self {
             Event::Call { body, .. }
             | Event::Cast(body)
             | Event::Info(body)
             | Event::Timer { body, .. }
             | Event::Continue(body)
-            | Event::Answer { outcome: Ok(body), .. } => body.len(),
-            Event::Answer { .. } | Event::Exit { .. } | Event::Down { .. } | Event::Idle | Event::Started { .. } => 0,
+            | Event::Answer { outcome: Ok(body), .. } => Some(body),
+            Event::Answer { .. } | Event::Exit { .. } | Event::Down { .. } | Event::Idle | Event::Started { .. } => {
+                None
+            }
         }
     }
 

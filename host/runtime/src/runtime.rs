@@ -1,6 +1,7 @@
 //! What an embedding program holds: a runtime, its apps, and a way to talk to their processes.
 
 mod reconfigure;
+mod system;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use parking_lot::Mutex;
 use skep_kernel::supervisor::{Answer, ChildKind, ChildStatus, ChildView, Input, RequestError, SupervisorSpec};
 use skep_kernel::{Address, Body, CallError, Event, ExitReason, Name, Pid, Signal, SpawnError};
 use tokio::sync::watch;
+
+pub use system::{SYSTEM_TIMEOUT, Trace};
 
 use crate::engine::{Engine, EngineConfig, EngineError, LoadError, Module};
 use crate::inspect::{ProcessInfo, TreeNode};

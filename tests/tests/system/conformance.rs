@@ -12,6 +12,7 @@ mod processes;
 mod reconfigure;
 mod servers;
 mod supervisors;
+mod system;
 mod timers;
 mod upgrades;
 

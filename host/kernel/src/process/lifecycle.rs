@@ -211,7 +211,7 @@ impl Process {
             Event::Call { caller, .. } => Some(*caller),
             _ => None,
         };
-        self.plan.handling = Some(Handling { kind: kind_of(event), caller });
+        self.plan.handling = Some(Handling { kind: event.kind(), caller });
     }
 
     pub(super) fn terminate(&mut self, reason: ExitReason) -> Step {
@@ -357,20 +357,5 @@ impl Process {
         // Not what it has asked for besides, knowing the name: that is answered like anybody's.
         let of_the_spawn = self.birth.monitor;
         self.watchers.retain(|watcher| watcher.pid != starter.pid || Some(watcher.mark) != of_the_spawn);
-    }
-}
-
-fn kind_of(event: &Event) -> &'static str {
-    match event {
-        Event::Call { .. } => "call",
-        Event::Cast(_) => "cast",
-        Event::Info(_) => "info",
-        Event::Answer { .. } => "answer",
-        Event::Exit { .. } => "exit",
-        Event::Down { .. } => "down",
-        Event::Timer { .. } => "timer",
-        Event::Idle => "idle",
-        Event::Continue(_) => "continue",
-        Event::Started { .. } => "started",
     }
 }

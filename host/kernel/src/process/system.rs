@@ -139,9 +139,8 @@ impl Process {
     }
 
     fn forget_system_if_idle(&mut self) {
-        let idle = |system: &System| {
-            matches!(system.hold, Hold::No) && system.asked.is_empty() && system.serving.is_none()
-        };
+        let idle =
+            |system: &System| matches!(system.hold, Hold::No) && system.asked.is_empty() && system.serving.is_none();
         if self.system.as_deref().is_some_and(idle) {
             self.system = None;
         }
@@ -160,9 +159,7 @@ impl Process {
     /// Whether a worker must have a turn for a request's sake.
     pub(super) fn has_request_to_serve(&self) -> bool {
         let asked = self.system.as_ref().is_some_and(|system| !system.asked.is_empty());
-        (asked || self.has_order_while_held())
-            && matches!(self.change, Change::None)
-            && self.is_between_messages()
+        (asked || self.has_order_while_held()) && matches!(self.change, Change::None) && self.is_between_messages()
     }
 
     /// Whether a suspended process was told to end by its parent: of all its mail, OTP picks that out.

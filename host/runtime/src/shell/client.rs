@@ -110,7 +110,14 @@ impl Client {
                         Some(Some(event))
                     }
                     Step::Exit(_) => Some(None),
-                    Step::Init | Step::Terminate(_) | Step::Save | Step::Migrate | Step::Discard | Step::Wait => None,
+                    Step::Init
+                    | Step::Terminate(_)
+                    | Step::Save
+                    | Step::Migrate
+                    | Step::GetState(_)
+                    | Step::ReplaceState(_)
+                    | Step::Discard
+                    | Step::Wait => None,
                 })
                 .await;
             match event {

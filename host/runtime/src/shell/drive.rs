@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use skep_kernel::process::Step;
-use skep_kernel::{Action, Cause, ExitReason, Process, State, Time};
+use skep_kernel::{Action, Cause, Event, ExitReason, Process, State, Time};
 
 use super::guest::{End, Guest};
 use super::incidents::Manner;
+use super::serve;
 use super::syscalls::GuestCalls;
+use super::traces::Traces;
 use super::upgrade::takeover::{self, Taken};
 use super::{Cell, Content};
 use crate::Module;
@@ -44,11 +46,7 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
         match next_step(cell, &code) {
             Step::Init => begin(cell, &mut instance).await?,
             Step::Handle { event, waiting } => {
-                match instance.handle(event, waiting).await {
-                    Ok(outcome) => cell.transition(|process, now, actions| process.handled(outcome, now, actions)),
-                    Err(Failure { reason, instance: Soundness::Sound, .. }) => cell.process.lock().failed(reason),
-                    Err(failure) => return Err(crash(cell, failure)),
-                }
+                handle(cell, &mut instance, event, waiting).await?;
                 handled += 1;
                 if handled.is_multiple_of(MESSAGES_PER_TURN) {
                     let_others_run().await;
@@ -64,6 +62,12 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
                     return Ok(end);
                 }
             }
+            Step::GetState(id) => serve::tell_state(cell, &mut instance, id).await?,
+            Step::ReplaceState(id) => {
+                if let Some(end) = serve::replace_live(cell, &mut instance, id).await? {
+                    return Ok(end);
+                }
+            }
             Step::Discard => {
                 cell.process.lock().discarded();
                 return Ok(End::GaveBack);
@@ -71,6 +75,31 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
             Step::Terminate(reason) => return Ok(terminate(cell, &mut instance, reason).await),
             Step::Wait => wait().await,
             Step::Exit(reason) => return Ok(End::Exit { reason, manner: Manner::InOrder }),
+        }
+    }
+}
+
+/// One event, shown to whoever looks.
+async fn handle(cell: &Arc<Cell>, instance: &mut Instance, event: Event, waiting: u32) -> Result<(), End> {
+    let traces = |show: &dyn Fn(&Traces)| {
+        if let Some(shell) = cell.shell() {
+            show(&shell.traces);
+        }
+    };
+    traces(&|traces| traces.begins(cell.pid, &event));
+    match instance.handle(event, waiting).await {
+        Ok(outcome) => {
+            traces(&|traces| traces.handled(cell.pid, &outcome));
+            cell.transition(|process, now, actions| process.handled(outcome, now, actions));
+            Ok(())
+        }
+        Err(failure) => {
+            traces(&|traces| traces.failed(cell.pid, &failure.reason));
+            match failure.instance {
+                Soundness::Sound => cell.process.lock().failed(failure.reason),
+                Soundness::Ruined => return Err(crash(cell, failure)),
+            }
+            Ok(())
         }
     }
 }
@@ -99,8 +128,15 @@ async fn asleep(cell: &Arc<Cell>, step: Step) -> End {
                 return End::NoRoom;
             }
         }
+        Step::ReplaceState(id) => return serve::replace_asleep(cell, id).await,
         Step::Exit(reason) => return End::Exit { reason, manner: Manner::InOrder },
-        Step::Save | Step::Discard | Step::Wait | Step::Init | Step::Handle { .. } | Step::Terminate(_) => {}
+        Step::Save
+        | Step::Discard
+        | Step::Wait
+        | Step::Init
+        | Step::Handle { .. }
+        | Step::GetState(_)
+        | Step::Terminate(_) => {}
     }
     cell.process.lock().discarded();
     End::GaveBack
@@ -225,7 +261,7 @@ async fn terminate(cell: &Cell, instance: &mut Instance, reason: ExitReason) -> 
 }
 
 /// The end by a failure. A process that a signal has ended, or that ended itself in order, has not crashed.
-fn crash(cell: &Cell, failure: Failure) -> End {
+pub(super) fn crash(cell: &Cell, failure: Failure) -> End {
     let crashed = !failure.reason.is_orderly() && !cell.process.lock().is_doomed();
     let manner = if crashed { Manner::Crash { trace: failure.trace } } else { Manner::InOrder };
     End::Exit { reason: failure.reason, manner }

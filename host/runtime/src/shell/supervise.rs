@@ -120,7 +120,9 @@ impl Overseer {
                 input
             }
             Step::Terminate(reason) => Some(Input::Stop { reason }),
-            Step::Wait | Step::Save | Step::Migrate | Step::Discard => return Heard::Silence,
+            Step::Wait | Step::Save | Step::Migrate | Step::GetState(_) | Step::ReplaceState(_) | Step::Discard => {
+                return Heard::Silence;
+            }
             Step::Exit(reason) => return Heard::Exit(reason),
         };
         input.map_or(Heard::Nothing, |input| Heard::Input(Box::new(input)))

@@ -71,6 +71,8 @@ impl Shell {
             cell.report_crash(reason, trace, handling);
         }
         cell.transition(|process, _, actions| process.exit(reason, actions));
+        // After it can be found no more, so that nobody begins to look behind this.
+        self.traces.gone(cell.pid, reason);
     }
 }
 

@@ -94,7 +94,10 @@ fn sys_05_a_request_to_a_process_that_has_ended_or_ends_is_answered() {
 fn sys_05_terminate_runs_terminate_and_ends_with_the_reason() {
     check(&[
         ("new a terminate={say bye}; new b terminate={say bye}; new m", ""),
-        ("m: monitor a, monitor b; info a one; sys a terminate done", "a terminates done, a 1: done, a says bye, a ends done, m: down a done"),
+        (
+            "m: monitor a, monitor b; info a one; sys a terminate done",
+            "a terminates done, a 1: done, a says bye, a ends done, m: down a done",
+        ),
         ("sys b suspend; evict b", "b 2: done, b sleeps"),
         (
             "info b one; sys b state; sys b terminate shutdown",
@@ -105,7 +108,10 @@ fn sys_05_terminate_runs_terminate_and_ends_with_the_reason() {
 
 #[test]
 fn sys_05_tasks_and_the_hosts_own_take_no_system_messages() {
-    check(&[("new t task init={receive -}; new h native; sys t suspend; sys h state", "t 1: not a server, h 2: not a server")]);
+    check(&[(
+        "new t task init={receive -}; new h native; sys t suspend; sys h state",
+        "t 1: not a server, h 2: not a server",
+    )]);
 }
 
 #[test]
@@ -145,7 +151,10 @@ fn hot_07_what_needs_guest_code_waits_for_the_end_of_an_upgrade() {
         ("new a; new b terminate={say bye}; info a one", "a: info one"),
         ("upgrade stuck=b", "a stops, b stops, a moves"),
         ("sys a state; sys a replace; sys b terminate done", ""),
-        ("cancel", "not upgraded: cancelled, a 1: state 1, a 2: done, b terminates done, b 3: done, b says bye, b ends done"),
+        (
+            "cancel",
+            "not upgraded: cancelled, a 1: state 1, a 2: done, b terminates done, b 3: done, b says bye, b ends done",
+        ),
     ]);
 }
 
@@ -157,9 +166,15 @@ fn sys_01_the_parents_exit_is_picked_out_of_the_mail_of_a_suspended_process() {
         (&format!("p: spawn k {kid}; p: spawn l {kid}; p: spawn m {kid}"), "p = child k, p = child l, p = child m"),
         ("sys k suspend; sys l suspend; evict l; info k one; info l one", "k 1: done, l 2: done, l sleeps"),
         // A stranger's waits like any other mail.
-        ("exit k boom; exit k shutdown from p", "k terminates shutdown, k says bye, k ends shutdown, p: exit k shutdown"),
+        (
+            "exit k boom; exit k shutdown from p",
+            "k terminates shutdown, k says bye, k ends shutdown, p: exit k shutdown",
+        ),
         ("exit l shutdown from p", "l wakes, l terminates shutdown, l says bye, l ends shutdown, p: exit l shutdown"),
         // It was there already.
-        ("exit m shutdown from p; sys m suspend", "m 3: done, m terminates shutdown, m says bye, m ends shutdown, p: exit m shutdown"),
+        (
+            "exit m shutdown from p; sys m suspend",
+            "m 3: done, m terminates shutdown, m says bye, m ends shutdown, p: exit m shutdown",
+        ),
     ]);
 }

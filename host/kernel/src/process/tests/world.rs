@@ -14,8 +14,8 @@ use super::op::Op;
 use crate::process::*;
 use crate::registry::Registry;
 use crate::signal::Undelivered;
-use crate::timer_queue::{TimerKey, TimerQueue};
 use crate::system::{SystemError, SystemId};
+use crate::timer_queue::{TimerKey, TimerQueue};
 use crate::upgrade::{Failure, UpgradeId};
 use crate::{Action, Address, Event, Limits, Name, Signal};
 
