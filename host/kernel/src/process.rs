@@ -9,6 +9,7 @@ mod code_change;
 mod delivery;
 mod hibernation;
 mod lifecycle;
+mod looks;
 mod relations;
 mod system;
 mod timers;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 pub use calls::{Received, Waiting};
 pub use lifecycle::{SliceEnd, Step, Turn};
+pub use looks::WaitsFor;
 pub use relations::LinkRequest;
 
 use crate::mailbox::Mailbox;

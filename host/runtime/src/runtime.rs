@@ -1,5 +1,6 @@
 //! What an embedding program holds: a runtime, its apps, and a way to talk to their processes.
 
+mod inspect;
 mod reconfigure;
 mod system;
 

@@ -23,11 +23,13 @@ mod syscalls;
 mod table;
 mod traces;
 pub(crate) mod upgrade;
+mod who;
 mod worker;
 
 pub(crate) use app::App;
 pub(crate) use cell::{Cell, Content};
 pub(crate) use client::Client;
+pub(crate) use guest::Usage;
 pub(crate) use spawn::Birthplace;
 pub(crate) use traces::NotInstalled;
 

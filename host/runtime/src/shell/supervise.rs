@@ -16,11 +16,11 @@ use skep_kernel::{
 };
 use tokio::sync::oneshot;
 
-use super::incidents::Manner;
+use super::incidents::{Crashes, Manner};
 use super::worker::Slice;
 use super::{Birthplace, Cell, Content, Shell};
 use crate::RuntimeError;
-use crate::observe::{Level, Report};
+use crate::observe::{Decision, Level, Report};
 use crate::spec::Blueprint;
 
 /// Whoever asked a supervisor something.
@@ -38,6 +38,8 @@ pub(crate) struct Overseer {
     inner: Mutex<Inner>,
     /// What operators and embedding programs ask for.
     asked: Mutex<VecDeque<Instruction>>,
+    /// Crashes of children, until it is decided what becomes of them.
+    pub(super) crashes: Crashes,
 }
 
 struct Inner {
@@ -45,6 +47,8 @@ struct Inner {
     /// Starts under way, by the mark of the spawn.
     starts: HashMap<Mark, Birth>,
     timers: HashMap<Mark, Alarm>,
+    /// Of whose end the event tells that is handled now.
+    ended: Option<Pid>,
 }
 
 /// A child being started.
@@ -65,8 +69,8 @@ enum Alarm {
 impl Overseer {
     pub(crate) fn new(spec: &SupervisorSpec<Blueprint>) -> Result<Self, SpecError> {
         let machine = Supervisor::new(spec.clone())?;
-        let inner = Inner { machine, starts: HashMap::new(), timers: HashMap::new() };
-        Ok(Overseer { inner: Mutex::new(inner), asked: Mutex::default() })
+        let inner = Inner { machine, starts: HashMap::new(), timers: HashMap::new(), ended: None };
+        Ok(Overseer { inner: Mutex::new(inner), asked: Mutex::default(), crashes: Crashes::default() })
     }
 
     /// The children in start order, each with what its next start is made from.
@@ -95,12 +99,21 @@ impl Overseer {
             };
             let mut orders = Vec::new();
             inner.machine.step(input, shell.now(), &mut orders);
+            let crash = inner.ended.take().and_then(|pid| self.crashes.take(pid));
+            let is_reported = crash.is_some();
+            if let Some(crash) = crash {
+                shell.observer.report(crash.decided(decision(&orders)));
+            }
+            // Once for each crash, not once for each layer above it.
+            orders.retain(|order| !is_reported || !matches!(order, Order::Report(Told::StartFailed { .. })));
+            orders.retain(|order| !inner.is_of_a_layer_below(order));
             let mut end = None;
             for order in orders {
                 end = inner.obey(order, shell, cell).or(end);
             }
             if let Some(reason) = end {
-                return Slice::Ended { manner: Manner::by_itself(&reason), reason };
+                // Not a crash of its own: whatever it ends of has been reported by whoever crashed.
+                return Slice::Ended { manner: Manner::InOrder, reason };
             }
         }
         cell.process.lock().stir();
@@ -141,14 +154,25 @@ enum Heard {
 }
 
 impl Inner {
+    /// Whether this is a start that failed because a supervisor's did, which has told why itself.
+    fn is_of_a_layer_below(&self, order: &Order<Blueprint, Ask>) -> bool {
+        let Order::Report(Told::StartFailed { child, error: SpawnError::Failed(_) }) = order else { return false };
+        let mut specs = self.machine.specs();
+        specs.any(|spec| spec.id == *child && matches!(spec.start, Blueprint::Supervisor(_)))
+    }
+
     /// What an event means to the machine. Whatever a stranger sends means nothing.
     fn translate(&mut self, event: Event) -> Option<Instruction> {
         match event {
             Event::Started { mark, outcome } => {
-                let Birth { token, .. } = self.starts.remove(&mark)?;
+                let Birth { token, pid, .. } = self.starts.remove(&mark)?;
+                self.ended = outcome.is_err().then_some(pid);
                 Some(Input::Started { token, outcome })
             }
-            Event::Down { target: Address::Pid(pid), reason, .. } => Some(Input::Down { pid, reason }),
+            Event::Down { target: Address::Pid(pid), reason, .. } => {
+                self.ended = Some(pid);
+                Some(Input::Down { pid, reason })
+            }
             Event::Timer { mark, .. } => Some(match self.timers.remove(&mark)? {
                 Alarm::Timeout(token) => Input::Timeout { token },
                 Alarm::Retry(token) => Input::Retry { token },
@@ -229,6 +253,22 @@ impl Inner {
     fn mark_of(&self, alarm: Alarm) -> Option<Mark> {
         self.timers.iter().find(|(_, set)| **set == alarm).map(|(mark, _)| *mark)
     }
+}
+
+/// What the machine makes of the end of a child that crashed.
+fn decision(orders: &[Order<Blueprint, Ask>]) -> Decision {
+    let of = |order: &Order<Blueprint, Ask>| match order {
+        Order::Report(Told::GaveUp { .. }) => Some(Decision::GaveUp),
+        Order::Report(Told::Restarting { total, .. }) => Some(Decision::Restarting { restarts: *total }),
+        Order::Failed { .. } | Order::Report(Told::StartFailed { .. }) => Some(Decision::NotStarted),
+        _ => None,
+    };
+    // A restart that fails is one that was not started, and is tried again all the same: that is what matters.
+    let decisions = || orders.iter().filter_map(of);
+    decisions()
+        .find(|decision| *decision != Decision::NotStarted)
+        .or_else(|| decisions().next())
+        .unwrap_or(Decision::NotRestarted)
 }
 
 /// What of the machine's reports is for the operator. A child's crash was reported by the child itself.
