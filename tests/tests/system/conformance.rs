@@ -3,6 +3,7 @@
 //! Owns what these tests have in common: probes told what to do, and the waits for what must follow. That nothing
 //! follows is shown by something that can only come behind it.
 
+mod crashes;
 mod exits;
 mod links;
 mod mailbox;
