@@ -16,5 +16,5 @@ pub mod system;
 pub mod upgrade;
 
 pub use engine::{Engine, EngineConfig, Module};
-pub use runtime::{Request, Runtime, RuntimeConfig, RuntimeError, SYSTEM_TIMEOUT, StartError, Trace};
+pub use runtime::{Client, Request, Runtime, RuntimeConfig, RuntimeError, SYSTEM_TIMEOUT, StartError, Trace};
 pub use skep_kernel as kernel;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use skep_kernel::supervisor::SupervisorSpec;
+use skep_kernel::supervisor::{ChildSpec, Strategy, SupervisorSpec};
 use skep_kernel::{Body, Limits, Name};
 
 /// An app: modules, and a tree of processes made from them, which share names.
@@ -18,6 +18,77 @@ pub struct AppSpec {
     pub modules: Vec<ModuleSpec>,
     /// Its root supervisor.
     pub root: SupervisorSpec<Blueprint>,
+}
+
+impl AppSpec {
+    /// An app with a root supervisor, one for one, that has no children yet.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let root =
+            SupervisorSpec { strategy: Strategy::OneForOne, max_restarts: 3, max_seconds: 5, children: Vec::new() };
+        AppSpec { name: name.into(), modules: Vec::new(), root }
+    }
+
+    /// With this module too.
+    #[must_use]
+    pub fn module(mut self, module: ModuleSpec) -> Self {
+        self.modules.push(module);
+        self
+    }
+
+    /// With this child of the root supervisor, after those it has.
+    #[must_use]
+    pub fn child(mut self, child: ChildSpec<Blueprint>) -> Self {
+        self.root.children.push(child);
+        self
+    }
+}
+
+impl ModuleSpec {
+    /// Code under a name. What guests spawn of it has default bounds, and is granted nothing.
+    #[must_use]
+    pub fn new(name: &str, module: crate::Module) -> Self {
+        ModuleSpec { name: name.into(), module, limits: Limits::default(), grants: Arc::default() }
+    }
+}
+
+impl ProcessSpec {
+    /// A process of this module of its app: no name, no grants, default bounds, and `null` as its argument.
+    #[must_use]
+    pub fn new(module: &str) -> Self {
+        ProcessSpec {
+            module: module.into(),
+            args: Body::Json("null".to_owned()),
+            name: None,
+            limits: Limits::default(),
+            grants: Arc::default(),
+            keep: Keep::default(),
+        }
+    }
+
+    /// With this argument.
+    #[must_use]
+    pub fn args(self, args: Body) -> Self {
+        ProcessSpec { args, ..self }
+    }
+
+    /// Under this name.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        ProcessSpec { name: Some(name.into()), ..self }
+    }
+
+    /// With these rights.
+    #[must_use]
+    pub fn granted(self, grants: Grants) -> Self {
+        ProcessSpec { grants: grants.into(), ..self }
+    }
+
+    /// As a child of a supervisor: permanent, with five seconds to stop.
+    #[must_use]
+    pub fn child(self, id: &str) -> ChildSpec<Blueprint> {
+        ChildSpec::worker(id, Blueprint::Process(self.into()))
+    }
 }
 
 /// A module of an app and what its processes get when a guest spawns them.

@@ -131,7 +131,7 @@ fn frames(trace: &str) -> String {
 }
 
 /// The time of day, in UTC.
-fn clock(time_ms: u64) -> String {
+pub(super) fn clock(time_ms: u64) -> String {
     let seconds = time_ms / 1_000;
     let (hours, minutes) = (seconds / 3_600 % 24, seconds / 60 % 60);
     format!("{hours:02}:{minutes:02}:{:02}.{:03}Z", seconds % 60, time_ms % 1_000)

@@ -12,7 +12,7 @@ use skep_kernel::supervisor::{
     Answer, ChildView, Input, Order, Report as Told, RequestError, SpecError, Supervisor, SupervisorSpec, Token,
 };
 use skep_kernel::{
-    Address, Body, Event, ExitReason, Mark, Name, Next, Outcome, Pid, Process, Refusal, Signal, SpawnError, Start,
+    Address, Body, Event, ExitReason, Mark, Name, Next, Outcome, Pid, Process, Signal, SpawnError, Start,
 };
 use tokio::sync::oneshot;
 
@@ -280,28 +280,12 @@ fn tell(told: Told, cell: &Cell) {
         }
         Told::GaveUp { child } => cell.report(Report::GaveUp { supervisor, child }),
         Told::StartFailed { child, error } => {
-            let why = match error {
-                SpawnError::Ignored => "it ignored its start".to_owned(),
-                SpawnError::Failed(reason) => reason.to_string(),
-                SpawnError::Refused(refusal) => refusal_text(&refusal),
-            };
-            cell.log(Level::Error, format!("child {child} did not start: {why}"));
+            cell.log(Level::Error, format!("child {child} did not start: {error}"));
         }
         Told::StopFailed { child, reason, .. } => {
             cell.log(Level::Warn, format!("child {child} did not stop in order: {reason}"));
         }
         Told::Ended { .. } => {}
-    }
-}
-
-/// A refusal in words.
-pub(crate) fn refusal_text(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Denied(what) => format!("not granted: {what}"),
-        Refusal::Unknown(what) => format!("unknown: {what}"),
-        Refusal::Taken(pid) => format!("the name is held by {pid}"),
-        Refusal::Limit(what) => format!("limit reached: {what}"),
-        Refusal::Invalid(what) => format!("invalid: {what}"),
     }
 }
 
