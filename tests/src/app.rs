@@ -24,6 +24,14 @@ const SLOTS: u32 = 256;
 #[derive(Default)]
 pub struct Reports(std::sync::Mutex<Vec<Report>>);
 
+impl Reports {
+    /// What was reported so far.
+    #[must_use]
+    pub fn all(&self) -> Vec<Report> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
 /// A guest that logs this line finds the host's observer broken: it panics, in the middle of a host function.
 pub const BREAKS_THE_OBSERVER: &str = "break the observer";
 
@@ -164,11 +172,32 @@ impl TestApp {
     ///
     /// What kept it from starting.
     pub async fn try_start_on(
-        mut engine: EngineConfig,
+        engine: EngineConfig,
         keep: Keep,
         root: SupervisorSpec<Blueprint>,
     ) -> Result<Self, StartError> {
-        let reports = Arc::new(Reports::default());
+        Self::made(engine, keep, root, Arc::new(Reports::default())).await
+    }
+
+    /// As [`TestApp::try_start`], with reports that outlive an app that does not start.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from starting.
+    pub async fn try_start_reporting(
+        keep: Keep,
+        root: SupervisorSpec<Blueprint>,
+        reports: Arc<Reports>,
+    ) -> Result<Self, StartError> {
+        Self::made(EngineConfig { slots: Some(SLOTS), ..EngineConfig::default() }, keep, root, reports).await
+    }
+
+    async fn made(
+        mut engine: EngineConfig,
+        keep: Keep,
+        root: SupervisorSpec<Blueprint>,
+        reports: Arc<Reports>,
+    ) -> Result<Self, StartError> {
         engine.cache = Some(guests::cache());
         let config = RuntimeConfig { engine, keep: Some(keep), ..RuntimeConfig::default() };
         let observer: Arc<dyn Observer> = reports.clone();
@@ -276,7 +305,7 @@ impl TestApp {
     /// What was reported so far.
     #[must_use]
     pub fn reports(&self) -> Vec<Report> {
-        self.reports.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.reports.all()
     }
 
     /// Why processes of this label crashed so far.

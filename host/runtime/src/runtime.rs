@@ -1,6 +1,9 @@
 //! What an embedding program holds: a runtime, its apps, and a way to talk to their processes.
 
+mod client;
+mod inspect;
 mod reconfigure;
+mod system;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,10 +16,13 @@ use skep_kernel::supervisor::{Answer, ChildKind, ChildStatus, ChildView, Request
 use skep_kernel::{Address, Body, CallError, Event, ExitReason, Name, Pid, Signal, SpawnError};
 use tokio::sync::watch;
 
+pub use client::Client;
+pub use system::{SYSTEM_TIMEOUT, Trace};
+
 use crate::engine::{Engine, EngineConfig, EngineError, LoadError, Module};
 use crate::inspect::{ProcessInfo, TreeNode};
 use crate::observe::Observer;
-use crate::shell::{App, Cell, Client, Content, Shell};
+use crate::shell::{self, App, Cell, Content, Shell};
 use crate::spec::{AppSpec, Blueprint, Keep, ModuleSpec};
 use crate::upgrade::{ModuleInfo, Progress, Summary, Upgrade, UpgradeError};
 
@@ -126,7 +132,7 @@ impl Runtime {
         }
         prepare(&spec.modules, &spec.root).await?;
         let app = App::new(Arc::clone(&spec.name), spec.modules);
-        let mut owner = Client::new(&self.inner.shell, Arc::clone(&app), Some("app".into()));
+        let mut owner = shell::Client::new(&self.inner.shell, Arc::clone(&app), Some("app".into()));
         let tree = Arc::new(spec.root);
         let root = Blueprint::Supervisor(Arc::clone(&tree));
         let pid = owner.spawn("root".into(), &root).await.map_err(StartError::Failed)?;
@@ -216,13 +222,8 @@ impl Runtime {
 
     /// Calls a process and waits for the reply. The target is told if the caller stops waiting, by nothing at all.
     pub async fn call(&self, app: &str, to: Address, body: Body, timeout: Option<Duration>) -> Result<Body, CallError> {
-        let mut client = self.client(app)?;
-        client.call(&to, body, timeout).await
-    }
-
-    fn client(&self, app: &str) -> Result<Client, CallError> {
-        let Running { app, .. } = self.app(app).map_err(|error| CallError::Refused(error.to_string().into()))?;
-        Ok(Client::new(&self.inner.shell, app, Some("client".into())))
+        let mut client = self.client(app).map_err(|error| CallError::Refused(error.to_string().into()))?;
+        client.call(to, body, timeout).await
     }
 
     /// Sends a cast. What cannot be delivered is dropped.

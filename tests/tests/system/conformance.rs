@@ -4,6 +4,7 @@
 //! Owns what these tests have in common: probes told what to do, and the waits for what must follow. That nothing
 //! follows is shown by something that can only come behind it.
 
+mod crashes;
 mod exits;
 mod links;
 mod machines;
@@ -14,6 +15,7 @@ mod processes;
 mod reconfigure;
 mod servers;
 mod supervisors;
+mod system;
 mod timers;
 mod upgrades;
 

@@ -74,6 +74,7 @@ impl Process {
             return Err(CallError::Refused("too many requests without an answer".into()));
         }
         let mark = self.draw_mark();
+        self.count_sent();
         self.requests.insert(mark, Request { what: Asked::Call(to), deadline, waiting });
         if waiting == Waiting::Blocking {
             self.block = Block::Call { mark, answer: None };
@@ -202,6 +203,7 @@ impl Process {
             actions.push(Action::CancelTimer { mark: *mark, at: *at });
         }
         self.block = Block::None;
+        self.statistics.messages_in += u64::from(event.is_some());
         event.map_or(Received::Nothing, Received::Event)
     }
 
@@ -213,6 +215,7 @@ impl Process {
         if let Some(place) = self.watchers.iter().position(answered) {
             self.watchers.swap_remove(place);
         }
+        self.count_sent();
         let signal = Signal::Answer { mark: caller.mark, by: self.birth.pid, outcome: Ok(body) };
         actions.push(Action::Deliver { to: caller.pid, signal });
     }

@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
@@ -20,12 +21,47 @@ use super::upgrade::Successor;
 use super::worker::Slice;
 use super::{Cell, Shell, drive};
 use crate::Module;
-use crate::engine::{Class, fault};
+use crate::engine::{Class, Instance, fault};
 use crate::spec::ProcessSpec;
+
+/// What a guest has used, as of the last event that it handled.
+#[derive(Default)]
+pub(crate) struct Usage {
+    /// Fuel of instances that are gone.
+    before: AtomicU64,
+    /// Fuel of the present one.
+    present: AtomicU64,
+    memory_bytes: AtomicUsize,
+}
+
+impl Usage {
+    /// The present instance has come to a rest.
+    pub(super) fn note(&self, instance: &Instance) {
+        self.present.store(instance.fuel_used(), Ordering::Relaxed);
+        self.memory_bytes.store(instance.memory_bytes(), Ordering::Relaxed);
+    }
+
+    /// There is no instance any more.
+    pub(super) fn instance_gone(&self) {
+        self.before.fetch_add(self.present.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        self.memory_bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// Fuel used by all of its instances.
+    pub(crate) fn fuel(&self) -> u64 {
+        self.before.load(Ordering::Relaxed) + self.present.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of linear memory; 0 without an instance.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes.load(Ordering::Relaxed)
+    }
+}
 
 /// A guest.
 pub(crate) struct Guest {
     pub(crate) spec: Arc<ProcessSpec>,
+    pub(crate) usage: Usage,
     code: Mutex<Module>,
     /// What an upgrade would replace the code with.
     successor: Mutex<Option<Arc<Successor>>>,
@@ -55,6 +91,7 @@ impl Guest {
     pub(crate) fn new(spec: Arc<ProcessSpec>, module: Module) -> Self {
         Guest {
             spec,
+            usage: Usage::default(),
             code: Mutex::new(module),
             successor: Mutex::new(None),
             live: Mutex::new(None),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use skep_kernel::process::{Step, Waiting};
 use skep_kernel::supervisor::{
-    Answer, ChildSpec, ChildView, Input, Machine, Order, Report as Told, RequestError, Roster, RouteError,
+    Answer, ChildKind, ChildSpec, ChildView, Input, Machine, Order, Report as Told, RequestError, Roster, RouteError,
     SupervisorSpec, Token,
 };
 use skep_kernel::{
@@ -19,10 +19,10 @@ use tokio::sync::oneshot;
 
 use super::allowance::{Allowance, Permit};
 use super::arguments::joined;
-use super::incidents::Manner;
+use super::incidents::{Crashes, Manner};
 use super::worker::Slice;
 use super::{Birthplace, Cell, Content, Shell};
-use crate::observe::{Level, Report};
+use crate::observe::{Decision, Level, Report};
 use crate::spec::{Blueprint, ProcessSpec};
 use crate::{Request, RuntimeError};
 
@@ -56,6 +56,8 @@ pub(crate) struct Overseer {
     inner: Mutex<Inner>,
     /// What operators and embedding programs ask for.
     asked: Mutex<VecDeque<Instruction>>,
+    /// Crashes of children, until it is decided what becomes of them.
+    pub(super) crashes: Crashes,
 }
 
 struct Inner {
@@ -64,6 +66,8 @@ struct Inner {
     starts: HashMap<Mark, Birth>,
     timers: HashMap<Mark, Alarm>,
     owner: Option<Owner>,
+    /// Of whose end the event tells that is handled now.
+    ended: Option<Pid>,
 }
 
 /// A child being started.
@@ -86,7 +90,8 @@ impl Overseer {
         let machine = Machine::new(spec.clone()).map_err(|why| Refusal::Invalid(why.to_string()))?;
         let owner = place.owner.clone();
         let permit = owner.as_ref().map(|owner| owner.allowance.supervisor()).transpose()?;
-        let inner = Inner { machine, starts: HashMap::new(), timers: HashMap::new(), owner: owner.clone() };
+        let inner =
+            Inner { machine, starts: HashMap::new(), timers: HashMap::new(), owner: owner.clone(), ended: None };
         Ok(Overseer {
             watches_owner: owner.as_ref().is_some_and(|owner| owner.pid == place.parent),
             allowance: owner.as_ref().map_or_else(Allowance::of_declared, |owner| Arc::clone(&owner.allowance)),
@@ -94,6 +99,7 @@ impl Overseer {
             _permit: permit,
             inner: Mutex::new(inner),
             asked: Mutex::default(),
+            crashes: Crashes::default(),
         })
     }
 
@@ -181,12 +187,21 @@ impl Overseer {
             };
             let mut orders = Vec::new();
             inner.machine.step(input, shell.now(), &mut orders);
+            let crash = inner.ended.take().and_then(|pid| self.crashes.take(pid));
+            let is_reported = crash.is_some();
+            if let Some(crash) = crash {
+                shell.observer.report(crash.decided(decision(&orders)));
+            }
+            // Once for each crash, not once for each layer above it.
+            orders.retain(|order| !is_reported || !matches!(order, Order::Report(Told::StartFailed { .. })));
+            orders.retain(|order| !inner.is_of_a_layer_below(order));
             let mut end = None;
             for order in orders {
                 end = inner.obey(order, shell, cell).or(end);
             }
             if let Some(reason) = end {
-                return Slice::Ended { manner: Manner::by_itself(&reason), reason };
+                // Not a crash of its own: whatever it ends of has been reported by whoever crashed.
+                return Slice::Ended { manner: Manner::InOrder, reason };
             }
         }
         cell.process.lock().stir();
@@ -214,7 +229,9 @@ impl Overseer {
                 input
             }
             Step::Terminate(reason) => Some(Input::Stop { reason }),
-            Step::Wait | Step::Save | Step::Migrate | Step::Discard => return Heard::Silence,
+            Step::Wait | Step::Save | Step::Migrate | Step::GetState(_) | Step::ReplaceState(_) | Step::Discard => {
+                return Heard::Silence;
+            }
             Step::Exit(reason) => return Heard::Exit(reason),
         };
         input.map_or(Heard::Nothing, |input| Heard::Input(Box::new(input)))
@@ -233,15 +250,25 @@ enum Heard {
 }
 
 impl Inner {
+    /// Whether this is a start that failed because a supervisor's did, which has told why itself.
+    fn is_of_a_layer_below(&self, order: &Order<Blueprint, Ask>) -> bool {
+        let Order::Report(Told::StartFailed { child, error: SpawnError::Failed(_) }) = order else { return false };
+        self.machine.children().iter().any(|(view, _)| view.id == *child && view.kind == ChildKind::Supervisor)
+    }
+
     /// What an event means to the machine. Whatever a stranger sends means nothing.
     fn translate(&mut self, event: Event) -> Option<Instruction> {
         match event {
             Event::Started { mark, outcome } => {
-                let Birth { token, .. } = self.starts.remove(&mark)?;
+                let Birth { token, pid, .. } = self.starts.remove(&mark)?;
+                self.ended = outcome.is_err().then_some(pid);
                 Some(Input::Started { token, outcome })
             }
             Event::Down { target: Address::Pid(pid), reason, .. } if self.is_owner(pid) => Some(Input::Stop { reason }),
-            Event::Down { target: Address::Pid(pid), reason, .. } => Some(Input::Down { pid, reason }),
+            Event::Down { target: Address::Pid(pid), reason, .. } => {
+                self.ended = Some(pid);
+                Some(Input::Down { pid, reason })
+            }
             Event::Timer { mark, .. } => Some(match self.timers.remove(&mark)? {
                 Alarm::Timeout(token) => Input::Timeout { token },
                 Alarm::Retry(token) => Input::Retry { token },
@@ -340,6 +367,22 @@ impl Inner {
     }
 }
 
+/// What the machine makes of the end of a child that crashed.
+fn decision(orders: &[Order<Blueprint, Ask>]) -> Decision {
+    let of = |order: &Order<Blueprint, Ask>| match order {
+        Order::Report(Told::GaveUp { .. }) => Some(Decision::GaveUp),
+        Order::Report(Told::Restarting { total, .. }) => Some(Decision::Restarting { restarts: *total }),
+        Order::Failed { .. } | Order::Report(Told::StartFailed { .. }) => Some(Decision::NotStarted),
+        _ => None,
+    };
+    // A restart that fails is one that was not started, and is tried again all the same: that is what matters.
+    let decisions = || orders.iter().filter_map(of);
+    decisions()
+        .find(|decision| *decision != Decision::NotStarted)
+        .or_else(|| decisions().next())
+        .unwrap_or(Decision::NotRestarted)
+}
+
 /// What of the machine's reports is for the operator. A child's crash was reported by the child itself.
 fn tell(told: Told, cell: &Cell) {
     let supervisor = cell.subject();
@@ -349,12 +392,7 @@ fn tell(told: Told, cell: &Cell) {
         }
         Told::GaveUp { child } => cell.report(Report::GaveUp { supervisor, child }),
         Told::StartFailed { child, error } => {
-            let why = match error {
-                SpawnError::Ignored => "it ignored its start".to_owned(),
-                SpawnError::Failed(reason) => reason.to_string(),
-                SpawnError::Refused(refusal) => refusal_text(&refusal),
-            };
-            cell.log(Level::Error, format!("child {child} did not start: {why}"));
+            cell.log(Level::Error, format!("child {child} did not start: {error}"));
         }
         Told::StopFailed { child, reason, .. } => {
             cell.log(Level::Warn, format!("child {child} did not stop in order: {reason}"));
@@ -391,17 +429,6 @@ pub(crate) enum By {
     Operator,
     /// A guest.
     Guest,
-}
-
-/// A refusal in words.
-pub(crate) fn refusal_text(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Denied(what) => format!("not granted: {what}"),
-        Refusal::Unknown(what) => format!("unknown: {what}"),
-        Refusal::Taken(pid) => format!("the name is held by {pid}"),
-        Refusal::Limit(what) => format!("limit reached: {what}"),
-        Refusal::Invalid(what) => format!("invalid: {what}"),
-    }
 }
 
 impl Shell {

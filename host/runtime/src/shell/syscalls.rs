@@ -44,6 +44,12 @@ impl GuestCalls {
         self.cell.shell().ok_or(Ended(ExitReason::Killed))
     }
 
+    /// As [`GuestCalls::shell`], for a message of which its own state machine does not hear.
+    fn shell_to_send(&self) -> Result<Arc<Shell>, Ended> {
+        self.process()?.count_sent();
+        self.cell.shell().ok_or(Ended(ExitReason::Killed))
+    }
+
     /// One transition of this process, and what follows from it.
     fn transition<T>(
         &self,
@@ -144,13 +150,13 @@ impl Syscalls for GuestCalls {
     }
 
     fn send(&self, to: Address, body: Body) -> Result<Result<(), Refusal>, Ended> {
-        let shell = self.shell()?;
+        let shell = self.shell_to_send()?;
         let Some(pid) = self.resolve(&to) else { return Ok(Err(Refusal::Unknown("no process has this name".into()))) };
         Ok(send_result(shell.deliver(pid, Signal::Message(Event::Info(body)))))
     }
 
     fn cast(&self, to: Address, body: Body) -> Result<(), Ended> {
-        let shell = self.shell()?;
+        let shell = self.shell_to_send()?;
         if let Some(pid) = self.resolve(&to) {
             let _ = shell.deliver(pid, Signal::Message(Event::Cast(body)));
         }
@@ -183,7 +189,12 @@ impl Syscalls for GuestCalls {
 
     fn more(&self, reply: Option<Body>) -> Result<Option<(Event, u32)>, Ended> {
         let shell = self.shell()?;
-        Ok(self.transition(&shell, |process, now, actions| process.more(reply, now, actions)))
+        shell.traces.replied(self.cell.pid, reply.as_ref());
+        let taken = self.transition(&shell, |process, now, actions| process.more(reply, now, actions));
+        if let Some((event, _)) = &taken {
+            shell.traces.begins(self.cell.pid, event);
+        }
+        Ok(taken)
     }
 
     fn begin_receive(&self, only: Option<Vec<Mark>>, timeout_ms: Option<u64>) -> Result<(), Ended> {

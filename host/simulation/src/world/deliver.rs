@@ -131,6 +131,7 @@ impl World {
                     self.clock.remove(key);
                 }
             }
+            Action::Inform { .. } => unreachable!("nobody asks by system messages"),
             Action::Tell { upgrade, news } => self.tell(upgrade, owner, news),
             Action::ReleaseName(name) => {
                 if !self.strikes(Bug::ForgetName) {

@@ -202,6 +202,7 @@ impl World {
             }
             Step::Save => self.save(lane, pid, instance),
             Step::Migrate => self.begin_move(lane, pid, instance),
+            Step::GetState(_) | Step::ReplaceState(_) => unreachable!("nobody asks by system messages"),
             Step::Discard => {
                 self.cell(pid).process.discarded();
                 self.end_driver(lane, pid, End::GaveBack)

@@ -99,6 +99,7 @@ impl World {
             max_restarts: self.dice.pick(&[1, 3, 8, 40]),
             max_seconds: self.dice.pick(&[1, 2, 5]),
             children,
+            ..SupervisorSpec::default()
         }
     }
 

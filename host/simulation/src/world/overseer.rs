@@ -120,7 +120,9 @@ impl World {
             }
             Step::Terminate(reason) => Some(Input::Stop { reason }),
             Step::Exit(reason) => return Flow::Ends(reason),
-            Step::Wait | Step::Save | Step::Migrate | Step::Discard => return Flow::Over,
+            Step::Wait | Step::Save | Step::Migrate | Step::Discard | Step::GetState(_) | Step::ReplaceState(_) => {
+                return Flow::Over;
+            }
         };
         if let Some(input) = input {
             self.input(pid, input);
