@@ -26,6 +26,7 @@ pub mod task {
             "skep:process/inbox@0.1.0": crate::bindings::process::skep::process::inbox,
             "skep:process/links@0.1.0": crate::bindings::process::skep::process::links,
             "skep:process/spawning@0.1.0": crate::bindings::process::skep::process::spawning,
+            "skep:process/supervision@0.1.0": crate::bindings::process::skep::process::supervision,
             "skep:process/names@0.1.0": crate::bindings::process::skep::process::names,
             "skep:process/timers@0.1.0": crate::bindings::process::skep::process::timers,
             "skep:process/log@0.1.0": crate::bindings::process::skep::process::log,

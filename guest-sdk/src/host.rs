@@ -13,5 +13,7 @@ pub(crate) mod spawning {
     #[cfg(not(target_family = "wasm"))]
     pub(crate) use crate::testing::imports::spawning::spawn;
 }
+#[cfg(target_family = "wasm")]
+pub(crate) use crate::supervision::wire as supervision;
 #[cfg(not(target_family = "wasm"))]
-pub(crate) use crate::testing::imports::{inbox, links, log, messaging, names, timers};
+pub(crate) use crate::testing::imports::{inbox, links, log, messaging, names, supervision, timers};

@@ -10,6 +10,7 @@
 //! - [`Ref`], [`From`], [`Pending`]: typed references to a process, to a caller, to an answer. All of them travel in
 //!   messages and live in states.
 //! - [`Context`]: what a running process can ask of the host: links, monitors, names, timers, children, the log.
+//! - [`supervision`]: supervisors as data, started and asked by whoever was granted it.
 //! - [`Migrate`] and [`Revert`]: how a state in an older layout becomes one of today's, and goes back.
 //! - [`testing`]: the same server in `cargo test`, without Wasm.
 //!
@@ -112,6 +113,7 @@ mod server;
 mod slot;
 mod state;
 mod state_machine;
+pub mod supervision;
 mod task;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
@@ -130,6 +132,7 @@ pub use state_machine::{
     Entered, First, Inserts, Machine, OfEntry, OfEvent, OfStart, Snapshot, StateEvent, StateMachine, Step, TimeoutKind,
     Transition, first_state, keep_state, next_state, repeat_state, stop,
 };
+pub use supervision::{ChildSpec, Supervisor, SupervisorRef};
 pub use task::{AWAIT_TIMEOUT, OnTimeout, Task, TaskContext, TaskRef, TaskShutdown, TaskStream};
 pub use types::{
     Address, Answer, Body, CallError, Caller, Cause, Ended as Exit, Event, ExitReason, Fault, Level, Lost as Down,
@@ -139,11 +142,12 @@ pub use types::{
 /// All that a guest usually needs, with serde's two traits.
 pub mod prelude {
     pub use crate::{
-        Address, Agent, Answer, Body, CallError, Child, Context, Down, Entered, Event, Exit, ExitReason, Failure,
-        First, From, Level, Machine, Mark, Migrate, MigrateContext, Never, NotStarted, Options, Outcome, Pending, Pid,
-        Protocol, Ref, Refusal, Requests, Revert, Saved, Server, Snapshot, SpawnError, Start, StateEvent, StateMachine,
-        Task, TaskContext, TaskRef, TaskShutdown, TimeoutKind, Timer, Transition, agent, fail, first_state, keep_state,
-        next_state, noreply, repeat_state, reply, server, state_machine, stop,
+        Address, Agent, Answer, Body, CallError, Child, ChildSpec, Context, Down, Entered, Event, Exit, ExitReason,
+        Failure, First, From, Level, Machine, Mark, Migrate, MigrateContext, Never, NotStarted, Options, Outcome,
+        Pending, Pid, Protocol, Ref, Refusal, Requests, Revert, Saved, Server, Snapshot, SpawnError, Start, StateEvent,
+        StateMachine, Supervisor, SupervisorRef, Task, TaskContext, TaskRef, TaskShutdown, TimeoutKind, Timer,
+        Transition, agent, fail, first_state, keep_state, next_state, noreply, repeat_state, reply, server,
+        state_machine, stop,
     };
     pub use serde::{Deserialize, Serialize};
 }

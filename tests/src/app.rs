@@ -24,6 +24,14 @@ const SLOTS: u32 = 256;
 #[derive(Default)]
 pub struct Reports(std::sync::Mutex<Vec<Report>>);
 
+impl Reports {
+    /// What was reported so far.
+    #[must_use]
+    pub fn all(&self) -> Vec<Report> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+}
+
 /// A guest that logs this line finds the host's observer broken: it panics, in the middle of a host function.
 pub const BREAKS_THE_OBSERVER: &str = "break the observer";
 
@@ -54,6 +62,7 @@ impl Child {
             limits: Limits::default(),
             grants: Arc::new(all_grants()),
             keep: Keep::default(),
+            charge: None,
         };
         let mut spec = ChildSpec::worker(id, Blueprint::Process(Arc::new(process)));
         spec.restart = Restart::Temporary;
@@ -100,7 +109,9 @@ impl Child {
 
 /// What a test's guests may: spawn any guest, and use names.
 fn all_grants() -> Grants {
-    Grants { folders: Vec::new(), spawn: GUESTS.iter().map(|name| (*name).into()).collect(), names: true }
+    let spawn = GUESTS.iter().map(|name| (*name).into()).collect();
+    let supervise = vec!["workers".into()];
+    Grants { folders: Vec::new(), spawn, names: true, supervise, supervisors: true }
 }
 
 /// The guests that tests use as modules.
@@ -125,7 +136,7 @@ pub fn supervisor(children: impl IntoIterator<Item = Child>) -> SupervisorSpec<B
         strategy: Strategy::OneForOne,
         max_restarts: 1_000,
         max_seconds: 1,
-        children: children.into_iter().map(|child| child.spec).collect(),
+        ..SupervisorSpec::new(children.into_iter().map(|child| child.spec).collect())
     }
 }
 
@@ -163,11 +174,32 @@ impl TestApp {
     ///
     /// What kept it from starting.
     pub async fn try_start_on(
-        mut engine: EngineConfig,
+        engine: EngineConfig,
         keep: Keep,
         root: SupervisorSpec<Blueprint>,
     ) -> Result<Self, StartError> {
-        let reports = Arc::new(Reports::default());
+        Self::made(engine, keep, root, Arc::new(Reports::default())).await
+    }
+
+    /// As [`TestApp::try_start`], with reports that outlive an app that does not start.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from starting.
+    pub async fn try_start_reporting(
+        keep: Keep,
+        root: SupervisorSpec<Blueprint>,
+        reports: Arc<Reports>,
+    ) -> Result<Self, StartError> {
+        Self::made(EngineConfig { slots: Some(SLOTS), ..EngineConfig::default() }, keep, root, reports).await
+    }
+
+    async fn made(
+        mut engine: EngineConfig,
+        keep: Keep,
+        root: SupervisorSpec<Blueprint>,
+        reports: Arc<Reports>,
+    ) -> Result<Self, StartError> {
         engine.cache = Some(guests::cache());
         let config = RuntimeConfig { engine, keep: Some(keep), ..RuntimeConfig::default() };
         let observer: Arc<dyn Observer> = reports.clone();
@@ -275,7 +307,7 @@ impl TestApp {
     /// What was reported so far.
     #[must_use]
     pub fn reports(&self) -> Vec<Report> {
-        self.reports.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.reports.all()
     }
 
     /// Why processes of this label crashed so far.

@@ -3,12 +3,16 @@
 //! Owns their shapes and how each is performed, and how bodies and events look in a journal. Never keeps anything. Shared,
 //! by path, by the guests `probe` (a server) and `probe-task`: one guest cannot depend on another.
 
+#[path = "steps/supervision.rs"]
+mod supervision;
+
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use skep_sdk::prelude::*;
+use skep_sdk::supervision::Ask;
 use skep_sdk::{Caller, Codec, Message, Raw, Untyped};
 
 /// A body in a script or a journal: a JSON value as it is, everything else as an object with one key: `{"$text":"…"}`,
@@ -167,6 +171,10 @@ pub enum Step {
     Cancel { mark: Given<Mark> },
     /// Brings the milliseconds that are left, or null.
     Left { mark: Given<Mark> },
+    /// Brings `{"Ok":{"pid":…}}` or `{"Err":…}`.
+    StartSupervisor(Supervisor),
+    /// Brings `{"Ok":reply}` or `{"Err":…}`.
+    Supervise { supervisor: Given<Address>, ask: Ask },
     /// Writes into the log, at level info.
     Log(String),
     /// Loops for ever.
@@ -307,6 +315,10 @@ fn attempt(step: Step, results: &[Value], context: &Context) -> Result<Result<Va
         }
         Step::Cancel { mark: which } => mark(which, results).and_then(|mark| show(context.cancel(mark).map(millis))),
         Step::Left { mark: which } => mark(which, results).and_then(|mark| show(context.left(mark).map(millis))),
+        Step::StartSupervisor(supervisor) => supervision::start(supervisor, context),
+        Step::Supervise { supervisor, ask } => {
+            address(supervisor, results).and_then(|supervisor| supervision::ask(supervisor, ask, context))
+        }
         Step::Log(line) => Ok(nothing(|| context.info(&line))),
         Step::Spin => loop {
             std::hint::black_box(());

@@ -2,6 +2,7 @@
 //!
 //! Owns the list of what can be done. Noted by `world`, read through `Harness::actions`.
 
+use crate::supervision::{Ask, Supervisor};
 use crate::types::{Address, Body, ExitReason, Level, Mark, Pid};
 
 /// What the process under test did, in order.
@@ -67,6 +68,15 @@ pub enum Action {
         module: String,
         /// With what arguments.
         args: Body,
+    },
+    /// Started a supervisor, which has a new pid.
+    StartSupervisor(Box<Supervisor>),
+    /// Asked a supervisor; what [`World::on_ask`](super::World::on_ask) says was the answer.
+    AskSupervisor {
+        /// Which.
+        supervisor: Address,
+        /// For what.
+        ask: Ask,
     },
     /// Wrote into the log.
     Log(Level, String),

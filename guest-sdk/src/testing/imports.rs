@@ -118,6 +118,21 @@ pub(crate) mod spawning {
     }
 }
 
+/// Supervisors.
+pub(crate) mod supervision {
+    use crate::supervision::{Ask, Reply, SupervisionError, Supervisor};
+    use crate::testing::world::act;
+    use crate::types::{Address, Pid};
+
+    pub(crate) fn start(supervisor: Supervisor) -> Result<Pid, SupervisionError> {
+        act(|world| world.start_supervisor(supervisor))
+    }
+
+    pub(crate) fn ask(supervisor: &Address, ask: Ask) -> Result<Reply, SupervisionError> {
+        act(|world| world.ask_supervisor(supervisor, ask))
+    }
+}
+
 /// Names.
 pub(crate) mod names {
     use crate::testing::world::act;

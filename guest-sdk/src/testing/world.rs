@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::action::Action;
 use super::played::{Played, Playing};
 use crate::host::spawning;
+use crate::supervision::{Ask, Counts, Reply, SupervisionError, Supervisor};
 use crate::types::{
     Address, Alarm, Answer, Body, CallError, Caller, Ended, Event, ExitReason, Lost, Mark, Pid, Refusal,
 };
@@ -25,6 +26,7 @@ struct Timer {
 pub(crate) struct Stopped(pub(crate) ExitReason);
 
 type OnCall = Box<dyn FnMut(&Address, Body) -> Result<Body, CallError>>;
+type OnAsk = Box<dyn FnMut(&Address, &Ask) -> Result<Reply, SupervisionError>>;
 type OnSpawn = Box<dyn FnMut(&str, Body) -> Result<Pid, ExitReason>>;
 type OnTask = Box<dyn FnMut(&str, Body) -> Played>;
 
@@ -50,6 +52,7 @@ pub struct World {
     timers: BTreeMap<Mark, Timer>,
     on_call: OnCall,
     on_spawn: Option<OnSpawn>,
+    on_ask: Option<OnAsk>,
     last_mark: Mark,
     last_call: Mark,
     last_id: u64,
@@ -75,6 +78,7 @@ impl Default for World {
             timers: BTreeMap::new(),
             on_call: Box::new(|_, _| Err(CallError::Ended(ExitReason::Noproc))),
             on_spawn: None,
+            on_ask: None,
             last_mark: 0,
             last_call: 0,
             last_id: 1,
@@ -110,6 +114,12 @@ impl World {
     #[must_use]
     pub fn on_task(self, play: impl FnMut(&str, Body) -> Played + 'static) -> World {
         World { on_task: Some(Box::new(play)), ..self }
+    }
+
+    /// What supervisors answer. Unless told, they start each child with a new pid, do what they are asked, and list nobody.
+    #[must_use]
+    pub fn on_ask(self, answer: impl FnMut(&Address, &Ask) -> Result<Reply, SupervisionError> + 'static) -> World {
+        World { on_ask: Some(Box::new(answer)), ..self }
     }
 
     /// A name that somebody holds.
@@ -310,6 +320,33 @@ impl World {
             self.playing.push(Playing::begin(played, pid, mark, options.link, self.now_ms));
         }
         Ok(spawning::Child { pid, mark })
+    }
+
+    pub(crate) fn start_supervisor(&mut self, supervisor: Supervisor) -> Result<Pid, SupervisionError> {
+        let pid = self.pid();
+        if let Some(name) = &supervisor.name {
+            let taken = self.register(name, pid);
+            taken.map_err(SupervisionError::Refused)?;
+        }
+        self.note(Action::StartSupervisor(Box::new(supervisor)));
+        self.note(Action::Link(pid));
+        Ok(pid)
+    }
+
+    pub(crate) fn ask_supervisor(&mut self, supervisor: &Address, ask: Ask) -> Result<Reply, SupervisionError> {
+        self.note(Action::AskSupervisor { supervisor: supervisor.clone(), ask: ask.clone() });
+        if let Some(answer) = &mut self.on_ask {
+            return answer(supervisor, &ask);
+        }
+        Ok(match ask {
+            Ask::StartChild(_) | Ask::StartFromTemplate(_) | Ask::RestartChild(_) | Ask::Route(_) => {
+                Reply::Started(Some(self.pid()))
+            }
+            Ask::TerminateChild(_) | Ask::TerminatePid(_) | Ask::DeleteChild(_) | Ask::Resize(_) => Reply::Done,
+            Ask::WhichChildren => Reply::Children(Vec::new()),
+            Ask::CountChildren => Reply::Counts(Counts::default()),
+            Ask::Partitions => Reply::Number(0),
+        })
     }
 
     pub(crate) fn register(&mut self, name: &str, pid: Pid) -> Result<(), Refusal> {

@@ -1,5 +1,6 @@
 //! What a process receives and what it answers: the kernel's side of the contract with a guest (`wit/types.wit`).
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::{Body, ExitReason, Mark, Name, Pid};
@@ -11,6 +12,18 @@ pub enum Address {
     Pid(Pid),
     /// Whoever holds the name at the moment of sending.
     Name(Name),
+}
+
+impl From<Pid> for Address {
+    fn from(pid: Pid) -> Self {
+        Address::Pid(pid)
+    }
+}
+
+impl From<&str> for Address {
+    fn from(name: &str) -> Self {
+        Address::Name(name.into())
+    }
 }
 
 /// Who waits for a reply.
@@ -58,6 +71,45 @@ pub enum SpawnError {
     /// `init` failed, stopped or took too long.
     Failed(ExitReason),
 }
+
+/// One line, for logs and errors; guest text is not yet made safe for a terminal.
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallError::Timeout => f.write_str("no reply in time"),
+            CallError::Ended(reason) => write!(f, "it ended before it replied: {reason}"),
+            CallError::Refused(why) => write!(f, "not delivered: {why}"),
+        }
+    }
+}
+
+/// As that of [`CallError`].
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Denied(what) => write!(f, "not granted: {what}"),
+            Refusal::Unknown(what) => write!(f, "unknown: {what}"),
+            Refusal::Taken(pid) => write!(f, "the name is held by {pid}"),
+            Refusal::Limit(what) => write!(f, "limit reached: {what}"),
+            Refusal::Invalid(what) => write!(f, "invalid: {what}"),
+        }
+    }
+}
+
+/// As that of [`CallError`].
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SpawnError::Refused(refusal) => write!(f, "{refusal}"),
+            SpawnError::Ignored => f.write_str("it ignored its start"),
+            SpawnError::Failed(reason) => write!(f, "{reason}"),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+impl std::error::Error for Refusal {}
+impl std::error::Error for SpawnError {}
 
 /// What a process finds in its mailbox.
 #[derive(Clone, PartialEq, Debug)]
@@ -120,14 +172,39 @@ impl Event {
     /// The size of what it carries, in bytes, as limits count it.
     #[must_use]
     pub fn len(&self) -> usize {
+        self.body().map_or(0, Body::len)
+    }
+
+    /// What it is, in a word.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Event::Call { .. } => "call",
+            Event::Cast(_) => "cast",
+            Event::Info(_) => "info",
+            Event::Answer { .. } => "answer",
+            Event::Exit { .. } => "exit",
+            Event::Down { .. } => "down",
+            Event::Timer { .. } => "timer",
+            Event::Idle => "idle",
+            Event::Continue(_) => "continue",
+            Event::Started { .. } => "started",
+        }
+    }
+
+    /// What it carries.
+    #[must_use]
+    pub fn body(&self) -> Option<&Body> {
         match self {
             Event::Call { body, .. }
             | Event::Cast(body)
             | Event::Info(body)
             | Event::Timer { body, .. }
             | Event::Continue(body)
-            | Event::Answer { outcome: Ok(body), .. } => body.len(),
-            Event::Answer { .. } | Event::Exit { .. } | Event::Down { .. } | Event::Idle | Event::Started { .. } => 0,
+            | Event::Answer { outcome: Ok(body), .. } => Some(body),
+            Event::Answer { .. } | Event::Exit { .. } | Event::Down { .. } | Event::Idle | Event::Started { .. } => {
+                None
+            }
         }
     }
 
@@ -176,6 +253,26 @@ pub enum Start {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_are_one_line() {
+        let pid = Pid { node: 0, id: 1, tag: 1 };
+        let table: [(&dyn std::error::Error, &str); 8] = [
+            (&CallError::Timeout, "no reply in time"),
+            (&CallError::Ended(ExitReason::Killed), "it ended before it replied: killed"),
+            (&CallError::Refused("mailbox full".into()), "not delivered: mailbox full"),
+            (&SpawnError::Refused(Refusal::Denied("names".into())), "not granted: names"),
+            (&SpawnError::Ignored, "it ignored its start"),
+            (&SpawnError::Failed(ExitReason::failed("no")), "failed: no"),
+            (&Refusal::Taken(pid), "the name is held by <0.1>"),
+            (&Refusal::Limit("links".into()), "limit reached: links"),
+        ];
+        for (error, expected) in table {
+            assert_eq!(error.to_string(), expected);
+        }
+        assert_eq!(Refusal::Unknown("x".into()).to_string(), "unknown: x");
+        assert_eq!(Refusal::Invalid("x".into()).to_string(), "invalid: x");
+    }
 
     #[test]
     fn limits_count_the_body_of_whatever_carries_one() {

@@ -14,6 +14,7 @@ pub mod reason;
 pub mod registry;
 pub mod signal;
 pub mod supervisor;
+pub mod system;
 pub mod timer_queue;
 pub mod upgrade;
 

@@ -19,6 +19,10 @@ pub struct Limits {
     pub monitors: usize,
     /// Requests unanswered at once. Beyond, a request is refused.
     pub requests: usize,
+    /// Supervisors of its own at once, those within others included. Beyond, a start is refused.
+    pub supervisors: usize,
+    /// Children of these supervisors, all together. Beyond, a start is refused.
+    pub children: usize,
     /// Bytes of linear memory.
     pub memory_bytes: usize,
     /// Fuel for one message; about one for each Wasm instruction.
@@ -37,6 +41,8 @@ impl Default for Limits {
             links: 10_000,
             monitors: 10_000,
             requests: 1_000,
+            supervisors: 16,
+            children: 1_000,
             memory_bytes: 4 << 20,
             // Several seconds of computing.
             fuel_per_message: 10_000_000_000,

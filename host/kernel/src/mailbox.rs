@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use crate::signal::Undelivered;
-use crate::{Event, Limits, Mark};
+use crate::{Event, ExitReason, Limits, Mark, Pid};
 
 /// Events that wait to be handled. An empty one owns no memory.
 #[derive(Debug, Default)]
@@ -94,6 +94,25 @@ impl Mailbox {
         self.take_first(|event| matches!(event, Event::Answer { mark: queued, .. } if *queued == mark)).is_some()
     }
 
+    /// Whether an exit signal of this process waits.
+    #[must_use]
+    pub fn has_exit_of(&self, of: Pid) -> bool {
+        self.queue.iter().any(|event| is_exit_of(event, of))
+    }
+
+    /// Takes the oldest exit signal of this process; the rest keeps its place.
+    pub fn take_exit_of(&mut self, of: Pid) -> Option<ExitReason> {
+        match self.take_first(|event| is_exit_of(event, of))? {
+            Event::Exit { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// The oldest events, to be looked at.
+    pub fn oldest(&self) -> impl Iterator<Item = &Event> {
+        self.queue.iter()
+    }
+
     fn take_first(&mut self, wanted: impl Fn(&Event) -> bool) -> Option<Event> {
         let place = self.queue.iter().position(wanted)?;
         let event = self.queue.remove(place)?;
@@ -111,6 +130,10 @@ impl Mailbox {
             }
         }
     }
+}
+
+fn is_exit_of(event: &Event, of: Pid) -> bool {
+    matches!(event, Event::Exit { pid, .. } if *pid == of)
 }
 
 /// The mark that a selective receive looks for.

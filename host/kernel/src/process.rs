@@ -9,7 +9,9 @@ mod code_change;
 mod delivery;
 mod hibernation;
 mod lifecycle;
+mod looks;
 mod relations;
+mod system;
 mod timers;
 
 #[cfg(test)]
@@ -22,10 +24,12 @@ use std::time::Duration;
 
 pub use calls::{Received, Waiting};
 pub use lifecycle::{SliceEnd, Step, Turn};
+pub use looks::WaitsFor;
 pub use relations::LinkRequest;
 
 use crate::mailbox::Mailbox;
 use crate::pid::NUMBER_LIMIT;
+use crate::system::Statistics;
 use crate::upgrade::UpgradeId;
 use crate::{Address, Caller, ExitReason, Limits, Mark, Name, Pid, State, Time};
 
@@ -126,6 +130,9 @@ pub struct Process {
     /// The state, while there is no instance, or only one of code that has been replaced.
     saved: Option<State>,
     change: code_change::Change,
+    /// What operators ask; none where nobody does.
+    system: Option<Box<system::System>>,
+    statistics: Statistics,
     links: BTreeSet<Pid>,
     watchers: Vec<Watcher>,
     monitors: BTreeMap<Mark, Monitor>,
@@ -158,6 +165,8 @@ impl Process {
             block: calls::Block::None,
             saved: None,
             change: birth.held.map_or(code_change::Change::None, code_change::Change::Suspended),
+            system: None,
+            statistics: Statistics::default(),
             links: BTreeSet::new(),
             watchers: Vec::new(),
             monitors: BTreeMap::new(),

@@ -3,6 +3,7 @@
 //! Signals from one sender to one receiver are delivered in the order they were sent, whatever their kind (PROC-01);
 //! between senders there is no order (PROC-02).
 
+use crate::system::{SystemAnswer, SystemError, SystemId, SystemRequest};
 use crate::upgrade::{News, UpgradeId, Verdict};
 use crate::{Address, Body, CallError, Event, ExitReason, Mark, Name, Pid, SpawnError, Time};
 
@@ -98,6 +99,18 @@ pub enum Signal {
         /// In which upgrade.
         upgrade: UpgradeId,
     },
+    /// An operator asks something. The answer is [`Action::Inform`].
+    System {
+        /// Which request.
+        id: SystemId,
+        /// What.
+        request: SystemRequest,
+    },
+    /// The operator does not wait for that any more.
+    Withdraw {
+        /// Which request.
+        id: SystemId,
+    },
     /// Go on.
     Resume {
         /// In which upgrade.
@@ -186,6 +199,13 @@ pub enum Action {
         upgrade: UpgradeId,
         /// What.
         news: News,
+    },
+    /// Tell the operator who asked.
+    Inform {
+        /// Which request.
+        request: SystemId,
+        /// What came of it.
+        answer: Result<SystemAnswer, SystemError>,
     },
     /// Free the name this process held.
     ReleaseName(Name),

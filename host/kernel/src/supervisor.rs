@@ -6,8 +6,12 @@
 //! it is one that OTP's order of messages allows. Deviations: a start that is no longer wanted is cancelled rather than
 //! waited for, and restarts of a one-for-one supervisor do not wait for each other.
 
+mod backoff;
 mod children;
+mod dynamic;
 mod intensity;
+mod machine;
+mod partitions;
 mod protocol;
 mod requests;
 mod restart;
@@ -18,13 +22,18 @@ mod tests;
 
 use std::collections::VecDeque;
 
-use crate::{ExitReason, Pid, SpawnError, Time};
+use crate::{ExitReason, Name, Pid, SpawnError, Time};
 
+pub use backoff::Backoff;
 use children::{Children, Origin, Rank, State};
+pub use dynamic::DynamicSupervisor;
 use intensity::Intensity;
+pub use machine::Machine;
+use partitions::Partitions;
+pub use partitions::{RouteError, place_of};
 pub use protocol::{Answer, ChildStatus, ChildView, Counts, Input, Order, Report, RequestError, StartCause, Token};
 use requests::Held;
-pub use spec::{ChildKind, ChildSpec, Restart, Shutdown, SpecError, Strategy, SupervisorSpec};
+pub use spec::{AutoShutdown, ChildKind, ChildSpec, Restart, Roster, Shutdown, SpecError, Strategy, SupervisorSpec};
 
 /// How far a supervisor is in its life.
 #[derive(Debug)]
@@ -58,7 +67,8 @@ enum Progress {
     Waiting,
 }
 
-/// One supervisor. `S` is what a start needs, `A` names whoever waits for an answer.
+/// One supervisor whose children are listed. `S` is what a start needs, `A` names whoever waits for an answer.
+/// [`Machine`] is one of either kind.
 ///
 /// It starts anew with each restart of its process, from the spec that its parent has: what was added meanwhile is lost,
 /// what was deleted comes back, and no restart is counted yet (SUP-21). Whoever replaces the spec of a running supervisor
@@ -66,15 +76,24 @@ enum Progress {
 #[derive(Debug)]
 pub struct Supervisor<S, A> {
     strategy: Strategy,
+    auto_shutdown: AutoShutdown,
+    backoff: Option<Backoff>,
+    roster: Roster,
+    max_children: usize,
     intensity: Intensity,
     children: Children<S, A>,
+    partitions: Partitions<A>,
     phase: Phase,
     /// From here on children are being stopped in order to be started again.
     rebuild: Option<Rank>,
+    /// The child whose restart the rebuild is for, if that is to wait until this moment.
+    late: Option<(Rank, Time)>,
     /// Whose start the other pending ones wait for.
     turn: Option<Rank>,
     /// Who ended during init and is to be restarted after it, in the order of their ends.
     crashed: VecDeque<Rank>,
+    /// The last significant child that ended for good during init.
+    significant_gone: Option<Name>,
     /// Requests that wait until nothing is pending.
     held: VecDeque<Held<S, A>>,
     tokens: u64,
@@ -82,27 +101,40 @@ pub struct Supervisor<S, A> {
 }
 
 impl<S: Clone, A> Supervisor<S, A> {
-    /// A supervisor that has not begun.
+    /// A supervisor that has not begun. Its children must be listed.
     pub fn new(spec: SupervisorSpec<S>) -> Result<Self, SpecError> {
         spec.check()?;
+        if spec.roster.is_dynamic() {
+            return Err(SpecError::AnotherRoster);
+        }
         let intensity = Intensity::new(&spec);
         let mut children = Children::new();
         for child in spec.children {
             let rank = children.add(child);
             children.set(rank, State::Pending);
         }
-        Ok(Supervisor {
+        let listed = children.len();
+        let mut supervisor = Supervisor {
             strategy: spec.strategy,
+            auto_shutdown: spec.auto_shutdown,
+            backoff: spec.backoff,
+            roster: spec.roster,
+            max_children: spec.max_children,
             intensity,
             children,
+            partitions: Partitions::default(),
             phase: Phase::New,
             rebuild: None,
+            late: None,
             turn: None,
             crashed: VecDeque::new(),
+            significant_gone: None,
             held: VecDeque::new(),
             tokens: 0,
             restarts_total: 0,
-        })
+        };
+        supervisor.repartition(listed);
+        Ok(supervisor)
     }
 
     /// Takes one input and adds what is to be done to `out`. `now` does not go back from call to call.
@@ -116,13 +148,16 @@ impl<S: Clone, A> Supervisor<S, A> {
             Input::Started { token, outcome } => self.started(token, outcome, now, out),
             Input::Down { pid, reason } => self.down(pid, reason, now, out),
             Input::Stop { reason } => self.end(reason, out),
-            Input::Timeout { token } => self.timeout(token, out),
+            Input::Timeout { token } => self.timeout(token, now, out),
             Input::Retry { token } => self.retry(token, now, out),
             Input::StartChild { spec, ask } => self.request(Held::Start { spec, ask }, out),
             Input::RestartChild { id, ask } => self.request(Held::Restart { id, ask }, out),
             Input::DeleteChild { id, ask } => self.request(Held::Delete { id, ask }, out),
             Input::Replace { spec, ask } => self.request(Held::Replace { spec, ask }, out),
+            Input::Resize { partitions, ask } => self.request(Held::Resize { to: partitions, ask }, out),
             Input::TerminateChild { id, ask } => self.terminate_child(&id, ask, now, out),
+            // As OTP's, which knows listed children by their ids alone.
+            Input::TerminatePid { ask, .. } => out.push(Order::Reply { ask, result: Err(RequestError::NotFound) }),
             Input::WhichChildren { ask } => {
                 let children = self.children.views(self.is_ready()).rev().collect();
                 out.push(Order::Reply { ask, result: Ok(Answer::Children(children)) });
@@ -200,6 +235,9 @@ impl<S: Clone, A> Supervisor<S, A> {
                 return Progress::Waiting;
             }
             self.rebuild = None;
+            if let Some((rank, at)) = self.late.take() {
+                self.put_off(rank, at, out);
+            }
         }
         if self.turn.is_some() {
             return Progress::Waiting;
@@ -213,10 +251,17 @@ impl<S: Clone, A> Supervisor<S, A> {
             self.phase = Phase::Running;
             out.push(Order::Ready);
         }
+        if let Some(child) = self.significant_gone.take() {
+            self.significant_ended(child, out);
+            return Progress::More;
+        }
         if let Some(rank) = self.crashed.pop_front() {
             if let State::Crashed = self.children.get(rank).state() {
-                self.restart(rank, now, out);
+                self.failed(rank, now, out);
             }
+            return Progress::More;
+        }
+        if self.resize_further(now, out) == Progress::More {
             return Progress::More;
         }
         if !self.held.front().is_some_and(|request| self.can_serve(request)) {
@@ -257,12 +302,13 @@ impl<S: Clone, A> Supervisor<S, A> {
         };
         match outcome {
             Err(SpawnError::Ignored) => {
-                Self::reply_to_starter(origin, Ok(Answer::Started(None)), out);
+                self.reply_to_starter(origin, Ok(Answer::Started(None)), out);
                 self.settle(rank, out);
             }
-            Err(error) => self.start_failed(rank, origin, cancelled, error, out),
+            Err(error) => self.start_failed(rank, origin, cancelled, error, now, out),
             Ok(pid) => {
-                Self::reply_to_starter(origin, Ok(Answer::Started(Some(pid))), out);
+                self.children.get_mut(rank).row.up(now);
+                self.reply_to_starter(origin, Ok(Answer::Started(Some(pid))), out);
                 let unwanted = !self.children.get(rank).terminators.is_empty();
                 if unwanted && !self.is_doomed(rank) {
                     self.stop(rank, pid, now, out);

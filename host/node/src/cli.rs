@@ -7,6 +7,7 @@ mod build;
 mod demo;
 mod deploy;
 mod failure;
+mod inspect;
 mod json;
 mod log_line;
 mod logs;
@@ -17,6 +18,7 @@ mod replace;
 mod run;
 pub mod safe;
 mod stop;
+mod sys;
 mod table;
 mod talk;
 mod tree;
@@ -55,6 +57,8 @@ enum Command {
     Demo(demo::Demo),
     Ps(ps::Ps),
     Tree(tree::Tree),
+    Inspect(inspect::Inspect),
+    Sys(sys::Sys),
     Call(talk::Call),
     Cast(talk::Cast),
     Logs(logs::Logs),
@@ -101,7 +105,9 @@ impl Command {
             Command::Build(build) => build.json,
             Command::Demo(demo) => demo.json,
             Command::Ps(ps::Ps { asking }) | Command::Stop(stop::Stop { asking }) => asking.json,
+            Command::Sys(sys) => sys.json(),
             Command::Tree(tree::Tree { asking, .. })
+            | Command::Inspect(inspect::Inspect { asking, .. })
             | Command::Call(talk::Call { asking, .. })
             | Command::Cast(talk::Cast { asking, .. })
             | Command::Logs(logs::Logs { asking, .. })
@@ -121,6 +127,8 @@ impl Command {
             Command::Demo(demo) => demo.perform(shared).await,
             Command::Ps(ps) => ps.perform(shared).await,
             Command::Tree(tree) => tree.perform(shared).await,
+            Command::Inspect(inspect) => inspect.perform(shared).await,
+            Command::Sys(sys) => sys.perform(shared).await,
             Command::Call(call) => call.perform(shared).await,
             Command::Cast(cast) => cast.perform(shared).await,
             Command::Logs(logs) => logs.perform(shared).await,

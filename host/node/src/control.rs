@@ -7,6 +7,9 @@
 //! GET  /v1/node                                       name, version, process id, apps
 //! GET  /v1/processes                                  every process
 //! GET  /v1/tree?app=tally                             one app's tree, or all
+//! GET  /v1/inspect?process=store&state_ms=1000        one process from all sides, with its state
+//! POST /v1/system {"to", "ask", "state", "reason"}    suspend, resume, state, replace_state, terminate: OTP's `sys`
+//! GET  /v1/trace?process=store                        what it handles from now on, a line an event, until it ends
 //! POST /v1/call  {"to", "body", "timeout_ms"}         the reply; without a timeout 5 s
 //! POST /v1/cast  {"to", "body"}
 //! GET  /v1/logs?lines=100&follow=true&process=store   entries, one JSON object a line

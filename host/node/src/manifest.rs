@@ -44,6 +44,37 @@
 //! module = "parser"
 //! ```
 //!
+//! More about supervisors: `auto_shutdown = "any_significant"` (or `"all_significant"`) ends the supervisor when a child (the
+//! last one) ends for good that has `significant = true`. `backoff = { first = "100ms", most = "30s" }` makes restarts in a
+//! row wait. A supervisor has a `name` beside its `id`, for guests and for `skep child`. Its children may come and go:
+//!
+//! ```toml
+//! [[supervisor.children]]
+//! id = "sessions"
+//! name = "sessions"
+//! [supervisor.children.supervisor]
+//! strategy = "simple_one_for_one"        # nobody is started; each child is made from the one section below
+//! max_children = 500                     # default 10,000
+//! [[supervisor.children.supervisor.children]]
+//! id = "session"
+//! module = "session"
+//! args = { greeting = "hello" }          # `init` gets the pair of these and the child's own, or whichever there is
+//! restart = "temporary"
+//!
+//! [[supervisor.children]]
+//! id = "stores"
+//! name = "stores"
+//! [supervisor.children.supervisor]
+//! partitioned = true                     # a key leads always to the same child, see `Context::partition` of the SDK
+//! [[supervisor.children.supervisor.children]]
+//! id = "store"
+//! module = "store"
+//! count = 4
+//! ```
+//!
+//! With `strategy = "dynamic"` no child is listed, and each that is started has a spec of its own; `extra_args` come before
+//! the arguments of each.
+//!
 //! Sizes are bytes, or text with a unit (`"64MiB"`, `"10kB"`); times are milliseconds, or text (`"250ms"`, `"5s"`, `"2m"`).
 //!
 //! | limit              | unit         | default        | what happens beyond it                           |
@@ -57,16 +88,20 @@
 //! | `links`            | links        | 10,000         | a link is refused                                |
 //! | `monitors`         | monitors     | 10,000         | the process ends                                 |
 //! | `requests`         | requests     | 1,000          | a request is refused                             |
+//! | `supervisors`      | supervisors  | 16             | a supervisor of its own is not started           |
+//! | `children`         | processes    | 1,000          | a child of these is not started                  |
 //! | `init_timeout`     | time         | 30 s           | the process is killed, its start fails           |
 //!
 //! Nothing is granted that `grants` does not say: `read` and `write` give folders (`"host:guest"`, or a table with `host`
-//! and `guest`), `spawn` modules to start processes of, `names` the right to register and look up names.
+//! and `guest`), `spawn` modules to start processes of, `names` the right to register and look up names, `supervisors` the
+//! right to start supervisors of its own, `supervise` names of supervisors whose children it may start, stop and list.
 
 mod check;
 mod error;
 mod grants;
 mod limits;
 mod shape;
+mod supervisors;
 #[cfg(test)]
 mod tests;
 pub mod units;

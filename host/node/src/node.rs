@@ -11,6 +11,7 @@ pub mod deployment;
 pub mod home;
 pub mod log;
 pub mod plan;
+pub mod state;
 pub mod watch;
 
 use std::path::{Path, PathBuf};

@@ -11,6 +11,7 @@ pub(crate) mod log;
 mod messaging;
 mod names;
 mod spawning;
+mod supervision;
 pub(crate) mod text;
 mod timers;
 
@@ -89,9 +90,15 @@ pub trait Syscalls: Send + Sync + 'static {
     fn cancel_timer(&self, mark: Mark) -> Result<Option<u64>, Ended>;
     /// Milliseconds left.
     fn timer_left(&self, mark: Mark) -> Result<Option<u64>, Ended>;
+    /// What it may ask of supervisors; none where there are none, as while a module is tried out.
+    fn supervision(&self) -> Option<&dyn Supervision> {
+        None
+    }
     /// Writes a line of the log. Never fails, so that a process can still say why it ends.
     fn log(&self, level: Level, message: &str);
 }
+
+pub use supervision::{PendingAnswer, Supervision, Wish};
 
 /// How a child is tied to its parent, both from before it runs.
 #[derive(Clone, Debug, Default)]
@@ -123,6 +130,7 @@ pub(crate) fn add_to_linker(
     bindings::messaging::add_to_linker::<_, Own>(linker, |context| context)?;
     bindings::links::add_to_linker::<_, Own>(linker, |context| context)?;
     bindings::spawning::add_to_linker::<_, Own>(linker, |context| context)?;
+    bindings::supervision::add_to_linker::<_, Own>(linker, |context| context)?;
     bindings::names::add_to_linker::<_, Own>(linker, |context| context)?;
     bindings::timers::add_to_linker::<_, Own>(linker, |context| context)?;
     bindings::log::add_to_linker::<_, Own>(linker, |context| context)?;

@@ -5,10 +5,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::mem::discriminant;
 use std::sync::Arc;
 
 use skep_kernel::Name;
-use skep_kernel::supervisor::{ChildSpec, SupervisorSpec};
+use skep_kernel::supervisor::{ChildSpec, Roster, SupervisorSpec};
 
 use crate::spec::{Blueprint, ProcessSpec};
 
@@ -97,6 +98,10 @@ impl<'a> Differences<'a> {
             return;
         }
         self.supervisors.push(Pair { path: path.clone(), was, is });
+        if let ([known], [child], Roster::Template) = (&was.children[..], &is.children[..], &is.roster) {
+            // Nobody is started or stopped for a template.
+            return self.child(path.child(&child.id), known, child);
+        }
         let old = by_id(was);
         for child in &is.children {
             let below = path.child(&child.id);
@@ -108,7 +113,7 @@ impl<'a> Differences<'a> {
     }
 
     fn child(&mut self, path: Path, was: &'a Child, is: &'a Child) {
-        if (was.restart, was.shutdown) != (is.restart, is.shutdown) {
+        if (was.restart, was.shutdown, was.significant) != (is.restart, is.shutdown, is.significant) {
             self.policies.push(Pair { path: path.clone(), was, is });
         }
         match (&was.start, &is.start) {
@@ -122,7 +127,7 @@ impl<'a> Differences<'a> {
 
     /// Finds what is gone, in the start order of the old tree.
     fn walk_old(&mut self, path: Path, was: &'a Tree, is: &'a Tree) {
-        if was == is {
+        if was == is || is.roster.is_dynamic() {
             return;
         }
         let new = by_id(is);
@@ -144,11 +149,13 @@ fn by_id(supervisor: &Tree) -> HashMap<&str, &Child> {
     supervisor.children.iter().map(|child| (&*child.id, child)).collect()
 }
 
+/// A supervisor whose children are listed is another one than one whose children come and go, and so on.
 fn is_same_kind(a: &Child, b: &Child) -> bool {
-    matches!(
-        (&a.start, &b.start),
-        (Blueprint::Process(_), Blueprint::Process(_)) | (Blueprint::Supervisor(_), Blueprint::Supervisor(_))
-    )
+    match (&a.start, &b.start) {
+        (Blueprint::Process(_), Blueprint::Process(_)) => true,
+        (Blueprint::Supervisor(a), Blueprint::Supervisor(b)) => discriminant(&a.roster) == discriminant(&b.roster),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -162,7 +169,7 @@ mod tests {
     use crate::spec::{Grants, Keep};
 
     /// A tree in one line: `a b(c d(e)) f`. A word may have marks: `a!` is restarted in another way, `a~` has other
-    /// arguments, `(all …)` is one for all.
+    /// arguments, `a*(b)` has `b` as a template, `(all …)` is one for all.
     fn tree(text: &str) -> Tree {
         let tokens = text.replace('(', " ( ").replace(')', " ) ");
         let mut words = tokens.split_whitespace().peekable();
@@ -176,7 +183,7 @@ mod tests {
                 spec.strategy = Strategy::OneForAll;
                 continue;
             }
-            let id = word.trim_end_matches(['!', '~']);
+            let id = word.trim_end_matches(['!', '~', '*']);
             let mut child = match words.next_if_eq(&"(") {
                 None => Child::worker(id, Blueprint::Process(Arc::new(process(word.contains('~'))))),
                 Some(_) => {
@@ -185,6 +192,9 @@ mod tests {
                     Child::supervisor(id, Blueprint::Supervisor(Arc::new(nested)))
                 }
             };
+            if let (true, Blueprint::Supervisor(nested)) = (word.contains('*'), &mut child.start) {
+                Arc::make_mut(nested).roster = Roster::Template;
+            }
             if word.contains('!') {
                 (child.restart, child.shutdown) = (Restart::Transient, Shutdown::Timeout(Duration::from_secs(1)));
             }
@@ -201,6 +211,7 @@ mod tests {
             limits: Limits::default(),
             grants: Arc::new(Grants::default()),
             keep: Keep::default(),
+            charge: None,
         }
     }
 
@@ -235,6 +246,10 @@ mod tests {
             // What was a process and is a supervisor is another child of the same id.
             ("a b", "a b(c)", "* root; - b; + b"),
             ("a b(c)", "a b", "* root; - b; + b"),
+            // A template is changed, and nobody started or stopped; children that are listed are something else.
+            ("a*(b)", "a*(c)", "* root a"),
+            ("a*(b)", "a*(b!)", "* root a; ! a/b"),
+            ("a(b)", "a*(b)", "* root; - a; + a"),
         ] {
             assert_eq!(show(was, is), expected, "{was} -> {is}");
         }

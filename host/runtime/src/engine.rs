@@ -11,6 +11,7 @@ mod cache;
 mod check;
 mod config;
 pub(crate) mod context;
+pub(crate) mod excerpt;
 pub mod fault;
 pub(crate) mod fuel;
 mod instance;

@@ -1,7 +1,13 @@
 //! What can be seen of a runtime from outside: processes and trees, as plain data taken at one moment.
 
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
 use skep_kernel::supervisor::ChildKind;
-use skep_kernel::{Name, Pid};
+use skep_kernel::system::Statistics;
+use skep_kernel::{Limits, Name, Pid};
+
+pub use crate::observe::Peer;
 
 /// One process in a listing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,8 +53,14 @@ pub struct TreeNode {
     pub status: &'static str,
     /// Its module; none for a supervisor.
     pub module: Option<Name>,
+    /// The name that it holds.
+    pub name: Option<Name>,
     /// How often it was restarted by its supervisor.
     pub restarts: u64,
+    /// How long its next restart waits still, where its supervisor lets it wait.
+    pub restart_in: Option<Duration>,
+    /// Of a partitioned supervisor: how many partitions are in use, of how many.
+    pub partitions: Option<(usize, usize)>,
     /// Children of a supervisor, in start order.
     pub children: Vec<TreeNode>,
 }
@@ -59,4 +71,96 @@ impl TreeNode {
     pub fn restarts_total(&self) -> u64 {
         self.restarts + self.children.iter().map(TreeNode::restarts_total).sum::<u64>()
     }
+}
+
+/// One process, from all sides. Of what it is tied to, the first hundred of each kind are listed.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Inspection {
+    /// What a listing shows of it.
+    pub process: ProcessInfo,
+    /// The child ids that lead to it: `tally/parsers/parser.3`.
+    pub path: String,
+    /// Who started it.
+    pub parent: Option<Peer>,
+    /// What its next instance is made from; none for a process of the host.
+    pub code: Option<Code>,
+    /// When it was started.
+    pub started: SystemTime,
+    /// How often its supervisor has restarted it; none if it has no supervisor.
+    pub restarts: Option<u64>,
+    /// Whom it is linked to.
+    pub links: Vec<Peer>,
+    /// Whom it monitors.
+    pub monitors: Vec<Watched>,
+    /// Who monitors it.
+    pub monitored_by: Vec<Peer>,
+    /// Who waits for a reply.
+    pub callers: Vec<Peer>,
+    /// The first ten in its mailbox, the oldest first.
+    pub oldest: Vec<Mail>,
+    /// What it is in the middle of: the kind of event, or `init`, or `terminate`.
+    pub handling: Option<&'static str>,
+    /// What its guest waits for meanwhile.
+    pub waits_for: Option<Waits>,
+    /// Why it handles nothing.
+    pub suspended: Option<Suspended>,
+    /// Whether exit signals arrive as messages.
+    pub traps_exits: bool,
+    /// What it has done.
+    pub statistics: Statistics,
+    /// Fuel that it has used, up to the last event that it handled; of a task, nothing before it ends.
+    pub fuel_used: Option<u64>,
+    /// Bytes of its linear memory, as above; 0 without an instance.
+    pub memory_bytes: Option<usize>,
+    /// Its bounds.
+    pub limits: Arc<Limits>,
+}
+
+/// What a process runs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Code {
+    /// The version of its state's layout; none for a task.
+    pub version: Option<u32>,
+    /// The digest of the component.
+    pub digest: String,
+}
+
+/// Somebody who is monitored.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Watched {
+    /// The name, where it was one that was asked to be watched.
+    pub name: Option<Name>,
+    /// Who that is.
+    pub peer: Option<Peer>,
+}
+
+/// Something in a mailbox.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Mail {
+    /// What kind of event.
+    pub kind: &'static str,
+    /// How large.
+    pub bytes: usize,
+}
+
+/// What a guest waits for in the middle of an event.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Waits {
+    /// The reply of this process.
+    Reply(Option<Peer>),
+    /// The start of this process.
+    Start(Option<Peer>),
+    /// A message.
+    Message,
+    /// What a supervisor answers.
+    Supervisor,
+}
+
+/// Who wants a process to stand still.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Suspended {
+    /// An operator, until he lets it go on.
+    ByOperator,
+    /// An upgrade, which is over soon.
+    ByUpgrade,
 }

@@ -12,8 +12,9 @@ pub mod reconfigure;
 mod runtime;
 mod shell;
 pub mod spec;
+pub mod system;
 pub mod upgrade;
 
 pub use engine::{Engine, EngineConfig, Module};
-pub use runtime::{Request, Runtime, RuntimeConfig, RuntimeError, StartError};
+pub use runtime::{Client, Request, Runtime, RuntimeConfig, RuntimeError, SYSTEM_TIMEOUT, StartError, Trace};
 pub use skep_kernel as kernel;

@@ -2,7 +2,9 @@
 //!
 //! The runtime calls; it never formats for a terminal and never waits for an observer.
 
-use skep_kernel::{ExitReason, Name, Pid};
+use std::time::Duration;
+
+use skep_kernel::{Body, ExitReason, Name, Pid};
 
 /// How much a line of the log matters.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -40,7 +42,8 @@ pub enum Report {
         /// The line, without an end of line, cut to 4 kB.
         message: String,
     },
-    /// A process ended for a reason other than normal and shutdown. Once for each crash.
+    /// A process ended for a reason other than normal and shutdown. Once for each crash, when its supervisor has decided
+    /// what becomes of it.
     Crash {
         /// Who.
         subject: Subject,
@@ -50,6 +53,8 @@ pub enum Report {
         trace: String,
         /// The kind of event it was handling, such as `call`; none while it waited.
         handling: Option<&'static str>,
+        /// Everything else that helps to act on it.
+        about: Box<Circumstances>,
     },
     /// A supervisor started a child anew.
     Restart {
@@ -67,6 +72,65 @@ pub enum Report {
         /// The child that crashed last.
         child: Name,
     },
+}
+
+/// What was around a crash.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Circumstances {
+    /// The child ids that lead to it: `tally/parsers/parser.3`.
+    pub path: String,
+    /// The name it held.
+    pub name: Option<Name>,
+    /// The version of its state's layout; none for a task.
+    pub version: Option<u32>,
+    /// The digest of its code.
+    pub digest: Option<String>,
+    /// What it was handling; none if that carried nothing.
+    pub message: Option<Excerpt>,
+    /// Whom it was linked to: they have heard of it. The first ten, and how many there were.
+    pub links: (Vec<Peer>, usize),
+    /// How long it had lived.
+    pub lived: Duration,
+    /// What becomes of it.
+    pub decision: Decision,
+}
+
+/// What a supervisor makes of a crash.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Decision {
+    /// It is started anew: the supervisor's restart of this number.
+    Restarting {
+        /// How often the supervisor has restarted a child so far, with this one.
+        restarts: u64,
+    },
+    /// It was restarted too often: its supervisor stops everything and ends.
+    GaveUp,
+    /// Its restart type says that it stays down, or it was about to be stopped anyway.
+    NotRestarted,
+    /// It was being started: whoever wanted that is told, and does without.
+    NotStarted,
+    /// Its supervisor has ended too.
+    SupervisorEnded,
+    /// It has no supervisor.
+    NotSupervised,
+}
+
+/// A message, or the beginning of one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Excerpt {
+    /// It; bytes or text where it was cut.
+    pub body: Body,
+    /// How many bytes the whole has.
+    pub bytes: usize,
+}
+
+/// Another process that a report names.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Peer {
+    /// Its pid.
+    pub pid: Pid,
+    /// Its name, child id or module; none if it has ended, or has none of them.
+    pub name: Option<Name>,
 }
 
 /// Receives reports. Called on scheduler threads: must be quick and must not block.

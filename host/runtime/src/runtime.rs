@@ -1,6 +1,9 @@
 //! What an embedding program holds: a runtime, its apps, and a way to talk to their processes.
 
+mod client;
+mod inspect;
 mod reconfigure;
+mod system;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,14 +12,17 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use skep_kernel::supervisor::{Answer, ChildKind, ChildStatus, ChildView, Input, RequestError, SupervisorSpec};
+use skep_kernel::supervisor::{Answer, ChildKind, ChildStatus, ChildView, RequestError, RouteError, SupervisorSpec};
 use skep_kernel::{Address, Body, CallError, Event, ExitReason, Name, Pid, Signal, SpawnError};
 use tokio::sync::watch;
+
+pub use client::Client;
+pub use system::{SYSTEM_TIMEOUT, Trace};
 
 use crate::engine::{Engine, EngineConfig, EngineError, LoadError, Module};
 use crate::inspect::{ProcessInfo, TreeNode};
 use crate::observe::Observer;
-use crate::shell::{App, Cell, Client, Content, Shell};
+use crate::shell::{self, App, Cell, Content, Shell};
 use crate::spec::{AppSpec, Blueprint, Keep, ModuleSpec};
 use crate::upgrade::{ModuleInfo, Progress, Summary, Upgrade, UpgradeError};
 
@@ -52,6 +58,9 @@ pub enum RuntimeError {
     /// The supervisor refused.
     #[error("the supervisor refused: {0:?}")]
     Refused(RequestError),
+    /// A key leads to nobody.
+    #[error("{0}")]
+    NoRoute(RouteError),
     /// The supervisor ended before it answered.
     #[error("the supervisor ended before it answered")]
     SupervisorEnded,
@@ -123,7 +132,7 @@ impl Runtime {
         }
         prepare(&spec.modules, &spec.root).await?;
         let app = App::new(Arc::clone(&spec.name), spec.modules);
-        let mut owner = Client::new(&self.inner.shell, Arc::clone(&app), Some("app".into()));
+        let mut owner = shell::Client::new(&self.inner.shell, Arc::clone(&app), Some("app".into()));
         let tree = Arc::new(spec.root);
         let root = Blueprint::Supervisor(Arc::clone(&tree));
         let pid = owner.spawn("root".into(), &root).await.map_err(StartError::Failed)?;
@@ -213,13 +222,8 @@ impl Runtime {
 
     /// Calls a process and waits for the reply. The target is told if the caller stops waiting, by nothing at all.
     pub async fn call(&self, app: &str, to: Address, body: Body, timeout: Option<Duration>) -> Result<Body, CallError> {
-        let mut client = self.client(app)?;
-        client.call(&to, body, timeout).await
-    }
-
-    fn client(&self, app: &str) -> Result<Client, CallError> {
-        let Running { app, .. } = self.app(app).map_err(|error| CallError::Refused(error.to_string().into()))?;
-        Ok(Client::new(&self.inner.shell, app, Some("client".into())))
+        let mut client = self.client(app).map_err(|error| CallError::Refused(error.to_string().into()))?;
+        client.call(to, body, timeout).await
     }
 
     /// Sends a cast. What cannot be delivered is dropped.
@@ -250,16 +254,16 @@ impl Runtime {
 
     /// Asks a supervisor something: to start, stop, restart or forget a child.
     pub async fn supervise(&self, supervisor: Pid, request: Request) -> Result<Answer, RuntimeError> {
-        let input = |ask| match request {
-            Request::StartChild(spec) => Input::StartChild { spec, ask },
-            Request::TerminateChild(id) => Input::TerminateChild { id, ask },
-            Request::RestartChild(id) => Input::RestartChild { id, ask },
-            Request::DeleteChild(id) => Input::DeleteChild { id, ask },
-            Request::Replace(spec) => Input::Replace { spec, ask },
-            Request::WhichChildren => Input::WhichChildren { ask },
-            Request::CountChildren => Input::CountChildren { ask },
-        };
-        self.inner.shell.ask(supervisor, input).await
+        self.inner.shell.supervise(supervisor, request).await
+    }
+
+    /// The process of a partitioned supervisor that a key leads to (DSUP-09).
+    pub fn route(&self, supervisor: Pid, key: &[u8]) -> Result<Pid, RuntimeError> {
+        let cell = self.inner.shell.table.get(supervisor).ok_or(RuntimeError::NoSuchSupervisor(supervisor))?;
+        match &cell.content {
+            Content::Supervisor(overseer) => overseer.route(key).map_err(RuntimeError::NoRoute),
+            Content::Guest(_) | Content::Client(_) => Err(RuntimeError::NoSuchSupervisor(supervisor)),
+        }
     }
 
     /// The pid of an app's root supervisor.
@@ -302,6 +306,7 @@ impl Runtime {
             kind: ChildKind::Supervisor,
             restart: skep_kernel::supervisor::Restart::Temporary,
             restarts: 0,
+            restart_at: None,
         };
         Some(self.node(&view, None))
     }
@@ -310,7 +315,7 @@ impl Runtime {
         let cell = view.status.pid().and_then(|pid| self.inner.shell.table.get(pid));
         let children = match cell.as_deref().map(|cell| &cell.content) {
             Some(Content::Supervisor(overseer)) => {
-                overseer.children().iter().map(|(child, blueprint)| self.node(child, Some(blueprint))).collect()
+                overseer.children().iter().map(|(child, blueprint)| self.node(child, blueprint.as_ref())).collect()
             }
             _ => Vec::new(),
         };
@@ -323,8 +328,14 @@ impl Runtime {
             kind: view.kind,
             pid: view.status.pid(),
             status: status_word(view.status),
-            module: cell.and_then(|cell| cell.module().cloned()).or(planned),
+            module: cell.as_ref().and_then(|cell| cell.module().cloned()).or(planned),
             restarts: view.restarts,
+            restart_in: view.restart_at.map(|at| at.saturating_sub(self.inner.shell.now())),
+            name: cell.as_ref().and_then(|cell| cell.process.lock().name().cloned()),
+            partitions: match cell.as_deref().map(|cell| &cell.content) {
+                Some(Content::Supervisor(overseer)) => overseer.partitions(),
+                _ => None,
+            },
             children,
         }
     }
@@ -341,18 +352,25 @@ impl Runtime {
 
 /// What a supervisor may be asked.
 #[derive(Clone, Debug)]
-pub enum Request {
+pub enum Request<S = Blueprint> {
     /// Add a child and start it.
-    StartChild(skep_kernel::supervisor::ChildSpec<Blueprint>),
+    StartChild(skep_kernel::supervisor::ChildSpec<S>),
+    /// Start a child as the supervisor's template says (DSUP-01). Its `init` gets the template's arguments, or these, or
+    /// the pair of both where there are both; null is none. They must be JSON or MessagePack to be paired.
+    StartFromTemplate(Option<Body>),
     /// Stop a child, and keep its spec.
     TerminateChild(Name),
+    /// Stop a child of a supervisor whose children come and go (DSUP-02).
+    TerminatePid(Pid),
+    /// Use so many partitions (DSUP-09).
+    Resize(usize),
     /// Start a child that is down.
     RestartChild(Name),
     /// Forget a child that is down.
     DeleteChild(Name),
     /// Take another spec: nobody is started, stopped or restarted (HOT-17). A supervisor above that restarts this one
     /// knows nothing of it; [`Runtime::reconfigure`] tells all of them.
-    Replace(SupervisorSpec<Blueprint>),
+    Replace(SupervisorSpec<S>),
     /// List the children.
     WhichChildren,
     /// Count the children.

@@ -4,7 +4,9 @@
 //! something for a process calls [`Shell::deliver`]; the state machine decides; [`Shell::perform`] does what it asked
 //! for. No lock is held while performing, so no two processes are ever locked at once.
 
+mod allowance;
 mod app;
+mod arguments;
 mod cell;
 mod client;
 mod clock;
@@ -12,20 +14,28 @@ mod drive;
 mod guest;
 mod incidents;
 mod modules;
+mod operators;
 mod pairs;
 mod queue;
 mod rooms;
+mod serve;
 mod spawn;
 mod supervise;
+mod supervision;
 mod syscalls;
 mod table;
+mod traces;
 pub(crate) mod upgrade;
+mod who;
 mod worker;
 
+pub use allowance::Charge;
 pub(crate) use app::App;
 pub(crate) use cell::{Cell, Content};
 pub(crate) use client::Client;
+pub(crate) use guest::Usage;
 pub(crate) use spawn::Birthplace;
+pub(crate) use traces::NotInstalled;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -49,6 +59,8 @@ pub(crate) struct Shell {
     rooms: rooms::Rooms,
     pairs: pairs::Pairs,
     upgrades: upgrade::Upgrades,
+    operators: operators::Operators,
+    pub(crate) traces: traces::Traces,
 }
 
 impl Shell {
@@ -64,6 +76,8 @@ impl Shell {
             rooms: rooms::Rooms::default(),
             pairs: pairs::Pairs::default(),
             upgrades: upgrade::Upgrades::default(),
+            operators: operators::Operators::default(),
+            traces: traces::Traces::default(),
         })
     }
 
@@ -126,6 +140,7 @@ impl Shell {
                 Action::StartTimer { mark, at } => self.clock.set(owner, mark, at),
                 Action::CancelTimer { mark, .. } => self.clock.cancel(owner, mark),
                 Action::Tell { upgrade, news } => self.upgrades.tell(upgrade, owner, news),
+                Action::Inform { request, answer } => self.operators.inform(request, answer),
                 Action::ReleaseName(name) => app.release(&name, owner),
                 Action::Remove => self.table.remove(owner),
             }

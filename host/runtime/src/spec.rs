@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use skep_kernel::supervisor::SupervisorSpec;
+use skep_kernel::supervisor::{ChildSpec, SupervisorSpec};
 use skep_kernel::{Body, Limits, Name};
+
+pub use crate::shell::Charge;
 
 /// An app: modules, and a tree of processes made from them, which share names.
 #[derive(Clone, Debug)]
@@ -18,6 +20,77 @@ pub struct AppSpec {
     pub modules: Vec<ModuleSpec>,
     /// Its root supervisor.
     pub root: SupervisorSpec<Blueprint>,
+}
+
+impl AppSpec {
+    /// An app with a root supervisor, one for one, that has no children yet.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let root = SupervisorSpec { max_restarts: 3, ..SupervisorSpec::default() };
+        AppSpec { name: name.into(), modules: Vec::new(), root }
+    }
+
+    /// With this module too.
+    #[must_use]
+    pub fn module(mut self, module: ModuleSpec) -> Self {
+        self.modules.push(module);
+        self
+    }
+
+    /// With this child of the root supervisor, after those it has.
+    #[must_use]
+    pub fn child(mut self, child: ChildSpec<Blueprint>) -> Self {
+        self.root.children.push(child);
+        self
+    }
+}
+
+impl ModuleSpec {
+    /// Code under a name. What guests spawn of it has default bounds, and is granted nothing.
+    #[must_use]
+    pub fn new(name: &str, module: crate::Module) -> Self {
+        ModuleSpec { name: name.into(), module, limits: Limits::default(), grants: Arc::default() }
+    }
+}
+
+impl ProcessSpec {
+    /// A process of this module of its app: no name, no grants, default bounds, and `null` as its argument.
+    #[must_use]
+    pub fn new(module: &str) -> Self {
+        ProcessSpec {
+            module: module.into(),
+            args: Body::Json("null".to_owned()),
+            name: None,
+            limits: Limits::default(),
+            grants: Arc::default(),
+            keep: Keep::default(),
+            charge: None,
+        }
+    }
+
+    /// With this argument.
+    #[must_use]
+    pub fn args(self, args: Body) -> Self {
+        ProcessSpec { args, ..self }
+    }
+
+    /// Under this name.
+    #[must_use]
+    pub fn named(self, name: &str) -> Self {
+        ProcessSpec { name: Some(name.into()), ..self }
+    }
+
+    /// With these rights.
+    #[must_use]
+    pub fn granted(self, grants: Grants) -> Self {
+        ProcessSpec { grants: grants.into(), ..self }
+    }
+
+    /// As a child of a supervisor: permanent, with five seconds to stop.
+    #[must_use]
+    pub fn child(self, id: &str) -> ChildSpec<Blueprint> {
+        ChildSpec::worker(id, Blueprint::Process(self.into()))
+    }
 }
 
 /// A module of an app and what its processes get when a guest spawns them.
@@ -57,6 +130,8 @@ pub struct ProcessSpec {
     pub grants: Arc<Grants>,
     /// What becomes of its instance while it waits.
     pub keep: Keep,
+    /// What it counts against, where a guest had it started under a supervisor.
+    pub charge: Option<Charge>,
 }
 
 /// What becomes of the instance of a process that waits. The state stays in every case.
@@ -80,6 +155,10 @@ pub struct Grants {
     pub spawn: Vec<Name>,
     /// Whether it may register and look up names.
     pub names: bool,
+    /// Supervisors, by name, whose children it may start, stop and list.
+    pub supervise: Vec<Name>,
+    /// Whether it may start supervisors of its own, of what it may spawn.
+    pub supervisors: bool,
 }
 
 impl Grants {
@@ -106,6 +185,8 @@ impl Grants {
             folders: self.folders.iter().filter(covered).cloned().collect(),
             spawn: self.spawn.iter().filter(|module| parent.spawn.contains(module)).cloned().collect(),
             names: self.names && parent.names,
+            supervise: self.supervise.iter().filter(|name| parent.supervise.contains(name)).cloned().collect(),
+            supervisors: self.supervisors && parent.supervisors,
         }
     }
 }
@@ -140,7 +221,7 @@ mod tests {
             .map(str::to_owned);
         let nothing = Grants::default();
         let folder = FolderGrant { host: "/".into(), guest: "/in".into(), access: Access::Read };
-        let all = Grants { folders: vec![folder], spawn: vec!["worker".into()], names: true };
+        let all = Grants { folders: vec![folder], spawn: vec!["worker".into()], names: true, ..Grants::default() };
         assert!(needy.iter().all(|import| nothing.refuse(import) && !all.refuse(import)));
         assert!(all.refuse("wasi:sockets/tcp@0.2.0"), "there is no grant of it yet");
         assert!(!nothing.refuse("skep:process/messaging@0.1.0") && !nothing.refuse("wasi:clocks/wall-clock@0.2.0"));

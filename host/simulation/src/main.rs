@@ -62,7 +62,10 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let total = run_all(&arguments);
     if arguments.trace {
-        let last = total.failed.as_ref().map_or_else(|| plan(&arguments, arguments.seed + total.episodes - 1), |(plan, _)| plan.clone());
+        let last = total
+            .failed
+            .as_ref()
+            .map_or_else(|| plan(&arguments, arguments.seed + total.episodes - 1), |(plan, _)| plan.clone());
         trace(&last).1.iter().for_each(|line| println!("{line}"));
     }
     if arguments.json {

@@ -328,7 +328,9 @@ impl World {
                 Role::Worker(Some(_)) => true,
                 Role::Worker(None) => !self.queue.is_empty(),
                 Role::Clock => self.clock.next_at().is_some_and(|at| at <= self.hand()),
-                Role::Coordinator => self.coordinator.as_ref().is_some_and(|coordinator| coordinator.can_go_on(self.now)),
+                Role::Coordinator => {
+                    self.coordinator.as_ref().is_some_and(|coordinator| coordinator.can_go_on(self.now))
+                }
                 Role::Operator => self.operator_can_go_on(),
             }
     }

@@ -5,6 +5,7 @@
 //! follows is shown by something that can only come behind it.
 
 mod agents;
+mod crashes;
 mod exits;
 mod links;
 mod machines;
@@ -15,6 +16,7 @@ mod processes;
 mod reconfigure;
 mod servers;
 mod supervisors;
+mod system;
 mod tasks;
 mod timers;
 mod upgrades;

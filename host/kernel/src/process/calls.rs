@@ -40,6 +40,8 @@ pub(super) enum Block {
     Call { mark: Mark, answer: Option<Result<Body, CallError>> },
     /// The end of a child's `init`.
     Spawn { mark: Mark, answer: Option<Result<Pid, SpawnError>> },
+    /// The answer of a supervisor, which the shell brings.
+    Supervisor,
     /// An event.
     Receive { only: Option<Vec<Mark>>, timer: Option<(Mark, Time)>, expired: bool },
 }
@@ -72,6 +74,7 @@ impl Process {
             return Err(CallError::Refused("too many requests without an answer".into()));
         }
         let mark = self.draw_mark();
+        self.count_sent();
         self.requests.insert(mark, Request { what: Asked::Call(to), deadline, waiting });
         if waiting == Waiting::Blocking {
             self.block = Block::Call { mark, answer: None };
@@ -169,6 +172,18 @@ impl Process {
         }
     }
 
+    /// The guest has asked a supervisor, and stands still until [`Process::end_wait`].
+    pub fn begin_wait(&mut self) {
+        self.block = Block::Supervisor;
+    }
+
+    /// The supervisor has answered, or will not.
+    pub fn end_wait(&mut self) {
+        if let Block::Supervisor = self.block {
+            self.block = Block::None;
+        }
+    }
+
     /// A task waits for an event: any, or one with one of these marks.
     pub fn begin_receive(
         &mut self,
@@ -207,6 +222,7 @@ impl Process {
             actions.push(Action::CancelTimer { mark: *mark, at: *at });
         }
         self.block = Block::None;
+        self.statistics.messages_in += u64::from(event.is_some());
         event.map_or(Received::Nothing, Received::Event)
     }
 
@@ -218,6 +234,7 @@ impl Process {
         if let Some(place) = self.watchers.iter().position(answered) {
             self.watchers.swap_remove(place);
         }
+        self.count_sent();
         let signal = Signal::Answer { mark: caller.mark, by: self.birth.pid, outcome: Ok(body) };
         actions.push(Action::Deliver { to: caller.pid, signal });
     }

@@ -42,10 +42,10 @@ impl Change {
 }
 
 impl Process {
-    /// Whether nothing is handled now because of an upgrade.
+    /// Whether nothing is handled now, because of an upgrade or because an operator wants it so.
     #[must_use]
     pub fn is_suspended(&self) -> bool {
-        !matches!(self.change, Change::None | Change::Asked(_))
+        !matches!(self.change, Change::None | Change::Asked(_)) || self.is_held()
     }
 
     /// Whether a worker must have a turn for the upgrade's sake.
@@ -84,8 +84,9 @@ impl Process {
     }
 
     /// In the middle of nothing: a guest that is blocked is in the middle of an event. What it told itself to do next belongs to the message before (GS-15).
-    fn is_between_messages(&self) -> bool {
+    pub(super) fn is_between_messages(&self) -> bool {
         self.phase == Phase::Up
+            && !self.is_serving()
             && self.plan.handling.is_none()
             && self.plan.stop.is_none()
             && self.plan.continued.is_none()
@@ -108,6 +109,9 @@ impl Process {
         if self.is_new() {
             // Until it goes on, it is not its `init` that takes long.
             self.unlimit_init(actions);
+        } else {
+            // It stands still for whoever else wanted that.
+            self.hold_if_asked(actions);
         }
         let news = News::Suspended { at: now, mail, begun: !self.is_new(), hibernated: self.saved.is_some() };
         actions.push(Action::Tell { upgrade, news });
@@ -132,8 +136,11 @@ impl Process {
     /// may be over, and it is not to be woken for nothing.
     pub fn step_asleep(&mut self, now: Time, actions: &mut Vec<Action>) -> Option<Step> {
         let asleep = self.saved.is_some() || self.is_new();
-        let idle = self.is_suspended() || !self.has_work();
-        (asleep && idle).then(|| match self.doomed.clone() {
+        if !asleep || self.has_request_for_an_instance() {
+            return None;
+        }
+        let idle = self.is_suspended() || self.has_request_to_serve() || !self.has_work();
+        idle.then(|| match self.doomed.clone() {
             Some(reason) => Step::Exit(reason),
             None => self.suspended_step(now, actions),
         })
@@ -145,9 +152,14 @@ impl Process {
             // An instance that was made for its `init` is of the code that may be left.
             return Step::Discard;
         }
+        // It may stand still for an operator, and nobody else would look.
+        self.suspend_if_asked(now, actions);
         if let Change::Ordered(id) = self.change {
             self.change = Change::Migrating(id);
             return Step::Migrate;
+        }
+        if let Some(step) = self.next_request(actions) {
+            return step;
         }
         if self.saved.is_some() {
             return Step::Wait;
@@ -208,7 +220,7 @@ impl Process {
 
     /// From now on this is its state. An instance of the old code, if there is one, is only still to be dropped: the next
     /// upgrade need not wait for that.
-    fn go_on_with(&mut self, after: State) {
+    pub(super) fn go_on_with(&mut self, after: State) {
         // What refused to be saved was the old code.
         self.plan.pinned = false;
         self.plan.kept = false;

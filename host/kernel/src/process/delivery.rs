@@ -68,6 +68,8 @@ impl Process {
             Signal::Evict => Ok(self.take_evict()),
             Signal::Suspend { upgrade } => Ok(self.take_suspend(upgrade, now, actions)),
             Signal::Migrate { upgrade } => Ok(self.take_migrate(upgrade, actions)),
+            Signal::System { id, request } => Ok(self.take_system(id, request, actions)),
+            Signal::Withdraw { id } => Ok(self.take_withdrawal(id)),
             Signal::Resume { upgrade, verdict } => Ok(self.take_resume(upgrade, verdict, now, actions)),
         }
     }
@@ -100,7 +102,7 @@ impl Process {
         }
         if self.trap_exit {
             self.mailbox.push(exit_event(from, reason));
-            return self.mail_came();
+            return self.order_came(from);
         }
         match reason {
             ExitReason::Normal => Effect::Quiet,
@@ -118,7 +120,7 @@ impl Process {
                 self.mailbox.count_dropped();
                 return Effect::Quiet;
             }
-            return self.mail_came();
+            return self.order_came(from);
         }
         match reason {
             ExitReason::Normal if from != self.birth.pid => Effect::Quiet,

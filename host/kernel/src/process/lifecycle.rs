@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::{Kind, Phase, Process, Run};
+use crate::system::SystemId;
 use crate::{Action, Body, Caller, Event, ExitReason, Mark, Next, Outcome, Signal, SpawnError, Start, Time};
 
 /// What the guest has to do next.
@@ -26,6 +27,10 @@ pub enum Step {
     Save,
     /// Have the new code take the state over.
     Migrate,
+    /// Save, keep the instance, and tell what was saved by [`Process::state_told`].
+    GetState(SystemId),
+    /// Have the state that is there replaced, as [`Process::state_replaced`] says. The instance, if there is one, goes on.
+    ReplaceState(SystemId),
     /// Drop the instance: it is no longer wanted.
     Discard,
     /// Wait for a signal.
@@ -111,6 +116,9 @@ impl Process {
 
     /// Whether there is something for which an instance is needed.
     pub(super) fn has_work(&self) -> bool {
+        if self.has_request_to_serve() {
+            return true;
+        }
         if self.is_suspended() {
             return self.has_change_to_make();
         }
@@ -164,6 +172,12 @@ impl Process {
         if self.suspend_if_asked(now, actions) {
             return self.suspended_step(now, actions);
         }
+        if self.hold_if_asked(actions) {
+            return self.suspended_step(now, actions);
+        }
+        if let Some(step) = self.next_request(actions) {
+            return step;
+        }
         if let Some(event) = self.mailbox.pop() {
             return match event {
                 Event::Exit { pid, reason } if self.is_order_of_parent(pid) => self.terminate(reason),
@@ -188,6 +202,7 @@ impl Process {
     }
 
     fn begin_handling(&mut self, event: &Event, now: Time, actions: &mut Vec<Action>) {
+        self.statistics.messages_in += 1;
         self.cancel_idle(actions);
         self.plan.hibernate = false;
         self.plan.kept = false;
@@ -196,11 +211,12 @@ impl Process {
             Event::Call { caller, .. } => Some(*caller),
             _ => None,
         };
-        self.plan.handling = Some(Handling { kind: kind_of(event), caller });
+        self.plan.handling = Some(Handling { kind: event.kind(), caller });
     }
 
-    fn terminate(&mut self, reason: ExitReason) -> Step {
+    pub(super) fn terminate(&mut self, reason: ExitReason) -> Step {
         if self.birth.kind != Kind::Native {
+            self.let_go();
             self.phase = Phase::Stopping;
         }
         Step::Terminate(reason)
@@ -270,7 +286,8 @@ impl Process {
         // Without another it is still inside `handle`, and nobody may take it for one that waits.
         self.plan.handling = kind.map(|kind| Handling { kind, caller: None });
         let order = matches!(self.mailbox.front(), Some(Event::Exit { pid, .. }) if self.is_order_of_parent(*pid));
-        if order || self.is_asked_to_suspend() || self.birth.kind != Kind::Server || self.gives_back_after_each() {
+        let asked = self.is_asked_to_suspend() || self.has_system_message();
+        if order || asked || self.birth.kind != Kind::Server || self.gives_back_after_each() {
             return None;
         }
         let event = self.mailbox.pop()?;
@@ -313,6 +330,7 @@ impl Process {
         }
         self.phase = Phase::Gone;
         self.leave_upgrade(actions);
+        self.leave_system(actions);
         self.doomed = None;
         self.saved = None;
         if let Some(name) = self.name.take() {
@@ -339,20 +357,5 @@ impl Process {
         // Not what it has asked for besides, knowing the name: that is answered like anybody's.
         let of_the_spawn = self.birth.monitor;
         self.watchers.retain(|watcher| watcher.pid != starter.pid || Some(watcher.mark) != of_the_spawn);
-    }
-}
-
-fn kind_of(event: &Event) -> &'static str {
-    match event {
-        Event::Call { .. } => "call",
-        Event::Cast(_) => "cast",
-        Event::Info(_) => "info",
-        Event::Answer { .. } => "answer",
-        Event::Exit { .. } => "exit",
-        Event::Down { .. } => "down",
-        Event::Timer { .. } => "timer",
-        Event::Idle => "idle",
-        Event::Continue(_) => "continue",
-        Event::Started { .. } => "started",
     }
 }

@@ -8,6 +8,7 @@ mod guest;
 mod invariants;
 mod notation;
 mod op;
+mod operator;
 mod takeover;
 mod world;
 
@@ -18,6 +19,7 @@ mod processes;
 mod random;
 mod servers;
 mod sleep;
+mod system;
 mod ties;
 mod timers;
 mod upgrade;

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Name, Pid};
+use crate::{Name, Pid, Time};
 
+use super::backoff::Row;
 use super::protocol::{ChildStatus, ChildView, Counts, Token};
 use super::spec::{ChildKind, ChildSpec, Restart};
 
@@ -19,6 +20,15 @@ impl Rank {
     pub(super) const FIRST: Rank = Rank(0);
 }
 
+/// Who waits for what becomes of a child.
+#[derive(Debug)]
+pub(super) enum Waiter<A> {
+    /// Somebody who asked.
+    Ask(A),
+    /// The supervisor, which changes the number of its partitions.
+    Resize,
+}
+
 /// Whose wish a start in flight is.
 #[derive(Debug)]
 pub(super) enum Origin<A> {
@@ -29,7 +39,7 @@ pub(super) enum Origin<A> {
     /// Somebody's who adds the child: without success it is forgotten.
     New(A),
     /// Somebody's who starts a child that was down.
-    Again(A),
+    Again(Waiter<A>),
 }
 
 /// What a child is up to.
@@ -41,8 +51,8 @@ pub(super) enum State<A> {
     Pending,
     /// Down since it ended while its supervisor was starting; restarted after that.
     Crashed,
-    /// Down; the next try to restart it comes with this token.
-    Retrying(Token),
+    /// Down; the next try to restart it comes with this token. With a time, a timer brings it.
+    Retrying { token: Token, at: Option<Time> },
     /// Its start is under way.
     Starting { token: Token, origin: Origin<A>, cancelled: bool },
     /// Running.
@@ -55,13 +65,13 @@ impl<A> State<A> {
     fn pid(&self) -> Option<Pid> {
         match *self {
             State::Running(pid) | State::Stopping { pid, .. } => Some(pid),
-            State::Stopped | State::Pending | State::Crashed | State::Retrying(_) | State::Starting { .. } => None,
+            State::Stopped | State::Pending | State::Crashed | State::Retrying { .. } | State::Starting { .. } => None,
         }
     }
 
     fn token(&self) -> Option<Token> {
         match *self {
-            State::Retrying(token) | State::Starting { token, .. } => Some(token),
+            State::Retrying { token, .. } | State::Starting { token, .. } => Some(token),
             State::Stopping { timer, .. } => timer,
             State::Stopped | State::Pending | State::Crashed | State::Running(_) => None,
         }
@@ -72,7 +82,7 @@ impl<A> State<A> {
     fn expected(self) -> Self {
         match self {
             State::Starting { token, origin: Origin::New(ask), cancelled } => {
-                State::Starting { token, origin: Origin::Again(ask), cancelled }
+                State::Starting { token, origin: Origin::Again(Waiter::Ask(ask)), cancelled }
             }
             other => other,
         }
@@ -89,14 +99,16 @@ pub(super) struct Child<S, A> {
     pub(super) spec: ChildSpec<S>,
     state: State<A>,
     /// Who is told when it is down. While there is anybody, it is not started again.
-    pub(super) terminators: Vec<A>,
+    pub(super) terminators: Vec<Waiter<A>>,
     pub(super) restarts: u64,
+    /// How well it stays up, for a supervisor that restarts with back-off.
+    pub(super) row: Row,
 }
 
 impl<S, A> Child<S, A> {
     /// A child that is down.
     fn new(spec: ChildSpec<S>) -> Self {
-        Child { spec, state: State::Stopped, terminators: Vec::new(), restarts: 0 }
+        Child { spec, state: State::Stopped, terminators: Vec::new(), restarts: 0, row: Row::default() }
     }
 
     pub(super) fn state(&self) -> &State<A> {
@@ -109,9 +121,19 @@ impl<S, A> Child<S, A> {
             State::Stopped => ChildStatus::Stopped,
             State::Starting { origin: Origin::New(_) | Origin::Again(_), .. } => ChildStatus::Starting,
             State::Pending | State::Starting { .. } if !ready => ChildStatus::Starting,
-            State::Pending | State::Starting { .. } | State::Crashed | State::Retrying(_) => ChildStatus::Restarting,
+            State::Pending | State::Starting { .. } | State::Crashed | State::Retrying { .. } => {
+                ChildStatus::Restarting
+            }
             State::Running(pid) => ChildStatus::Running(pid),
             State::Stopping { pid, .. } => ChildStatus::Stopping(pid),
+        }
+    }
+
+    /// When its next restart is due, if that waits for its time.
+    pub(super) fn restart_at(&self) -> Option<Time> {
+        match self.state {
+            State::Retrying { at, .. } => at,
+            _ => None,
         }
     }
 
@@ -258,7 +280,21 @@ impl<S, A> Children<S, A> {
 
     /// Whether a restart that failed is to be tried again.
     pub(super) fn is_retrying(&self) -> bool {
-        self.by_rank.values().any(|child| matches!(child.state, State::Retrying(_)))
+        self.by_rank.values().any(|child| matches!(child.state, State::Retrying { .. }))
+    }
+
+    /// Whether a significant child is up, or about to be (SUP-24).
+    pub(super) fn has_significant(&self) -> bool {
+        self.by_rank.values().any(|child| child.spec.significant && !matches!(child.state, State::Stopped))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_rank.len()
+    }
+
+    /// The first so many, in start order.
+    pub(super) fn first(&self, many: usize) -> Vec<Rank> {
+        self.by_rank.keys().copied().take(many).collect()
     }
 
     /// Those that are down, from `from` on.
@@ -280,6 +316,7 @@ impl<S, A> Children<S, A> {
             kind: child.spec.kind,
             restart: child.spec.restart,
             restarts: child.restarts,
+            restart_at: child.restart_at(),
         })
     }
 

@@ -66,6 +66,20 @@ pub enum Input<S, A> {
         /// Who asks.
         ask: A,
     },
+    /// Stop a child whose supervisor knows it by its pid alone (DSUP-02).
+    TerminatePid {
+        /// Which child.
+        pid: Pid,
+        /// Who asks.
+        ask: A,
+    },
+    /// Use so many partitions from now on: stop those beyond, or start them again (DSUP-09).
+    Resize {
+        /// How many; at most as many as are listed.
+        partitions: usize,
+        /// Who asks.
+        ask: A,
+    },
     /// Forget a child that is down.
     DeleteChild {
         /// Which child.
@@ -193,7 +207,7 @@ pub enum Answer {
     Counts(Counts),
 }
 
-/// Why a request was not fulfilled (SUP-12, SUP-18).
+/// Why a request was not fulfilled (SUP-12, SUP-18, DSUP-02, DSUP-07).
 #[derive(Clone, PartialEq, Debug)]
 pub enum RequestError {
     /// A child with this id runs.
@@ -208,6 +222,18 @@ pub enum RequestError {
     Restarting,
     /// The supervisor itself is ending.
     Stopping,
+    /// It has as many children as it may have.
+    MaxChildren,
+    /// Its children come and go, and are known by their pids alone.
+    OnlyByPid,
+    /// Its children are partitions: their number is changed, not the list.
+    OnlyByNumber,
+    /// Its children are made from its template, and from nothing else.
+    OnlyByTemplate,
+    /// It has no template.
+    NoTemplate,
+    /// It has no partitions, or not so many.
+    NoSuchPartitions,
     /// The spec makes no sense.
     Invalid(SpecError),
     /// The child was not started.
@@ -253,6 +279,8 @@ pub struct ChildView {
     pub restart: Restart,
     /// How often its own end or failing restart was answered with a restart.
     pub restarts: u64,
+    /// When its next restart is due, if that waits for its time.
+    pub restart_at: Option<Time>,
 }
 
 /// How many children there are (SUP-20).
@@ -306,6 +334,11 @@ pub enum Report {
     /// There were too many restarts (SUP-08): the supervisor stops everything and ends.
     GaveUp {
         /// Who was to be restarted once more.
+        child: Name,
+    },
+    /// Significant children have ended (SUP-24): the supervisor stops everything and ends.
+    AutoShutdown {
+        /// The last of them.
         child: Name,
     },
 }

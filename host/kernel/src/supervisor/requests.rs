@@ -7,9 +7,9 @@
 use crate::{Name, Time};
 
 use super::Supervisor;
-use super::children::{Origin, State};
+use super::children::{Origin, Rank, State, Waiter};
 use super::protocol::{Answer, Order, RequestError};
-use super::spec::{ChildSpec, Strategy, SupervisorSpec};
+use super::spec::{ChildSpec, Roster, SpecError, Strategy, SupervisorSpec};
 
 /// A request that may have to wait.
 #[derive(Debug)]
@@ -18,6 +18,7 @@ pub(super) enum Held<S, A> {
     Restart { id: Name, ask: A },
     Delete { id: Name, ask: A },
     Replace { spec: SupervisorSpec<S>, ask: A },
+    Resize { to: usize, ask: A },
 }
 
 impl<S, A> Held<S, A> {
@@ -26,7 +27,8 @@ impl<S, A> Held<S, A> {
             Held::Start { ask, .. }
             | Held::Restart { ask, .. }
             | Held::Delete { ask, .. }
-            | Held::Replace { ask, .. } => ask,
+            | Held::Replace { ask, .. }
+            | Held::Resize { ask, .. } => ask,
         }
     }
 }
@@ -44,6 +46,7 @@ impl<S: Clone, A> Supervisor<S, A> {
                 Held::Restart { id, ask } => self.restart_child(&id, ask, out),
                 Held::Delete { id, ask } => self.delete_child(&id, ask, out),
                 Held::Replace { spec, ask } => self.replace(spec, ask, out),
+                Held::Resize { to, ask } => self.resize(to, ask, out),
             }
         }
     }
@@ -54,7 +57,9 @@ impl<S: Clone, A> Supervisor<S, A> {
         let rebuild_is_tried_again = || self.strategy != Strategy::OneForOne && self.children.is_retrying();
         match request {
             _ if self.is_busy() => false,
-            Held::Replace { .. } => !rebuild_is_tried_again(),
+            // Partitions that come and go are known by their places.
+            Held::Replace { .. } => !rebuild_is_tried_again() && !self.is_resizing(),
+            Held::Resize { .. } => !self.is_resizing(),
             Held::Start { .. } | Held::Restart { .. } | Held::Delete { .. } => true,
         }
     }
@@ -63,10 +68,17 @@ impl<S: Clone, A> Supervisor<S, A> {
     /// stops of single children go on under the new specs.
     fn replace(&mut self, spec: SupervisorSpec<S>, ask: A, out: &mut Vec<Order<S, A>>) {
         debug_assert!(self.crashed.is_empty());
-        let result = spec.check().map_err(RequestError::Invalid).map(|()| {
+        let same = spec.roster == self.roster;
+        let checked = if same { spec.check() } else { Err(SpecError::AnotherRoster) };
+        let result = checked.map_err(RequestError::Invalid).map(|()| {
             self.strategy = spec.strategy;
+            self.auto_shutdown = spec.auto_shutdown;
+            self.backoff = spec.backoff;
+            self.max_children = spec.max_children;
             self.intensity.replace(&spec);
+            let listed = spec.children.len();
             self.children.replace(spec.children);
+            self.repartition(listed);
             Answer::Done
         });
         out.push(Order::Reply { ask, result });
@@ -78,7 +90,9 @@ impl<S: Clone, A> Supervisor<S, A> {
                 State::Running(pid) | State::Stopping { pid, .. } => RequestError::AlreadyStarted(pid),
                 _ => RequestError::AlreadyPresent,
             }),
-            None => spec.check().err().map(RequestError::Invalid),
+            None if self.roster == Roster::Partitions => Some(RequestError::OnlyByNumber),
+            None if self.children.len() >= self.max_children => Some(RequestError::MaxChildren),
+            None => spec.check(self.auto_shutdown).err().map(RequestError::Invalid),
         };
         match refused {
             Some(error) => out.push(Order::Reply { ask, result: Err(error) }),
@@ -91,25 +105,28 @@ impl<S: Clone, A> Supervisor<S, A> {
 
     fn restart_child(&mut self, id: &str, ask: A, out: &mut Vec<Order<S, A>>) {
         match self.stopped_child(id) {
-            Ok(rank) => self.start(rank, Origin::Again(ask), out),
+            Ok(rank) => self.start(rank, Origin::Again(Waiter::Ask(ask)), out),
             Err(error) => out.push(Order::Reply { ask, result: Err(error) }),
         }
     }
 
     fn delete_child(&mut self, id: &str, ask: A, out: &mut Vec<Order<S, A>>) {
-        let result = self.stopped_child(id).map(|rank| {
+        let result = self.stopped_child(id).and_then(|rank| {
+            if self.is_partition(rank) {
+                return Err(RequestError::OnlyByNumber);
+            }
             self.children.remove(rank);
-            Answer::Done
+            Ok(Answer::Done)
         });
         out.push(Order::Reply { ask, result });
     }
 
     /// A child that is down for good, or why it cannot be started or deleted.
-    fn stopped_child(&self, id: &str) -> Result<super::Rank, RequestError> {
+    fn stopped_child(&self, id: &str) -> Result<Rank, RequestError> {
         let rank = self.children.with_id(id).ok_or(RequestError::NotFound)?;
         match self.children.get(rank).state() {
             State::Stopped => Ok(rank),
-            State::Pending | State::Crashed | State::Retrying(_) => Err(RequestError::Restarting),
+            State::Pending | State::Crashed | State::Retrying { .. } => Err(RequestError::Restarting),
             State::Starting { origin: Origin::Group | Origin::Alone, .. } => Err(RequestError::Restarting),
             State::Starting { .. } | State::Running(_) | State::Stopping { .. } => Err(RequestError::Running),
         }
@@ -121,9 +138,15 @@ impl<S: Clone, A> Supervisor<S, A> {
             out.push(Order::Reply { ask, result: Err(RequestError::NotFound) });
             return;
         };
-        self.children.get_mut(rank).terminators.push(ask);
+        self.terminate(rank, Waiter::Ask(ask), now, out);
+    }
+
+    /// Stops a child whatever it is up to; whoever waits for it hears when it is down.
+    pub(super) fn terminate(&mut self, rank: Rank, waiter: Waiter<A>, now: Time, out: &mut Vec<Order<S, A>>) {
+        self.children.get_mut(rank).terminators.push(waiter);
+        self.call_off(rank, out);
         match *self.children.get(rank).state() {
-            State::Stopped | State::Pending | State::Crashed | State::Retrying(_) => self.settle(rank, out),
+            State::Stopped | State::Pending | State::Crashed | State::Retrying { .. } => self.settle(rank, out),
             State::Starting { .. } => self.cancel_start(rank, out),
             State::Running(pid) if !self.is_doomed(rank) => self.stop(rank, pid, now, out),
             State::Running(_) | State::Stopping { .. } => {}

@@ -4,12 +4,12 @@
 
 use std::sync::Arc;
 
-use crate::{Body, ExitReason, Pid, Refusal, SpawnError, Time};
+use crate::{Body, ExitReason, Name, Pid, Refusal, SpawnError, Time};
 
-use super::children::{Origin, Rank, State};
+use super::children::{Origin, Rank, State, Waiter};
 use super::intensity::Verdict;
 use super::protocol::{Answer, Order, Report, RequestError, Token};
-use super::spec::{Restart, Strategy};
+use super::spec::{AutoShutdown, Restart, Strategy};
 use super::{Phase, Supervisor};
 
 impl<S: Clone, A> Supervisor<S, A> {
@@ -20,18 +20,87 @@ impl<S: Clone, A> Supervisor<S, A> {
         if matches!(child.state(), State::Stopping { .. }) || self.is_doomed(rank) {
             return self.stopped(rank, pid, reason, out);
         }
-        let (restart, id) = (child.spec.restart, child.spec.id.clone());
+        let (restart, id, significant) = (child.spec.restart, child.spec.id.clone(), child.spec.significant);
         let again = is_restarted(restart, &reason);
         if again || !reason.is_orderly() {
-            out.push(Order::Report(Report::Ended { child: id, pid, reason }));
+            out.push(Order::Report(Report::Ended { child: id.clone(), pid, reason }));
         }
         if !again {
             self.settle(rank, out);
+            if significant {
+                self.significant_ended(id, out);
+            }
         } else if let Phase::Init = self.phase {
             self.children.set(rank, State::Crashed);
             self.crashed.push_back(rank);
         } else {
-            self.restart(rank, now, out);
+            self.failed(rank, now, out);
+        }
+    }
+
+    /// A significant child ended for good. While the others are being started, that has to wait (SUP-24).
+    pub(super) fn significant_ended(&mut self, child: Name, out: &mut Vec<Order<S, A>>) {
+        if let Phase::Init = self.phase {
+            self.significant_gone = Some(child);
+            return;
+        }
+        let over = match self.auto_shutdown {
+            AutoShutdown::Never => false,
+            AutoShutdown::AnySignificant => true,
+            AutoShutdown::AllSignificant => !self.children.has_significant(),
+        };
+        if over {
+            out.push(Order::Report(Report::AutoShutdown { child }));
+            self.end(ExitReason::Shutdown(None), out);
+        }
+    }
+
+    /// A child is to be restarted: now, or when its wait is over. Whoever is restarted with it is stopped at once.
+    pub(super) fn failed(&mut self, rank: Rank, now: Time, out: &mut Vec<Order<S, A>>) {
+        let wait = self.backoff.and_then(|backoff| self.children.get_mut(rank).row.failed(now, backoff));
+        // A group that waits waits as one.
+        let at = match (wait, self.late) {
+            (Some(at), Some((_, other))) => at.max(other),
+            (Some(at), None) | (None, Some((_, at))) => at,
+            (None, None) => return self.restart(rank, now, out),
+        };
+        self.children.set(rank, State::Stopped);
+        let from = match self.strategy {
+            Strategy::OneForOne => return self.try_at(rank, at, out),
+            Strategy::OneForAll => Rank::FIRST,
+            Strategy::RestForOne => rank,
+        };
+        self.late = Some((self.late.map_or(rank, |(other, _)| other.min(rank)), at));
+        self.rebuild_from(from, out);
+    }
+
+    /// All are stopped that a late restart ties together: it comes when its time has come, unless the child was terminated
+    /// meanwhile.
+    pub(super) fn put_off(&mut self, rank: Rank, at: Time, out: &mut Vec<Order<S, A>>) {
+        if let State::Pending = self.children.get(rank).state() {
+            self.leave_pending();
+            self.try_at(rank, at, out);
+        }
+    }
+
+    /// Orders a try to restart a child at this moment.
+    fn try_at(&mut self, rank: Rank, at: Time, out: &mut Vec<Order<S, A>>) {
+        let token = self.token();
+        self.children.set(rank, State::Retrying { token, at: Some(at) });
+        out.push(Order::SetTimer { token, at });
+    }
+
+    /// A child that waits for its restart waits no more.
+    pub(super) fn call_off(&self, rank: Rank, out: &mut Vec<Order<S, A>>) {
+        if let State::Retrying { token, at: Some(_) } = *self.children.get(rank).state() {
+            out.push(Order::CancelTimer { token });
+        }
+    }
+
+    /// Whoever was to be started with the others stays down for now.
+    fn leave_pending(&mut self) {
+        while let Some(pending) = self.children.first_pending() {
+            self.children.set(pending, State::Stopped);
         }
     }
 
@@ -48,16 +117,21 @@ impl<S: Clone, A> Supervisor<S, A> {
         out.push(Order::Report(Report::Restarting { child, total: self.restarts_total }));
         match self.strategy {
             Strategy::OneForOne => self.start(rank, Origin::Alone, out),
-            Strategy::OneForAll => self.rebuild_from(Rank::FIRST),
-            Strategy::RestForOne => self.rebuild_from(rank),
+            Strategy::OneForAll => self.rebuild_from(Rank::FIRST, out),
+            Strategy::RestForOne => self.rebuild_from(rank, out),
+        }
+        // Those that wait are among those that are tied to it: they wait together.
+        if let Some((waits, _)) = &mut self.late {
+            *waits = rank.min(*waits);
         }
     }
 
     /// Begins to stop and start again what comes from `from` on, or widens a rebuild to it. As in OTP, children that
     /// were down for whatever reason come back with it.
-    fn rebuild_from(&mut self, from: Rank) {
+    fn rebuild_from(&mut self, from: Rank, out: &mut Vec<Order<S, A>>) {
         self.rebuild = Some(self.rebuild.map_or(from, |before| before.min(from)));
         for rank in self.children.down(from) {
+            self.call_off(rank, out);
             self.children.set(rank, State::Pending);
         }
     }
@@ -69,6 +143,7 @@ impl<S: Clone, A> Supervisor<S, A> {
         origin: Origin<A>,
         cancelled: bool,
         error: SpawnError,
+        now: Time,
         out: &mut Vec<Order<S, A>>,
     ) {
         let child = self.children.get(rank).spec.id.clone();
@@ -78,7 +153,7 @@ impl<S: Clone, A> Supervisor<S, A> {
         match origin {
             Origin::New(_) | Origin::Again(_) => {
                 let added = matches!(origin, Origin::New(_));
-                Self::reply_to_starter(origin, Err(RequestError::Failed(error)), out);
+                self.reply_to_starter(origin, Err(RequestError::Failed(error)), out);
                 self.settle(rank, out);
                 if added && self.children.with_id(&child) == Some(rank) {
                     self.children.remove(rank);
@@ -87,44 +162,48 @@ impl<S: Clone, A> Supervisor<S, A> {
             Origin::Group | Origin::Alone if cancelled || self.is_doomed(rank) => self.settle(rank, out),
             Origin::Group | Origin::Alone => match self.phase {
                 Phase::Init => self.end(failed_to_start(&child, &error), out),
-                _ => self.try_again(rank, out),
+                _ => self.try_again(rank, now, out),
             },
         }
     }
 
-    /// Orders another try, after everything that has arrived. The rest of the group stays down until it succeeds.
-    fn try_again(&mut self, rank: Rank, out: &mut Vec<Order<S, A>>) {
-        let token = self.token();
-        while let Some(pending) = self.children.first_pending() {
-            self.children.set(pending, State::Stopped);
+    /// Orders another try: after everything that has arrived, or when the wait is over. The rest of the group stays down
+    /// until it succeeds.
+    fn try_again(&mut self, rank: Rank, now: Time, out: &mut Vec<Order<S, A>>) {
+        self.leave_pending();
+        if let Some(at) = self.backoff.and_then(|backoff| self.children.get_mut(rank).row.failed(now, backoff)) {
+            return self.try_at(rank, at, out);
         }
-        self.children.set(rank, State::Retrying(token));
+        let token = self.token();
+        self.children.set(rank, State::Retrying { token, at: None });
         out.push(Order::Retry { token });
     }
 
     /// The other try is due.
     pub(super) fn retry(&mut self, token: Token, now: Time, out: &mut Vec<Order<S, A>>) {
         let Some(rank) = self.children.with_token(token) else { return };
-        if let State::Retrying(_) = self.children.get(rank).state() {
+        if let State::Retrying { .. } = self.children.get(rank).state() {
             self.restart(rank, now, out);
         }
     }
 
     /// Answers whoever asked for a start, if anybody did.
     pub(super) fn reply_to_starter(
+        &mut self,
         origin: Origin<A>,
         result: Result<Answer, RequestError>,
         out: &mut Vec<Order<S, A>>,
     ) {
         match origin {
-            Origin::New(ask) | Origin::Again(ask) => out.push(Order::Reply { ask, result }),
+            Origin::New(ask) | Origin::Again(Waiter::Ask(ask)) => out.push(Order::Reply { ask, result }),
+            Origin::Again(Waiter::Resize) => self.resized(result.map(|_| ()), out),
             Origin::Group | Origin::Alone => {}
         }
     }
 }
 
 /// Whether a child that ended on its own is started again (SUP-04).
-fn is_restarted(restart: Restart, reason: &ExitReason) -> bool {
+pub(super) fn is_restarted(restart: Restart, reason: &ExitReason) -> bool {
     match restart {
         Restart::Permanent => true,
         Restart::Transient => !reason.is_orderly(),

@@ -4,7 +4,7 @@
 
 use crate::{ExitReason, Pid, Time};
 
-use super::children::{Origin, Rank, State};
+use super::children::{Origin, Rank, State, Waiter};
 use super::protocol::{Answer, Order, Report, RequestError, Token};
 use super::spec::{Restart, Shutdown};
 use super::{Ending, Phase, Progress, Supervisor};
@@ -31,12 +31,14 @@ impl<S: Clone, A> Supervisor<S, A> {
         self.children.set(rank, State::Stopping { pid, timer });
     }
 
-    /// The patience with a child is over.
-    pub(super) fn timeout(&mut self, token: Token, out: &mut Vec<Order<S, A>>) {
+    /// The patience with a child is over, or the wait for its restart.
+    pub(super) fn timeout(&mut self, token: Token, now: Time, out: &mut Vec<Order<S, A>>) {
         let Some(rank) = self.children.with_token(token) else { return };
         if let State::Stopping { pid, .. } = *self.children.get(rank).state() {
             self.children.set(rank, State::Stopping { pid, timer: None });
             out.push(Order::Kill { pid });
+        } else {
+            self.retry(token, now, out);
         }
     }
 
@@ -69,7 +71,12 @@ impl<S: Clone, A> Supervisor<S, A> {
         } else {
             self.children.set(rank, State::Stopped);
         }
-        out.extend(terminators.into_iter().map(|ask| Order::Reply { ask, result: Ok(Answer::Done) }));
+        for waiter in terminators {
+            match waiter {
+                Waiter::Ask(ask) => out.push(Order::Reply { ask, result: Ok(Answer::Done) }),
+                Waiter::Resize => self.resized(Ok(()), out),
+            }
+        }
     }
 
     /// A child ended that was told to, or was about to be.
@@ -94,13 +101,17 @@ impl<S: Clone, A> Supervisor<S, A> {
             _ => Ending::Failed(reason),
         });
         self.rebuild = None;
+        self.late = None;
         self.crashed.clear();
+        self.significant_gone = None;
         for rank in self.children.down(Rank::FIRST) {
+            self.call_off(rank, out);
             self.children.set(rank, State::Stopped);
         }
         for request in std::mem::take(&mut self.held) {
             out.push(Order::Reply { ask: request.into_ask(), result: Err(RequestError::Stopping) });
         }
+        self.resized(Err(RequestError::Stopping), out);
     }
 
     /// Stops the next child, or ends when there is none.
@@ -120,7 +131,7 @@ impl<S: Clone, A> Supervisor<S, A> {
 
 /// Whether a child that was told to end did so as it should; the same table as OTP's `supervisor:shutdown`. A permanent
 /// child is not expected to end in a way of its own.
-fn is_as_ordered(reason: &ExitReason, shutdown: Shutdown, restart: Restart) -> bool {
+pub(super) fn is_as_ordered(reason: &ExitReason, shutdown: Shutdown, restart: Restart) -> bool {
     match reason {
         ExitReason::Killed => shutdown == Shutdown::BrutalKill,
         ExitReason::Shutdown(None) if shutdown != Shutdown::BrutalKill => true,

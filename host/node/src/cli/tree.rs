@@ -1,10 +1,13 @@
 //! `skep tree`.
 
+use std::time::Duration;
+
 use clap::Args;
 
 use super::failure::Failure;
 use super::{Asking, Shared, output, safe};
 use crate::control::protocol::{AppTree, Branch};
+use crate::manifest::units::Time;
 
 /// Shows supervisors and their children
 ///
@@ -52,7 +55,13 @@ fn about(branch: &Branch) -> String {
     let mut words = vec![branch.pid.clone().unwrap_or_else(|| "-".to_owned())];
     words.push(branch.module.clone().unwrap_or_else(|| branch.kind.clone()));
     if branch.status != "running" {
-        words.push(branch.status.clone());
+        words.push(match branch.restart_in_ms {
+            Some(ms) => format!("{} in {}", branch.status, Time(Duration::from_millis(ms))),
+            None => branch.status.clone(),
+        });
+    }
+    if let Some((used, all)) = branch.partitions {
+        words.push(format!("{used} of {all} partitions"));
     }
     match branch.restarts {
         0 => {}
@@ -73,7 +82,10 @@ mod tests {
             pid: (restarts < 3).then(|| "<0.1>".to_owned()),
             status: if restarts < 3 { "running" } else { "restarting" }.to_owned(),
             module: children.is_empty().then(|| "m".to_owned()),
+            name: None,
             restarts,
+            restart_in_ms: (restarts == 4).then_some(1_500),
+            partitions: (id == "parts").then_some((2, 4)),
             children,
         }
     }
@@ -82,12 +94,15 @@ mod tests {
     fn branches_are_drawn() {
         let nested = branch("pool", 1, vec![branch("a", 2, vec![]), branch("b", 0, vec![])]);
         let mut text = String::new();
-        branches(&[nested, branch("c", 3, vec![])], "", &mut text);
+        let parts = branch("parts", 0, vec![branch("d", 4, vec![])]);
+        branches(&[nested, branch("c", 3, vec![]), parts], "", &mut text);
         let expected = "\
 ├─ pool  <0.1>  supervisor  restarted once
 │  ├─ a  <0.1>  m  restarted 2 times
 │  └─ b  <0.1>  m
-└─ c  -  m  restarting  restarted 3 times
+├─ c  -  m  restarting  restarted 3 times
+└─ parts  <0.1>  supervisor  2 of 4 partitions
+   └─ d  -  m  restarting in 1500ms  restarted 4 times
 ";
         assert_eq!(text, expected);
     }

@@ -3,6 +3,7 @@
 //! Owns the JSON shapes, for both sides. Log entries are `node::log::Entry`.
 
 mod deploy;
+mod inspect;
 mod upgrade;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use skep_runtime::inspect::{ProcessInfo, TreeNode};
 use skep_runtime::kernel::supervisor::ChildKind;
 
 pub use deploy::{Agreed, DeployLine, DeployStep, Deployed, FailedChild, Proposal, Undeploy, Undeployed, Wanted};
+pub use inspect::{Answered, Ask, Asked, Bounds, Inspected, TraceLine, Waiting};
 pub use upgrade::{Step, UpgradeLine, Upgraded};
 
 /// `GET /v1/node`
@@ -102,8 +104,17 @@ pub struct Branch {
     pub status: String,
     /// Its module; none for a supervisor.
     pub module: Option<String>,
+    /// The name that it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// How often its supervisor restarted it.
     pub restarts: u64,
+    /// How long its next restart waits still, where its supervisor lets it wait.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart_in_ms: Option<u64>,
+    /// Of a partitioned supervisor: how many partitions are in use, of how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<(usize, usize)>,
     /// Its children, in start order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub children: Vec<Branch>,
@@ -121,7 +132,10 @@ impl From<&TreeNode> for Branch {
             pid: node.pid.map(|pid| pid.to_string()),
             status: node.status.to_owned(),
             module: node.module.as_deref().map(str::to_owned),
+            name: node.name.as_deref().map(str::to_owned),
             restarts: node.restarts,
+            restart_in_ms: node.restart_in.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            partitions: node.partitions,
             children: node.children.iter().map(Branch::from).collect(),
         }
     }
@@ -157,8 +171,8 @@ pub struct Halted {
 /// Why it was not done.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Problem {
-    /// A stable word: `bad_request`, `not_found`, `unknown_process`, `ambiguous`, `timeout`, `ended`, `refused`,
-    /// `stopping`, and those of [`crate::node::code::refused::Refused`] and [`crate::node::deployment::NotDeployed`].
+    /// A stable word: `bad_request`, `not_found`, `unknown_process`, `ambiguous`, `timeout`, `ended`, `refused`, `stopping`,
+    /// `busy`, `not_a_server`, `too_many`, `callback_failed`, and those of [`crate::node::code::refused::Refused`] and [`crate::node::deployment::NotDeployed`].
     pub code: String,
     /// What went wrong, in one line.
     pub message: String,

@@ -4,6 +4,7 @@
 //! handler makes one call on the node.
 
 mod deploy;
+mod inspect;
 mod listener;
 mod refusal;
 mod stream;
@@ -46,6 +47,9 @@ pub async fn serve(node: Arc<Node>, listener: Listener) -> std::io::Result<()> {
         .route("/v1/node", get(info))
         .route("/v1/processes", get(processes))
         .route("/v1/tree", get(tree))
+        .route("/v1/inspect", get(inspect::inspect))
+        .route("/v1/system", post(inspect::system))
+        .route("/v1/trace", get(inspect::trace))
         .route("/v1/call", post(call))
         .route("/v1/cast", post(cast))
         .route("/v1/logs", get(logs))

@@ -14,7 +14,7 @@ use skep_runtime::spec::{Blueprint, Grants, Keep, ProcessSpec};
 use toml::Spanned;
 
 use super::grants::{Ground, resolved};
-use super::{Code, Manifest, ManifestError, Module, Source, limits, shape};
+use super::{Code, Manifest, ManifestError, Module, Source, limits, shape, supervisors};
 use crate::node::home::valid_node_name;
 
 /// A pool larger than this is a slip of the finger.
@@ -31,7 +31,8 @@ pub(super) fn manifest(file: shape::File, source: Source, home: &Path) -> Result
     let names: BTreeSet<Name> = file.modules.keys().map(|name| Name::from(name.get_ref().as_str())).collect();
     let folder = source.path.parent().unwrap_or(Path::new(""));
     let home = resolved(home);
-    let ground = Ground { source: &source, folder, home: &home, modules: &names };
+    let supervisors_named = supervisors::named(file.supervisor.get_ref());
+    let ground = Ground { source: &source, folder, home: &home, modules: &names, supervisors: &supervisors_named };
     let modules =
         file.modules.iter().map(|(name, module)| self::module(&ground, name, module)).collect::<Result<Vec<_>, _>>()?;
     let mut tree = Tree {
@@ -39,6 +40,7 @@ pub(super) fn manifest(file: shape::File, source: Source, home: &Path) -> Result
         ground: &ground,
         names: BTreeSet::new(),
     };
+    supervisors::root(&file.supervisor, &source)?;
     let root = tree.supervisor(&file.supervisor, 1)?;
     if root.children.is_empty() {
         return Err(source.error(
@@ -106,8 +108,9 @@ impl Tree<'_> {
             let problem = format!("more than {DEPTH_MOST} supervisors within each other");
             return self.refuse(given.span(), problem, "make the tree flatter");
         }
-        let shape::Supervisor { strategy, max_restarts, max_seconds, children } = given.get_ref();
-        let mut spec = SupervisorSpec { strategy: (*strategy).into(), ..SupervisorSpec::default() };
+        let shape::Supervisor { strategy, max_restarts, max_seconds, children, .. } = given.get_ref();
+        let mut spec = SupervisorSpec { strategy: (*strategy.get_ref()).into(), ..SupervisorSpec::default() };
+        supervisors::options(given, &mut spec, self.ground.source)?;
         if let Some(most) = max_restarts {
             spec.max_restarts = *most;
         }
@@ -120,6 +123,7 @@ impl Tree<'_> {
         }
         let mut ids = BTreeSet::new();
         for child in children {
+            supervisors::child(given, child.get_ref(), self.ground.source)?;
             let made = self.children(child, depth)?;
             for child_made in &made {
                 if !ids.insert(Arc::clone(&child_made.id)) {
@@ -130,6 +134,7 @@ impl Tree<'_> {
             }
             spec.children.extend(made);
         }
+        supervisors::number(given, spec.children.len(), &mut spec, self.ground.source)?;
         Ok(spec)
     }
 
@@ -147,7 +152,8 @@ impl Tree<'_> {
             (Some(module), None) => self.processes(child, module),
             (None, Some(supervisor)) => {
                 self.only_for_processes(child)?;
-                let spec = self.supervisor(supervisor, depth + 1)?;
+                let mut spec = self.supervisor(supervisor, depth + 1)?;
+                spec.name = child.name.as_ref().map(|name| self.name(name, None)).transpose()?;
                 let start = Blueprint::Supervisor(Arc::new(spec));
                 Ok(vec![with_policy(ChildSpec::supervisor(child.id.get_ref().as_str(), start), child)])
             }
@@ -214,7 +220,7 @@ impl Tree<'_> {
             return self.refuse(span, problem, "make the arguments smaller, or raise the limit `body_bytes`");
         }
         let keep = child.hibernate_after.as_ref().map_or(Keep::default(), |keep| keep.get_ref().0);
-        Ok(ProcessSpec { module: name, args: Body::Json(args), name: None, limits, grants, keep })
+        Ok(ProcessSpec { module: name, args: Body::Json(args), name: None, limits, grants, keep, charge: None })
     }
 
     /// A name that no other process of the app has.
@@ -238,7 +244,6 @@ impl Tree<'_> {
         let keys = [
             ("args", child.args.as_ref().map(Spanned::span)),
             ("count", child.count.as_ref().map(Spanned::span)),
-            ("name", child.name.as_ref().map(Spanned::span)),
             ("limits", child.limits.as_ref().map(Spanned::span)),
             ("grants", child.grants.as_ref().map(Spanned::span)),
             ("hibernate_after", child.hibernate_after.as_ref().map(Spanned::span)),
@@ -259,7 +264,8 @@ impl Tree<'_> {
 
 /// How the child is restarted and stopped.
 fn with_policy(mut spec: ChildSpec<Blueprint>, child: &shape::Child) -> ChildSpec<Blueprint> {
-    spec.restart = child.restart.into();
+    spec.restart = (*child.restart.get_ref()).into();
+    spec.significant = child.significant.as_ref().is_some_and(|significant| *significant.get_ref());
     if let Some(shutdown) = child.shutdown {
         spec.shutdown = shutdown.0;
     }
@@ -267,7 +273,7 @@ fn with_policy(mut spec: ChildSpec<Blueprint>, child: &shape::Child) -> ChildSpe
 }
 
 /// TOML as JSON. A date becomes its text.
-fn arguments(value: &Spanned<toml::Value>, source: &Source) -> Result<String, ManifestError> {
+pub(super) fn arguments(value: &Spanned<toml::Value>, source: &Source) -> Result<String, ManifestError> {
     fn json(value: &toml::Value) -> Option<serde_json::Value> {
         Some(match value {
             toml::Value::String(text) => text.as_str().into(),

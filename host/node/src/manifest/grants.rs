@@ -24,6 +24,8 @@ pub(super) struct Ground<'a> {
     pub(super) home: &'a Path,
     /// The app's modules.
     pub(super) modules: &'a BTreeSet<Name>,
+    /// The app's supervisors that have names.
+    pub(super) supervisors: &'a BTreeSet<Name>,
 }
 
 impl Ground<'_> {
@@ -43,7 +45,20 @@ impl Ground<'_> {
             folders.push(grant);
         }
         let spawn = given.spawn.iter().map(|module| self.module(module)).collect::<Result<_, _>>()?;
-        Ok(Arc::new(Grants { folders, spawn, names: given.names }))
+        let supervise = given.supervise.iter().map(|name| self.supervisor(name)).collect::<Result<_, _>>()?;
+        let (names, supervisors) = (given.names, given.supervisors);
+        Ok(Arc::new(Grants { folders, spawn, names, supervise, supervisors }))
+    }
+
+    /// The app's supervisor of this name.
+    fn supervisor(&self, name: &Spanned<String>) -> Result<Name, ManifestError> {
+        let wanted = name.get_ref().as_str();
+        self.supervisors.get(wanted).cloned().ok_or_else(|| {
+            let known = self.supervisors.iter().map(|known| &**known);
+            let way_out = "; a supervisor has a `name` beside its `id`";
+            let remedy = suggest::remedy_or(wanted, "supervisors with a name", known, way_out);
+            self.source.error(name.span(), format!("no supervisor is called `{wanted}`"), remedy)
+        })
     }
 
     /// The app's module of this name.

@@ -54,6 +54,8 @@ pub(super) fn laid_over(inherited: &Limits, given: &shape::Limits, source: &Sour
     count("links", &given.links, 0, &mut limits.links)?;
     count("monitors", &given.monitors, 0, &mut limits.monitors)?;
     count("requests", &given.requests, 0, &mut limits.requests)?;
+    count("supervisors", &given.supervisors, 0, &mut limits.supervisors)?;
+    count("children", &given.children, 0, &mut limits.children)?;
     if let Some(fuel) = &given.fuel_per_message {
         bounded("fuel_per_message", *fuel.get_ref(), fuel.span(), (1, u64::MAX))?;
         limits.fuel_per_message = *fuel.get_ref();

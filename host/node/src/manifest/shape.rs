@@ -38,10 +38,15 @@ pub(super) struct Module {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Supervisor {
-    #[serde(default)]
-    pub(super) strategy: Strategy,
+    #[serde(default = "unsaid")]
+    pub(super) strategy: Spanned<Strategy>,
     pub(super) max_restarts: Option<u32>,
     pub(super) max_seconds: Option<Spanned<u32>>,
+    pub(super) auto_shutdown: Option<Spanned<AutoShutdown>>,
+    pub(super) backoff: Option<Spanned<Backoff>>,
+    pub(super) max_children: Option<Spanned<u64>>,
+    pub(super) partitioned: Option<Spanned<bool>>,
+    pub(super) extra_args: Option<Spanned<toml::Value>>,
     #[serde(default)]
     pub(super) children: Vec<Spanned<Child>>,
 }
@@ -55,13 +60,19 @@ pub(super) struct Child {
     pub(super) args: Option<Spanned<toml::Value>>,
     pub(super) count: Option<Spanned<u64>>,
     pub(super) name: Option<Spanned<String>>,
-    #[serde(default)]
-    pub(super) restart: Restart,
+    #[serde(default = "unsaid")]
+    pub(super) restart: Spanned<Restart>,
     pub(super) shutdown: Option<ShutdownWord>,
+    pub(super) significant: Option<Spanned<bool>>,
     pub(super) limits: Option<Spanned<Limits>>,
     pub(super) grants: Option<Spanned<Grants>>,
     pub(super) hibernate_after: Option<Spanned<HibernateAfter>>,
     pub(super) supervisor: Option<Box<Spanned<Supervisor>>>,
+}
+
+/// A value that is not written has no place; nothing is wrong with a default.
+fn unsaid<T: Default>() -> Spanned<T> {
+    Spanned::new(0..0, T::default())
 }
 
 /// `limits`: what is not given comes from the module, or from [`skep_runtime::kernel::Limits`].
@@ -77,6 +88,8 @@ pub(super) struct Limits {
     pub(super) links: Option<Spanned<u64>>,
     pub(super) monitors: Option<Spanned<u64>>,
     pub(super) requests: Option<Spanned<u64>>,
+    pub(super) supervisors: Option<Spanned<u64>>,
+    pub(super) children: Option<Spanned<u64>>,
     pub(super) init_timeout: Option<Spanned<Time>>,
 }
 
@@ -92,6 +105,10 @@ pub(super) struct Grants {
     pub(super) spawn: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) names: bool,
+    #[serde(default)]
+    pub(super) supervise: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) supervisors: bool,
 }
 
 /// One folder: `"./data:/input"`, or a table where a path has a colon in it.
@@ -136,20 +153,49 @@ impl<'de> serde::de::Visitor<'de> for FolderVisitor {
     }
 }
 
+/// `backoff`
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Backoff {
+    pub(super) first: Time,
+    pub(super) most: Time,
+}
+
+/// `auto_shutdown`
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum AutoShutdown {
+    Never,
+    AnySignificant,
+    AllSignificant,
+}
+
+impl From<AutoShutdown> for kernel::AutoShutdown {
+    fn from(auto_shutdown: AutoShutdown) -> Self {
+        match auto_shutdown {
+            AutoShutdown::Never => kernel::AutoShutdown::Never,
+            AutoShutdown::AnySignificant => kernel::AutoShutdown::AnySignificant,
+            AutoShutdown::AllSignificant => kernel::AutoShutdown::AllSignificant,
+        }
+    }
+}
+
 /// `strategy`
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Strategy {
     #[default]
     OneForOne,
     OneForAll,
     RestForOne,
+    SimpleOneForOne,
+    Dynamic,
 }
 
 impl From<Strategy> for kernel::Strategy {
     fn from(strategy: Strategy) -> Self {
         match strategy {
-            Strategy::OneForOne => kernel::Strategy::OneForOne,
+            Strategy::OneForOne | Strategy::SimpleOneForOne | Strategy::Dynamic => kernel::Strategy::OneForOne,
             Strategy::OneForAll => kernel::Strategy::OneForAll,
             Strategy::RestForOne => kernel::Strategy::RestForOne,
         }
@@ -157,7 +203,7 @@ impl From<Strategy> for kernel::Strategy {
 }
 
 /// `restart`
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Restart {
     #[default]

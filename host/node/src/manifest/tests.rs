@@ -1,5 +1,7 @@
 //! Good manifests become trees; each bad one is refused with place, reason and remedy.
 
+mod supervisors;
+
 use std::path::Path;
 use std::time::Duration;
 

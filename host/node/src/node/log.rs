@@ -14,8 +14,8 @@ use skep_runtime::observe::{Level, Observer, Report};
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
-pub use entry::{Entry, Importance, What, Who};
-use limiter::Limiter;
+pub use entry::{About, Entry, Importance, Quoted, What, Who, named};
+use limiter::{Crashes, Limiter};
 
 /// Entries remembered at most.
 const REMEMBERED: usize = 10_000;
@@ -33,6 +33,7 @@ struct Memory {
     entries: VecDeque<Arc<Entry>>,
     bytes: usize,
     limiter: Limiter,
+    crashes: Crashes,
     /// None once the log is closed.
     followers: Option<broadcast::Sender<Arc<Entry>>>,
 }
@@ -43,6 +44,7 @@ impl Default for Log {
             entries: VecDeque::new(),
             bytes: 0,
             limiter: Limiter::default(),
+            crashes: Crashes::default(),
             followers: Some(broadcast::Sender::new(BEHIND)),
         };
         Log { memory: Mutex::new(memory) }
@@ -92,6 +94,10 @@ impl Observer for Log {
         let mut memory = self.memory.lock();
         memory.close_second(now_ms);
         let source = entry.who.as_ref().map_or("", Who::process);
+        let app = entry.who.as_ref().map_or("", |who| &who.app);
+        if matches!(entry.what, What::Crash { .. }) && !memory.crashes.admits(app) {
+            return;
+        }
         if memory.limiter.admits(source, entry.len()) {
             memory.push(entry);
         }
@@ -100,9 +106,12 @@ impl Observer for Log {
 
 impl Memory {
     fn close_second(&mut self, now_ms: u64) {
+        let time_ms = if now_ms == u64::MAX { self::now_ms() } else { now_ms };
         if let Some(lines) = self.limiter.advance(now_ms / 1_000) {
-            let time_ms = if now_ms == u64::MAX { self::now_ms() } else { now_ms };
             self.push(Entry { time_ms, who: None, what: What::Suppressed { lines } });
+        }
+        for (in_app, crashes) in self.crashes.advance(now_ms / 1_000) {
+            self.push(Entry { time_ms, who: None, what: What::CrashesLeftOut { in_app, crashes } });
         }
     }
 
@@ -189,6 +198,86 @@ mod tests {
         let shown = entries.iter().filter(|entry| matches!(entry.what, What::Log { .. })).count() as u64;
         assert_eq!(shown + suppressed, 5_000);
         assert!(suppressed > 1_000, "{suppressed}");
+    }
+
+    #[test]
+    fn a_crash_storm_is_left_out_and_counted_and_other_lines_are_not() {
+        let log = Log::default();
+        for number in 0..100 {
+            log.report(crash("loop"));
+            log.report(report("loop", number.to_string()));
+        }
+        log.close();
+        let entries = log.follow(usize::MAX, |_| true).past;
+        let shown = entries.iter().filter(|entry| matches!(entry.what, What::Crash { .. })).count() as u64;
+        let left_out = |entry: &Arc<Entry>| match &entry.what {
+            What::CrashesLeftOut { in_app, crashes } => Some((in_app.clone(), *crashes)),
+            _ => None,
+        };
+        let left_out: Vec<_> = entries.iter().filter_map(left_out).collect();
+        let in_all: u64 = left_out.iter().map(|(_, crashes)| crashes).sum();
+        assert!(left_out.iter().all(|(app, _)| app == "a"));
+        // A window may end meanwhile.
+        assert!(shown + in_all == 100 && shown <= 40, "{shown} and {in_all}");
+        assert_eq!(entries.iter().filter(|entry| matches!(entry.what, What::Log { .. })).count(), 100);
+    }
+
+    #[test]
+    fn a_crash_is_told_in_full_and_reads_back() {
+        let Report::Crash { subject, .. } = crash("c") else { unreachable!() };
+        let entry = Entry::new(1_000, crash("c"));
+        let text = serde_json::to_string(&entry).expect("it is plain data");
+        let about = concat!(
+            r#"{"path":"a/b/c","name":"n","version":3,"digest":"0123456789ab","#,
+            r#""message":{"form":"messagepack","text":"{\"Add\":2}","bytes":6,"cut":false},"#,
+            r#""links":["<0.8> store","<0.9>"],"links_total":2,"lived_ms":1500,"decision":"restarting","restarts":4}"#
+        );
+        let whole = format!(
+            r#"{{"time_ms":1000,"app":"a","process":"c","module":"m","pid":"{}","kind":"crash","reason":"failed: no","handling":"call","trace":"here","about":{about}}}"#,
+            subject.pid
+        );
+        assert_eq!(text, whole);
+        let back: Entry = serde_json::from_str(&text).expect("it was an entry");
+        assert_eq!(serde_json::to_string(&back).expect("it is plain data"), whole);
+    }
+
+    #[test]
+    fn crashes_left_out_read_back() {
+        let entry = Entry::now(What::CrashesLeftOut { in_app: "a".to_owned(), crashes: 7 });
+        let text = serde_json::to_string(&entry).expect("it is plain data");
+        let back: Entry = serde_json::from_str(&text).expect("it was an entry");
+        assert!(matches!(back.what, What::CrashesLeftOut { in_app, crashes: 7 } if in_app == "a"), "{text}");
+    }
+
+    fn crash(label: &str) -> Report {
+        use skep_runtime::kernel::{Body, ExitReason};
+        use skep_runtime::observe::{Circumstances, Decision, Excerpt, Peer};
+        let pid = Pid { node: 0, id: 7, tag: 0xbeef };
+        let subject = Subject { app: "a".into(), module: Some("m".into()), label: Some(label.into()), pid };
+        let message = rmp_serde::to_vec_named(&serde_json::json!({ "Add": 2 })).expect("it is plain data");
+        let about = Circumstances {
+            path: "a/b/c".to_owned(),
+            name: Some("n".into()),
+            version: Some(3),
+            digest: Some("0123456789abcdef".to_owned()),
+            message: Some(Excerpt { bytes: message.len(), body: Body::MessagePack(message) }),
+            links: (
+                vec![
+                    Peer { pid: Pid { id: 8, ..pid }, name: Some("store".into()) },
+                    Peer { pid: Pid { id: 9, ..pid }, name: None },
+                ],
+                2,
+            ),
+            lived: std::time::Duration::from_millis(1_500),
+            decision: Decision::Restarting { restarts: 4 },
+        };
+        Report::Crash {
+            subject,
+            reason: ExitReason::failed("no"),
+            trace: "here".to_owned(),
+            handling: Some("call"),
+            about: Box::new(about),
+        }
     }
 
     #[test]

@@ -7,4 +7,5 @@ mod new;
 mod node;
 mod refusals;
 mod skep;
+mod sys;
 mod upgrade;

@@ -16,6 +16,7 @@ pub mod server {
             "skep:process/messaging.abandon": trappable,
             "skep:process/messaging": async | trappable,
             "skep:process/spawning": async | trappable,
+            "skep:process/supervision": async | trappable,
             "skep:process/links.exit": async | trappable,
             "skep:process/links.monitor": async | trappable,
             "skep:process/names": async | trappable,
@@ -38,4 +39,4 @@ pub mod task {
     });
 }
 
-pub use server::skep::process::{links, log, messaging, names, spawning, timers, types};
+pub use server::skep::process::{links, log, messaging, names, spawning, supervision, timers, types};

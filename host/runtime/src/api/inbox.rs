@@ -59,6 +59,7 @@ async fn more(
     let taken = context.act_with("more", cost, bytes).await?.more(reply)?;
     let Some((event, _)) = taken else { return Ok(None) };
     renew(store)?;
+    store.data_mut().handed.note(&event);
     store.data_mut().pay(fuel::CALL, event.len()).await?;
     Ok(Some(event.into()))
 }
@@ -79,6 +80,9 @@ async fn receive(
     let event = poll_fn(|cx| syscalls.poll_receive(cx)).await?;
     renew(&mut store)?;
     let bytes = event.as_ref().map_or(0, skep_kernel::Event::len);
+    if let Some(event) = &event {
+        store.data_mut().handed.note(event);
+    }
     store.data_mut().pay(fuel::CALL, bytes).await?;
     Ok(event.map(types::Event::from))
 }

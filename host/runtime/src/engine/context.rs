@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use skep_kernel::Limits;
 
+use super::excerpt::Handed;
 use super::fuel::{self, Meter};
 use super::limits::MemoryLimiter;
 use super::wasi::Wasi;
@@ -99,6 +100,8 @@ pub struct Context {
     pub(crate) limiter: MemoryLimiter,
     /// Made only for a component that imports WASI.
     pub(crate) wasi: Option<Box<Wasi>>,
+    /// What it was handed last.
+    pub(crate) handed: Handed,
     /// The last thing it logged that looks like a panic: the reason of the trap that follows.
     pub(crate) last_words: Option<String>,
 }
@@ -113,6 +116,7 @@ impl Context {
             meter: Meter::default(),
             limiter: MemoryLimiter::new(limits.memory_bytes),
             wasi,
+            handed: Handed::default(),
             last_words: None,
         }
     }

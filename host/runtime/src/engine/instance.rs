@@ -19,6 +19,7 @@ use crate::api::bindings::types;
 use crate::api::convert::{self, TEXT_BYTES};
 use crate::api::text::cut;
 use crate::api::{Ended, Syscalls};
+use crate::observe::Excerpt;
 use crate::spec::Grants;
 
 /// Bytes beyond the body limit that one call may bring out of a guest: names, reasons, the text of an error. A body up
@@ -168,6 +169,12 @@ impl Instance {
         self.store.data().meter.used()
     }
 
+    /// What it was handed last, as far as a report shows it.
+    #[must_use]
+    pub fn excerpt(&self) -> Option<Excerpt> {
+        self.store.data().handed.excerpt()
+    }
+
     /// Bytes of linear memory.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
@@ -190,6 +197,7 @@ impl Instance {
     /// `handle`, with the fuel of one message, and again as much at each `more`. `waiting` events are queued behind it.
     pub async fn handle(&mut self, event: Event, waiting: u32) -> Result<Outcome, Failure> {
         self.begin(Phase::Handle, self.store.data().fuel_per_message).await?;
+        self.store.data_mut().handed.note(&event);
         let event = types::Event::from(event);
         let answer = server(&self.exports).call_handle(&mut self.store, &event, waiting).await;
         let outcome = self.end(answer)?;

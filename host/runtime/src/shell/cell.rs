@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::task::Wake;
 
 use parking_lot::Mutex;
-use skep_kernel::{Name, Pid, Process};
+use skep_kernel::{Name, Pid, Process, Time};
 
 use super::client::Hands;
 use super::guest::Guest;
@@ -21,6 +21,8 @@ pub(crate) struct Cell {
     /// Locked for the time of one transition, never while a guest runs or an action is performed.
     pub(crate) process: Mutex<Process>,
     pub(crate) content: Content,
+    /// When it came into the world.
+    pub(crate) born: Time,
     shell: Weak<Shell>,
 }
 
@@ -40,8 +42,8 @@ impl Cell {
         process: Process,
         content: Content,
     ) -> Arc<Self> {
-        let pid = process.pid();
-        Arc::new(Cell { pid, app, label, process: Mutex::new(process), content, shell: Arc::downgrade(shell) })
+        let (pid, born) = (process.pid(), shell.now());
+        Arc::new(Cell { pid, app, label, process: Mutex::new(process), content, born, shell: Arc::downgrade(shell) })
     }
 
     /// The shell; none once it is being taken down, when nothing matters any more.

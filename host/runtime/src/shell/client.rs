@@ -5,9 +5,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use skep_kernel::process::{Birth, Kind, Step, Waiting};
+use skep_kernel::process::{Birth, Kind, LinkRequest, Step, Waiting};
 use skep_kernel::{
-    Action, Address, Body, CallError, Event, ExitReason, Name, Next, Outcome, Pid, Process, SpawnError, Start, Time,
+    Action, Address, Body, CallError, Caller, Event, ExitReason, Mark, Name, Next, Outcome, Pid, Process, Refusal,
+    Signal, SpawnError, Start, Time,
 };
 
 use super::incidents::Manner;
@@ -84,41 +85,109 @@ impl Client {
 
     /// Starts a child, linked and monitored, and waits for its `init`.
     pub(crate) async fn spawn(&mut self, label: Name, blueprint: &Blueprint) -> Result<Pid, SpawnError> {
+        Ok(self.start(Some(label), blueprint, true, true).await?.0)
+    }
+
+    /// Starts a child, and waits for its `init`. Brings the mark of its monitor, if it is to have one.
+    pub(crate) async fn start(
+        &mut self,
+        label: Option<Name>,
+        blueprint: &Blueprint,
+        link: bool,
+        monitor: bool,
+    ) -> Result<(Pid, Option<Mark>), SpawnError> {
         let pid = self.shell.table.new_pid();
-        let begun = self.cell.process.lock().begin_spawn(pid, true, Some(Address::Pid(pid)), Waiting::Blocking);
+        let monitor = monitor.then_some(Address::Pid(pid));
+        let begun = self.cell.process.lock().begin_spawn(pid, link, monitor, Waiting::Blocking);
         let (starter, monitor) = begun.map_err(SpawnError::Refused)?;
         let place = Birthplace {
             pid,
             app: Arc::clone(&self.cell.app),
-            label: Some(label),
+            label,
             parent: self.cell.pid,
             starter,
-            link: true,
+            link,
             monitor,
+            owner: None,
         };
         self.shell.spawn(place, blueprint);
-        self.poll(|process, _, _| process.poll_spawn(starter)).await
+        let pid = self.poll(|process, _, _| process.poll_spawn(starter)).await?;
+        Ok((pid, monitor))
+    }
+
+    /// Sends a message. What cannot be delivered is dropped.
+    pub(crate) fn message(&self, to: &Address, event: Event) {
+        if let Some(pid) = self.shell.resolve(&self.cell.app, to) {
+            self.cell.process.lock().count_sent();
+            let _ = self.shell.deliver(pid, Signal::Message(event));
+        }
+    }
+
+    pub(crate) fn reply(&self, to: Caller, body: Body) {
+        self.cell.transition(|process, _, actions| process.reply(to, body, actions));
+    }
+
+    pub(crate) fn link(&self, to: Pid) -> Result<(), Refusal> {
+        let _pair = self.shell.pairs.lock(self.cell.pid, to);
+        let request = self.cell.process.lock().link(to);
+        match request {
+            LinkRequest::Done => Ok(()),
+            LinkRequest::Refused(refusal) => Err(refusal),
+            LinkRequest::Ask => match self.shell.deliver(to, Signal::Link { from: self.cell.pid }) {
+                Ok(()) => Ok(()),
+                Err(why) => self.cell.process.lock().link_failed(to, why),
+            },
+        }
+    }
+
+    pub(crate) fn unlink(&self, to: Pid) {
+        let _pair = self.shell.pairs.lock(self.cell.pid, to);
+        self.cell.transition(|process, _, actions| process.unlink(to, actions));
+    }
+
+    pub(crate) fn monitor(&self, target: Address) -> Mark {
+        let holder = self.shell.resolve(&self.cell.app, &target);
+        let monitored = self.cell.transition(|process, _, actions| process.monitor(target, holder, actions));
+        monitored.expect("the host's own tables have no bounds")
+    }
+
+    pub(crate) fn demonitor(&self, mark: Mark) {
+        self.cell.transition(|process, _, actions| process.demonitor(mark, true, actions));
+    }
+
+    pub(crate) fn exit(&self, to: Pid, reason: ExitReason) {
+        let _ = self.shell.deliver(to, Signal::Exit { from: self.cell.pid, reason });
     }
 
     /// Waits for the end of a process that this one monitors.
     pub(crate) async fn down(&mut self, of: Pid) -> ExitReason {
         loop {
-            let event = self
-                .poll(|process, now, actions| match process.next_step(now, actions) {
-                    Step::Handle { event, .. } => {
-                        process.handled(Outcome { reply: None, next: Next::Wait }, now, actions);
-                        Some(Some(event))
-                    }
-                    Step::Exit(_) => Some(None),
-                    Step::Init | Step::Terminate(_) | Step::Save | Step::Migrate | Step::Discard | Step::Wait => None,
-                })
-                .await;
-            match event {
+            match self.receive().await {
                 Some(Event::Down { target: Address::Pid(pid), reason, .. }) if pid == of => return reason,
                 Some(_) => {}
                 None => return ExitReason::Killed,
             }
         }
+    }
+
+    /// The next event; none if somebody has killed this process.
+    pub(crate) async fn receive(&mut self) -> Option<Event> {
+        self.poll(|process, now, actions| match process.next_step(now, actions) {
+            Step::Handle { event, .. } => {
+                process.handled(Outcome { reply: None, next: Next::Wait }, now, actions);
+                Some(Some(event))
+            }
+            // Whoever has started it is nobody, so this is from itself.
+            Step::Terminate(_) | Step::Exit(_) => Some(None),
+            Step::Init
+            | Step::Save
+            | Step::Migrate
+            | Step::GetState(_)
+            | Step::ReplaceState(_)
+            | Step::Discard
+            | Step::Wait => None,
+        })
+        .await
     }
 
     /// Asks the process until it has an answer; it is asked again whenever a signal has come.

@@ -8,25 +8,27 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use skep_kernel::process::Step;
-use skep_kernel::{Action, Cause, ExitReason, Process, State, Time};
+use skep_kernel::{Action, Cause, Event, ExitReason, Process, State, Time};
 
 use super::guest::{End, Guest};
 use super::incidents::Manner;
+use super::serve;
 use super::syscalls::GuestCalls;
+use super::traces::Traces;
 use super::upgrade::takeover::{self, Taken};
 use super::{Cell, Content};
 use crate::Module;
 use crate::engine::{Class, Failure, Instance, InstantiateError, Soundness};
-use crate::observe::Level;
+use crate::observe::{Excerpt, Level};
 
 /// Messages handled in one turn at most: handlers too short to use up a slice of fuel must let others run too.
 const MESSAGES_PER_TURN: u32 = 64;
 
 /// Drives one instance of a process until it ends or is given back.
 pub(super) async fn drive(cell: Arc<Cell>) -> End {
-    match live(&cell).await {
-        Ok(end) | Err(end) => end,
-    }
+    let (Ok(end) | Err(end)) = live(&cell).await;
+    guest(&cell).usage.instance_gone();
+    end
 }
 
 async fn live(cell: &Arc<Cell>) -> Result<End, End> {
@@ -40,15 +42,14 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
         instance.restore(state, Cause::Wake).await.map_err(|failure| crash(cell, failure))?;
     }
     let mut handled = 0_u32;
+    // What it was handling when it failed, so that it has only its last words to say.
+    let mut culprit = None;
     loop {
+        guest(cell).usage.note(&instance);
         match next_step(cell, &code) {
             Step::Init => begin(cell, &mut instance).await?,
             Step::Handle { event, waiting } => {
-                match instance.handle(event, waiting).await {
-                    Ok(outcome) => cell.transition(|process, now, actions| process.handled(outcome, now, actions)),
-                    Err(Failure { reason, instance: Soundness::Sound, .. }) => cell.process.lock().failed(reason),
-                    Err(failure) => return Err(crash(cell, failure)),
-                }
+                culprit = handle(cell, &mut instance, event, waiting).await?;
                 handled += 1;
                 if handled.is_multiple_of(MESSAGES_PER_TURN) {
                     let_others_run().await;
@@ -64,13 +65,45 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
                     return Ok(end);
                 }
             }
+            Step::GetState(id) => serve::tell_state(cell, &mut instance, id).await?,
+            Step::ReplaceState(id) => {
+                if let Some(end) = serve::replace_live(cell, &mut instance, id).await? {
+                    return Ok(end);
+                }
+            }
             Step::Discard => {
                 cell.process.lock().discarded();
                 return Ok(End::GaveBack);
             }
-            Step::Terminate(reason) => return Ok(terminate(cell, &mut instance, reason).await),
+            Step::Terminate(reason) => return Ok(terminate(cell, &mut instance, reason, culprit).await),
             Step::Wait => wait().await,
             Step::Exit(reason) => return Ok(End::Exit { reason, manner: Manner::InOrder }),
+        }
+    }
+}
+
+/// One event, shown to whoever looks. What it was, if the handler answered with an error.
+async fn handle(cell: &Arc<Cell>, instance: &mut Instance, event: Event, waiting: u32) -> Result<Option<Excerpt>, End> {
+    let traces = |show: &dyn Fn(&Traces)| {
+        if let Some(shell) = cell.shell() {
+            show(&shell.traces);
+        }
+    };
+    traces(&|traces| traces.begins(cell.pid, &event));
+    match instance.handle(event, waiting).await {
+        Ok(outcome) => {
+            traces(&|traces| traces.handled(cell.pid, &outcome));
+            cell.transition(|process, now, actions| process.handled(outcome, now, actions));
+            Ok(None)
+        }
+        Err(failure) => {
+            let message = instance.excerpt();
+            traces(&|traces| traces.failed(cell.pid, &failure.reason));
+            match failure.instance {
+                Soundness::Sound => cell.process.lock().failed(failure.reason),
+                Soundness::Ruined => return Err(crash_at(cell, failure, message)),
+            }
+            Ok(message)
         }
     }
 }
@@ -99,8 +132,15 @@ async fn asleep(cell: &Arc<Cell>, step: Step) -> End {
                 return End::NoRoom;
             }
         }
+        Step::ReplaceState(id) => return serve::replace_asleep(cell, id).await,
         Step::Exit(reason) => return End::Exit { reason, manner: Manner::InOrder },
-        Step::Save | Step::Discard | Step::Wait | Step::Init | Step::Handle { .. } | Step::Terminate(_) => {}
+        Step::Save
+        | Step::Discard
+        | Step::Wait
+        | Step::Init
+        | Step::Handle { .. }
+        | Step::GetState(_)
+        | Step::Terminate(_) => {}
     }
     cell.process.lock().discarded();
     End::GaveBack
@@ -186,7 +226,8 @@ async fn begin(cell: &Arc<Cell>, instance: &mut Instance) -> Result<(), End> {
     let guest = guest(cell);
     let args = guest.spec.args.clone();
     if guest.module().is_task() {
-        let result = instance.run(args).await.map_err(|failure| crash(cell, failure))?;
+        let result = instance.run(args).await;
+        let result = result.map_err(|failure| crash_at(cell, failure, instance.excerpt()))?;
         cell.transition(|process, _, actions| process.finished(result, actions));
         return Err(End::Exit { reason: ExitReason::Normal, manner: Manner::InOrder });
     }
@@ -217,17 +258,22 @@ async fn save(cell: &Arc<Cell>, instance: &mut Instance) -> Result<Option<End>, 
 }
 
 /// The guest's last words. If they fail, that is why the process ends, as in OTP.
-async fn terminate(cell: &Cell, instance: &mut Instance, reason: ExitReason) -> End {
+async fn terminate(cell: &Cell, instance: &mut Instance, reason: ExitReason, culprit: Option<Excerpt>) -> End {
     match instance.terminate(reason.clone()).await {
-        Ok(()) => End::Exit { manner: Manner::by_itself(&reason), reason },
+        Ok(()) => End::Exit { manner: Manner::by_itself(&reason).at(culprit), reason },
         Err(failure) => crash(cell, failure),
     }
 }
 
 /// The end by a failure. A process that a signal has ended, or that ended itself in order, has not crashed.
-fn crash(cell: &Cell, failure: Failure) -> End {
+pub(super) fn crash(cell: &Cell, failure: Failure) -> End {
+    crash_at(cell, failure, None)
+}
+
+/// The same, while it was handling something.
+fn crash_at(cell: &Cell, failure: Failure, message: Option<Excerpt>) -> End {
     let crashed = !failure.reason.is_orderly() && !cell.process.lock().is_doomed();
-    let manner = if crashed { Manner::Crash { trace: failure.trace } } else { Manner::InOrder };
+    let manner = if crashed { Manner::Crash { trace: failure.trace, message } } else { Manner::InOrder };
     End::Exit { reason: failure.reason, manner }
 }
 

@@ -6,30 +6,69 @@
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use skep_kernel::ExitReason;
 use skep_kernel::process::Turn;
 
+use super::allowance::Allowance;
 use super::incidents::Manner;
 use super::rooms::Ticket;
 use super::upgrade::Successor;
 use super::worker::Slice;
 use super::{Cell, Shell, drive};
 use crate::Module;
-use crate::engine::{Class, fault};
+use crate::engine::{Class, Instance, fault};
 use crate::spec::ProcessSpec;
+
+/// What a guest has used, as of the last event that it handled.
+#[derive(Default)]
+pub(crate) struct Usage {
+    /// Fuel of instances that are gone.
+    before: AtomicU64,
+    /// Fuel of the present one.
+    present: AtomicU64,
+    memory_bytes: AtomicUsize,
+}
+
+impl Usage {
+    /// The present instance has come to a rest.
+    pub(super) fn note(&self, instance: &Instance) {
+        self.present.store(instance.fuel_used(), Ordering::Relaxed);
+        self.memory_bytes.store(instance.memory_bytes(), Ordering::Relaxed);
+    }
+
+    /// There is no instance any more.
+    pub(super) fn instance_gone(&self) {
+        self.before.fetch_add(self.present.swap(0, Ordering::Relaxed), Ordering::Relaxed);
+        self.memory_bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// Fuel used by all of its instances.
+    pub(crate) fn fuel(&self) -> u64 {
+        self.before.load(Ordering::Relaxed) + self.present.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of linear memory; 0 without an instance.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.memory_bytes.load(Ordering::Relaxed)
+    }
+}
 
 /// A guest.
 pub(crate) struct Guest {
     pub(crate) spec: Arc<ProcessSpec>,
+    pub(crate) usage: Usage,
     code: Mutex<Module>,
     /// What an upgrade would replace the code with.
     successor: Mutex<Option<Arc<Successor>>>,
     /// Locked by the worker whose turn it is, so never waited for.
     live: Mutex<Option<Live>>,
+    /// What its supervisors may hold; made with the first one.
+    allowance: OnceLock<Arc<Allowance>>,
 }
 
 struct Live {
@@ -50,7 +89,19 @@ pub(super) enum End {
 
 impl Guest {
     pub(crate) fn new(spec: Arc<ProcessSpec>, module: Module) -> Self {
-        Guest { spec, code: Mutex::new(module), successor: Mutex::new(None), live: Mutex::new(None) }
+        Guest {
+            spec,
+            usage: Usage::default(),
+            code: Mutex::new(module),
+            successor: Mutex::new(None),
+            live: Mutex::new(None),
+            allowance: OnceLock::new(),
+        }
+    }
+
+    /// What its supervisors may hold all together.
+    pub(super) fn allowance(&self) -> &Arc<Allowance> {
+        self.allowance.get_or_init(|| Allowance::of_guest(&self.spec.limits))
     }
 
     /// The code that its next instance is made from.

@@ -1,9 +1,15 @@
 //! What is reported to the observer, in one form for all callers.
 
-use skep_kernel::ExitReason;
+use std::collections::HashMap;
 
-use super::Cell;
-use crate::observe::{Level, Report};
+use parking_lot::Mutex;
+use skep_kernel::{ExitReason, Pid};
+
+use super::{Cell, Content, Shell};
+use crate::observe::{Circumstances, Decision, Excerpt, Level, Report, Subject};
+
+/// Links that a crash report names.
+const LINKS: usize = 10;
 
 /// Bytes of one line of a guest's log. Beyond, it is cut.
 const LINE_BYTES: usize = 4096;
@@ -14,13 +20,21 @@ pub(super) enum Manner {
     /// It had finished, was asked to end, or another process's signal ended it.
     InOrder,
     /// It came to grief, in this place.
-    Crash { trace: String },
+    Crash { trace: String, message: Option<Excerpt> },
 }
 
 impl Manner {
     /// Of a process that ends by itself.
     pub(super) fn by_itself(reason: &ExitReason) -> Self {
-        if reason.is_orderly() { Manner::InOrder } else { Manner::Crash { trace: String::new() } }
+        if reason.is_orderly() { Manner::InOrder } else { Manner::Crash { trace: String::new(), message: None } }
+    }
+
+    /// While it was handling this.
+    pub(super) fn at(self, culprit: Option<Excerpt>) -> Self {
+        match self {
+            Manner::Crash { trace, message } => Manner::Crash { trace, message: culprit.or(message) },
+            Manner::InOrder => Manner::InOrder,
+        }
     }
 }
 
@@ -35,14 +49,102 @@ impl Cell {
         self.report(Report::Log { subject: self.subject(), level, message });
     }
 
-    /// The process crashed, in this place, while it was doing something.
-    pub(super) fn report_crash(&self, reason: &ExitReason, trace: String, handling: Option<&'static str>) {
-        self.report(Report::Crash { subject: self.subject(), reason: reason.clone(), trace, handling });
-    }
-
     pub(super) fn report(&self, report: Report) {
         if let Some(shell) = self.shell() {
             shell.observer.report(report);
         }
+    }
+}
+
+/// A crash that has not been reported yet: its supervisor decides what becomes of it.
+#[derive(Debug)]
+pub(super) struct Crash {
+    subject: Subject,
+    reason: ExitReason,
+    trace: String,
+    handling: Option<&'static str>,
+    about: Box<Circumstances>,
+}
+
+impl Crash {
+    /// As it is reported.
+    pub(super) fn decided(mut self, decision: Decision) -> Report {
+        self.about.decision = decision;
+        let Crash { subject, reason, trace, handling, about } = self;
+        Report::Crash { subject, reason, trace, handling, about }
+    }
+}
+
+impl Shell {
+    /// A process crashes: its supervisor hears of it when it hears of its end, and reports both at once. Who has none, or one
+    /// that has ended, is reported now.
+    pub(super) fn crashed(&self, cell: &Cell, reason: &ExitReason, trace: String, message: Option<Excerpt>) {
+        let crash = self.crash(cell, reason, trace, message);
+        let parent = cell.process.lock().parent();
+        let above = parent.and_then(|parent| self.table.get(parent));
+        let report = match above.as_deref().map(|above| &above.content) {
+            Some(Content::Supervisor(overseer)) => match overseer.crashes.hold(cell.pid, crash) {
+                Ok(()) => return,
+                Err(crash) => crash.decided(Decision::SupervisorEnded),
+            },
+            Some(Content::Guest(_) | Content::Client(_)) | None => crash.decided(Decision::NotSupervised),
+        };
+        self.observer.report(report);
+    }
+
+    fn crash(&self, cell: &Cell, reason: &ExitReason, trace: String, message: Option<Excerpt>) -> Crash {
+        let module = match &cell.content {
+            Content::Guest(guest) => Some(guest.module()),
+            Content::Supervisor(_) | Content::Client(_) => None,
+        };
+        let (handling, name, links, count) = {
+            let process = cell.process.lock();
+            let links: Vec<Pid> = process.links().take(LINKS).collect();
+            (process.handling(), process.name().cloned(), links, process.links().count())
+        };
+        let about = Circumstances {
+            path: self.path(cell),
+            name,
+            version: module.as_ref().and_then(|module| module.shape()).map(|shape| shape.version),
+            digest: module.map(|module| module.digest().to_owned()),
+            // While it waited, it was not that which it failed on.
+            message: message.filter(|_| handling.is_some()),
+            links: (self.peers(links, LINKS), count),
+            lived: self.now().saturating_sub(cell.born),
+            decision: Decision::NotSupervised,
+        };
+        Crash { subject: cell.subject(), reason: reason.clone(), trace, handling, about: Box::new(about) }
+    }
+}
+
+/// Crashes of children of which their supervisor has not heard yet.
+pub(super) struct Crashes(Mutex<Option<HashMap<Pid, Crash>>>);
+
+impl Default for Crashes {
+    fn default() -> Self {
+        Crashes(Mutex::new(Some(HashMap::new())))
+    }
+}
+
+impl Crashes {
+    /// Keeps a crash for the supervisor; gives it back if that has ended.
+    fn hold(&self, pid: Pid, crash: Crash) -> Result<(), Crash> {
+        match &mut *self.0.lock() {
+            Some(held) => {
+                held.insert(pid, crash);
+                Ok(())
+            }
+            None => Err(crash),
+        }
+    }
+
+    /// The crash of this child, of whose end the supervisor hears now.
+    pub(super) fn take(&self, pid: Pid) -> Option<Crash> {
+        self.0.lock().as_mut()?.remove(&pid)
+    }
+
+    /// The supervisor has ended: what it has not heard of.
+    pub(super) fn close(&self) -> Vec<Crash> {
+        self.0.lock().take().map(|held| held.into_values().collect()).unwrap_or_default()
     }
 }

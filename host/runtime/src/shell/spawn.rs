@@ -10,7 +10,7 @@ use skep_kernel::upgrade::UpgradeId;
 use skep_kernel::{Action, Caller, Limits, Mark, Name, Pid, Process, Refusal, Signal, SpawnError};
 
 use super::guest::Guest;
-use super::supervise::Overseer;
+use super::supervise::{Overseer, Owner};
 use super::{App, Cell, Content, Shell};
 use crate::spec::{Blueprint, Keep, ProcessSpec};
 
@@ -24,6 +24,8 @@ pub(crate) struct Birthplace {
     pub(crate) starter: Mark,
     pub(crate) link: bool,
     pub(crate) monitor: Option<Mark>,
+    /// The guest that a supervisor belongs to, unless the app declares it.
+    pub(crate) owner: Option<Owner>,
 }
 
 /// What makes a process the one it is.
@@ -77,10 +79,15 @@ impl Shell {
     }
 
     fn supervisor(self: &Arc<Self>, place: Birthplace, spec: &SupervisorSpec<Blueprint>) -> Result<(), Refusal> {
-        let overseer = Overseer::new(spec).map_err(|error| Refusal::Invalid(format!("{error:?}")))?;
+        let overseer = Overseer::new(spec, &place)?;
         let content = Content::Supervisor(Box::new(overseer));
-        let traits =
-            Traits { name: None, kind: Kind::Native, limits: native_limits(), hibernate_after: None, held: None };
+        let traits = Traits {
+            name: spec.name.clone(),
+            kind: Kind::Native,
+            limits: native_limits(),
+            hibernate_after: None,
+            held: None,
+        };
         self.bear(place, traits, content).map(|_| ())
     }
 

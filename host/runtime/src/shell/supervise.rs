@@ -9,19 +9,22 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use skep_kernel::process::{Step, Waiting};
 use skep_kernel::supervisor::{
-    Answer, ChildView, Input, Order, Report as Told, RequestError, SpecError, Supervisor, SupervisorSpec, Token,
+    Answer, ChildKind, ChildSpec, ChildView, Input, Machine, Order, Report as Told, RequestError, Roster, RouteError,
+    SupervisorSpec, Token,
 };
 use skep_kernel::{
     Address, Body, Event, ExitReason, Mark, Name, Next, Outcome, Pid, Process, Refusal, Signal, SpawnError, Start,
 };
 use tokio::sync::oneshot;
 
-use super::incidents::Manner;
+use super::allowance::{Allowance, Permit};
+use super::arguments::joined;
+use super::incidents::{Crashes, Manner};
 use super::worker::Slice;
 use super::{Birthplace, Cell, Content, Shell};
-use crate::RuntimeError;
-use crate::observe::{Level, Report};
-use crate::spec::Blueprint;
+use crate::observe::{Decision, Level, Report};
+use crate::spec::{Blueprint, ProcessSpec};
+use crate::{Request, RuntimeError};
 
 /// Whoever asked a supervisor something.
 pub(crate) type Ask = oneshot::Sender<Result<Answer, RequestError>>;
@@ -32,19 +35,39 @@ pub(crate) type Instruction = Input<Blueprint, Ask>;
 /// Inputs handled in one turn at most, so that a large tree that falls down lets others run too.
 const INPUTS_PER_TURN: usize = 64;
 
+/// The guest that a supervisor belongs to: it may ask it for anything, and the supervisor ends with it.
+#[derive(Clone, Debug)]
+pub(crate) struct Owner {
+    pub(crate) pid: Pid,
+    /// What all supervisors of this guest may hold.
+    pub(crate) allowance: Arc<Allowance>,
+}
+
 /// A supervisor.
 pub(crate) struct Overseer {
+    owner: Option<Owner>,
+    /// Whether its owner started it, and not one of the owner's supervisors.
+    watches_owner: bool,
+    /// What guests may let it hold.
+    allowance: Arc<Allowance>,
+    /// Its place among the supervisors of its owner.
+    _permit: Option<Permit>,
     /// Locked by the worker whose turn it is, and for a moment by whoever lists the children.
     inner: Mutex<Inner>,
     /// What operators and embedding programs ask for.
     asked: Mutex<VecDeque<Instruction>>,
+    /// Crashes of children, until it is decided what becomes of them.
+    pub(super) crashes: Crashes,
 }
 
 struct Inner {
-    machine: Supervisor<Blueprint, Ask>,
+    machine: Machine<Blueprint, Ask>,
     /// Starts under way, by the mark of the spawn.
     starts: HashMap<Mark, Birth>,
     timers: HashMap<Mark, Alarm>,
+    owner: Option<Owner>,
+    /// Of whose end the event tells that is handled now.
+    ended: Option<Pid>,
 }
 
 /// A child being started.
@@ -63,17 +86,86 @@ enum Alarm {
 }
 
 impl Overseer {
-    pub(crate) fn new(spec: &SupervisorSpec<Blueprint>) -> Result<Self, SpecError> {
-        let machine = Supervisor::new(spec.clone())?;
-        let inner = Inner { machine, starts: HashMap::new(), timers: HashMap::new() };
-        Ok(Overseer { inner: Mutex::new(inner), asked: Mutex::default() })
+    pub(crate) fn new(spec: &SupervisorSpec<Blueprint>, place: &Birthplace) -> Result<Self, Refusal> {
+        let machine = Machine::new(spec.clone()).map_err(|why| Refusal::Invalid(why.to_string()))?;
+        let owner = place.owner.clone();
+        let permit = owner.as_ref().map(|owner| owner.allowance.supervisor()).transpose()?;
+        let inner =
+            Inner { machine, starts: HashMap::new(), timers: HashMap::new(), owner: owner.clone(), ended: None };
+        Ok(Overseer {
+            watches_owner: owner.as_ref().is_some_and(|owner| owner.pid == place.parent),
+            allowance: owner.as_ref().map_or_else(Allowance::of_declared, |owner| Arc::clone(&owner.allowance)),
+            owner,
+            _permit: permit,
+            inner: Mutex::new(inner),
+            asked: Mutex::default(),
+            crashes: Crashes::default(),
+        })
     }
 
-    /// The children in start order, each with what its next start is made from.
-    pub(crate) fn children(&self) -> Vec<(ChildView, Blueprint)> {
-        let inner = self.inner.lock();
-        let blueprints = inner.machine.specs().map(|child| child.start.clone());
-        inner.machine.view().into_iter().zip(blueprints).collect()
+    /// Whether it belongs to this guest.
+    pub(crate) fn belongs_to(&self, pid: Pid) -> bool {
+        self.owner.as_ref().is_some_and(|owner| owner.pid == pid)
+    }
+
+    /// The children in start order, each with what its next start is made from, unless that was not kept.
+    pub(crate) fn children(&self) -> Vec<(ChildView, Option<Blueprint>)> {
+        self.inner.lock().machine.children()
+    }
+
+    /// The process that a key leads to.
+    pub(crate) fn route(&self, key: &[u8]) -> Result<Pid, RouteError> {
+        self.inner.lock().machine.route(key)
+    }
+
+    /// How many partitions are in use, of how many.
+    pub(crate) fn partitions(&self) -> Option<(usize, usize)> {
+        self.inner.lock().machine.partitions()
+    }
+
+    /// What its machine is told of a request. What a guest asks for counts against what guests may let it hold.
+    pub(crate) fn instruction(&self, request: Request, by: By, ask: Ask) -> Result<Instruction, (Ask, RequestError)> {
+        let child = |spec: Result<ChildSpec<Blueprint>, RequestError>| {
+            let mut spec = spec?;
+            if let By::Guest = by {
+                self.allowance.charge(&mut spec).map_err(refused)?;
+            }
+            Ok(spec)
+        };
+        Ok(match request {
+            Request::StartChild(spec) => match child(self.as_asked(spec)) {
+                Ok(spec) => Input::StartChild { spec, ask },
+                Err(error) => return Err((ask, error)),
+            },
+            Request::StartFromTemplate(args) => match child(self.from_template(args)) {
+                Ok(spec) => Input::StartChild { spec, ask },
+                Err(error) => return Err((ask, error)),
+            },
+            Request::TerminateChild(id) => Input::TerminateChild { id, ask },
+            Request::TerminatePid(pid) => Input::TerminatePid { pid, ask },
+            Request::RestartChild(id) => Input::RestartChild { id, ask },
+            Request::DeleteChild(id) => Input::DeleteChild { id, ask },
+            Request::Resize(partitions) => Input::Resize { partitions, ask },
+            Request::Replace(spec) => Input::Replace { spec, ask },
+            Request::WhichChildren => Input::WhichChildren { ask },
+            Request::CountChildren => Input::CountChildren { ask },
+        })
+    }
+
+    fn as_asked(&self, spec: ChildSpec<Blueprint>) -> Result<ChildSpec<Blueprint>, RequestError> {
+        match self.inner.lock().machine.template() {
+            Some(_) => Err(RequestError::OnlyByTemplate),
+            None => Ok(spec),
+        }
+    }
+
+    /// A child as the template says, with arguments of its own behind those of the template.
+    fn from_template(&self, args: Option<Body>) -> Result<ChildSpec<Blueprint>, RequestError> {
+        let mut spec = self.inner.lock().machine.template().cloned().ok_or(RequestError::NoTemplate)?;
+        if let Some(args) = args {
+            spec.start = prepended(&spec.start, |own| joined(own, &args)).map_err(refused)?;
+        }
+        Ok(spec)
     }
 
     /// The process of a child, also if it is still being started.
@@ -95,12 +187,21 @@ impl Overseer {
             };
             let mut orders = Vec::new();
             inner.machine.step(input, shell.now(), &mut orders);
+            let crash = inner.ended.take().and_then(|pid| self.crashes.take(pid));
+            let is_reported = crash.is_some();
+            if let Some(crash) = crash {
+                shell.observer.report(crash.decided(decision(&orders)));
+            }
+            // Once for each crash, not once for each layer above it.
+            orders.retain(|order| !is_reported || !matches!(order, Order::Report(Told::StartFailed { .. })));
+            orders.retain(|order| !inner.is_of_a_layer_below(order));
             let mut end = None;
             for order in orders {
                 end = inner.obey(order, shell, cell).or(end);
             }
             if let Some(reason) = end {
-                return Slice::Ended { manner: Manner::by_itself(&reason), reason };
+                // Not a crash of its own: whatever it ends of has been reported by whoever crashed.
+                return Slice::Ended { manner: Manner::InOrder, reason };
             }
         }
         cell.process.lock().stir();
@@ -112,7 +213,15 @@ impl Overseer {
             return Heard::Input(Box::new(instruction));
         }
         let input = match cell.transition(Process::next_step) {
-            Step::Init => Some(Input::Begin),
+            Step::Init => {
+                if let Some(owner) = self.owner.as_ref().filter(|_| self.watches_owner) {
+                    // Not by the link alone, which the owner could take back.
+                    let _ = cell.transition(|process, _, actions| {
+                        process.monitor(Address::Pid(owner.pid), Some(owner.pid), actions)
+                    });
+                }
+                Some(Input::Begin)
+            }
             Step::Handle { event, .. } => {
                 let input = inner.translate(event);
                 let done = Outcome { reply: None, next: Next::Wait };
@@ -120,7 +229,9 @@ impl Overseer {
                 input
             }
             Step::Terminate(reason) => Some(Input::Stop { reason }),
-            Step::Wait | Step::Save | Step::Migrate | Step::Discard => return Heard::Silence,
+            Step::Wait | Step::Save | Step::Migrate | Step::GetState(_) | Step::ReplaceState(_) | Step::Discard => {
+                return Heard::Silence;
+            }
             Step::Exit(reason) => return Heard::Exit(reason),
         };
         input.map_or(Heard::Nothing, |input| Heard::Input(Box::new(input)))
@@ -139,20 +250,35 @@ enum Heard {
 }
 
 impl Inner {
+    /// Whether this is a start that failed because a supervisor's did, which has told why itself.
+    fn is_of_a_layer_below(&self, order: &Order<Blueprint, Ask>) -> bool {
+        let Order::Report(Told::StartFailed { child, error: SpawnError::Failed(_) }) = order else { return false };
+        self.machine.children().iter().any(|(view, _)| view.id == *child && view.kind == ChildKind::Supervisor)
+    }
+
     /// What an event means to the machine. Whatever a stranger sends means nothing.
     fn translate(&mut self, event: Event) -> Option<Instruction> {
         match event {
             Event::Started { mark, outcome } => {
-                let Birth { token, .. } = self.starts.remove(&mark)?;
+                let Birth { token, pid, .. } = self.starts.remove(&mark)?;
+                self.ended = outcome.is_err().then_some(pid);
                 Some(Input::Started { token, outcome })
             }
-            Event::Down { target: Address::Pid(pid), reason, .. } => Some(Input::Down { pid, reason }),
+            Event::Down { target: Address::Pid(pid), reason, .. } if self.is_owner(pid) => Some(Input::Stop { reason }),
+            Event::Down { target: Address::Pid(pid), reason, .. } => {
+                self.ended = Some(pid);
+                Some(Input::Down { pid, reason })
+            }
             Event::Timer { mark, .. } => Some(match self.timers.remove(&mark)? {
                 Alarm::Timeout(token) => Input::Timeout { token },
                 Alarm::Retry(token) => Input::Retry { token },
             }),
             _ => None,
         }
+    }
+
+    fn is_owner(&self, pid: Pid) -> bool {
+        self.owner.as_ref().is_some_and(|owner| owner.pid == pid)
     }
 
     /// Performs one order. A reason means that the supervisor itself ends.
@@ -202,6 +328,18 @@ impl Inner {
             starter,
             link: true,
             monitor,
+            owner: self.owner.clone(),
+        };
+        let start = match self.machine.roster() {
+            Roster::Dynamic { extra_args: Some(extra) } => &match prepended(start, |own| joined(extra, own)) {
+                Ok(start) => start,
+                Err(refusal) => {
+                    let outcome = Err(SpawnError::Refused(refusal));
+                    let _ = shell.deliver(cell.pid, Signal::Started { mark: starter, outcome });
+                    return;
+                }
+            },
+            _ => start,
         };
         shell.spawn(place, start);
     }
@@ -229,6 +367,22 @@ impl Inner {
     }
 }
 
+/// What the machine makes of the end of a child that crashed.
+fn decision(orders: &[Order<Blueprint, Ask>]) -> Decision {
+    let of = |order: &Order<Blueprint, Ask>| match order {
+        Order::Report(Told::GaveUp { .. }) => Some(Decision::GaveUp),
+        Order::Report(Told::Restarting { total, .. }) => Some(Decision::Restarting { restarts: *total }),
+        Order::Failed { .. } | Order::Report(Told::StartFailed { .. }) => Some(Decision::NotStarted),
+        _ => None,
+    };
+    // A restart that fails is one that was not started, and is tried again all the same: that is what matters.
+    let decisions = || orders.iter().filter_map(of);
+    decisions()
+        .find(|decision| *decision != Decision::NotStarted)
+        .or_else(|| decisions().next())
+        .unwrap_or(Decision::NotRestarted)
+}
+
 /// What of the machine's reports is for the operator. A child's crash was reported by the child itself.
 fn tell(told: Told, cell: &Cell) {
     let supervisor = cell.subject();
@@ -238,29 +392,43 @@ fn tell(told: Told, cell: &Cell) {
         }
         Told::GaveUp { child } => cell.report(Report::GaveUp { supervisor, child }),
         Told::StartFailed { child, error } => {
-            let why = match error {
-                SpawnError::Ignored => "it ignored its start".to_owned(),
-                SpawnError::Failed(reason) => reason.to_string(),
-                SpawnError::Refused(refusal) => refusal_text(&refusal),
-            };
-            cell.log(Level::Error, format!("child {child} did not start: {why}"));
+            cell.log(Level::Error, format!("child {child} did not start: {error}"));
         }
         Told::StopFailed { child, reason, .. } => {
             cell.log(Level::Warn, format!("child {child} did not stop in order: {reason}"));
+        }
+        Told::AutoShutdown { child } => {
+            cell.log(
+                Level::Info,
+                format!("child {child}, which was significant, has ended: stops the others and ends"),
+            );
         }
         Told::Ended { .. } => {}
     }
 }
 
-/// A refusal in words.
-pub(crate) fn refusal_text(refusal: &Refusal) -> String {
-    match refusal {
-        Refusal::Denied(what) => format!("not granted: {what}"),
-        Refusal::Unknown(what) => format!("unknown: {what}"),
-        Refusal::Taken(pid) => format!("the name is held by {pid}"),
-        Refusal::Limit(what) => format!("limit reached: {what}"),
-        Refusal::Invalid(what) => format!("invalid: {what}"),
+/// A blueprint with other arguments, made from its own.
+fn prepended(start: &Blueprint, with: impl FnOnce(&Body) -> Result<Body, &'static str>) -> Result<Blueprint, Refusal> {
+    match start {
+        Blueprint::Process(spec) => {
+            let args = with(&spec.args).map_err(|why| Refusal::Invalid(why.into()))?;
+            Ok(Blueprint::Process(Arc::new(ProcessSpec { args, ..ProcessSpec::clone(spec) })))
+        }
+        Blueprint::Supervisor(_) => Err(Refusal::Invalid("a supervisor has no arguments".into())),
     }
+}
+
+fn refused(refusal: Refusal) -> RequestError {
+    RequestError::Failed(SpawnError::Refused(refusal))
+}
+
+/// In whose name a supervisor is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum By {
+    /// Whoever embeds the runtime.
+    Operator,
+    /// A guest.
+    Guest,
 }
 
 impl Shell {
@@ -270,6 +438,34 @@ impl Shell {
         if cell.process.lock().stir() {
             self.schedule(Arc::clone(cell));
         }
+    }
+
+    /// Asks a supervisor for something. The answer comes through the receiver; if the supervisor ends, nothing does.
+    pub(crate) fn request(
+        &self,
+        cell: &Arc<Cell>,
+        overseer: &Overseer,
+        request: Request,
+        by: By,
+    ) -> oneshot::Receiver<Result<Answer, RequestError>> {
+        let (ask, answer) = oneshot::channel();
+        match overseer.instruction(request, by, ask) {
+            Ok(instruction) => self.instruct(cell, overseer, instruction),
+            Err((ask, error)) => drop(ask.send(Err(error))),
+        }
+        answer
+    }
+
+    /// As [`Shell::request`], for an operator, who waits for the answer.
+    pub(crate) async fn supervise(&self, supervisor: Pid, request: Request) -> Result<Answer, RuntimeError> {
+        let answer = {
+            let cell = self.table.get(supervisor).ok_or(RuntimeError::NoSuchSupervisor(supervisor))?;
+            let Content::Supervisor(overseer) = &cell.content else {
+                return Err(RuntimeError::NoSuchSupervisor(supervisor));
+            };
+            self.request(&cell, overseer, request, By::Operator)
+        };
+        answer.await.map_err(|_| RuntimeError::SupervisorEnded)?.map_err(RuntimeError::Refused)
     }
 
     /// Asks a supervisor for something, and waits for the answer.

@@ -14,13 +14,13 @@ use skep_kernel::{
 };
 
 use super::{Birthplace, Cell, Content, Shell};
-use crate::api::{Ended, PendingSpawn, SpawnOptions, Syscalls};
+use crate::api::{Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls};
 use crate::observe::Level;
 use crate::spec::{Blueprint, ProcessSpec};
 
 /// One guest's way to the host.
 pub(super) struct GuestCalls {
-    cell: Arc<Cell>,
+    pub(super) cell: Arc<Cell>,
 }
 
 impl GuestCalls {
@@ -29,7 +29,7 @@ impl GuestCalls {
     }
 
     /// The process, unless it is to end.
-    fn process(&self) -> Result<MutexGuard<'_, Process>, Ended> {
+    pub(super) fn process(&self) -> Result<MutexGuard<'_, Process>, Ended> {
         let process = self.cell.process.lock();
         match process.doom() {
             Some(reason) => Err(Ended(reason.clone())),
@@ -38,9 +38,15 @@ impl GuestCalls {
         }
     }
 
-    fn shell(&self) -> Result<Arc<Shell>, Ended> {
+    pub(super) fn shell(&self) -> Result<Arc<Shell>, Ended> {
         drop(self.process()?);
         // The runtime is being taken down around it.
+        self.cell.shell().ok_or(Ended(ExitReason::Killed))
+    }
+
+    /// As [`GuestCalls::shell`], for a message of which its own state machine does not hear.
+    fn shell_to_send(&self) -> Result<Arc<Shell>, Ended> {
+        self.process()?.count_sent();
         self.cell.shell().ok_or(Ended(ExitReason::Killed))
     }
 
@@ -56,7 +62,7 @@ impl GuestCalls {
         result
     }
 
-    fn resolve(&self, to: &Address) -> Option<Pid> {
+    pub(super) fn resolve(&self, to: &Address) -> Option<Pid> {
         self.cell.app.resolve(to)
     }
 
@@ -81,7 +87,7 @@ impl GuestCalls {
         self.cell.process.lock().link_failed(to, why)
     }
 
-    fn grant_names(&self) -> Result<(), Refusal> {
+    pub(super) fn grant_names(&self) -> Result<(), Refusal> {
         match &self.cell.content {
             Content::Guest(guest) if guest.spec.grants.names => Ok(()),
             _ => Err(Refusal::Denied("names".into())),
@@ -89,7 +95,7 @@ impl GuestCalls {
     }
 
     /// What a guest's child is made from: the app's module, with this process's rights at most.
-    fn offspring(&self, module: &str, args: Body, options: &SpawnOptions) -> Result<ProcessSpec, Refusal> {
+    pub(super) fn offspring(&self, module: &str, args: Body, options: &SpawnOptions) -> Result<ProcessSpec, Refusal> {
         let Content::Guest(parent) = &self.cell.content else { return Err(Refusal::Denied("spawn".into())) };
         if !parent.spec.grants.spawn.iter().any(|granted| &**granted == module) {
             return Err(Refusal::Denied(format!("spawn = [\"{module}\"]")));
@@ -107,6 +113,7 @@ impl GuestCalls {
             limits: module.limits,
             grants: Arc::new(module.grants.within(&parent.spec.grants)),
             keep: parent.spec.keep,
+            charge: None,
         })
     }
 }
@@ -143,13 +150,13 @@ impl Syscalls for GuestCalls {
     }
 
     fn send(&self, to: Address, body: Body) -> Result<Result<(), Refusal>, Ended> {
-        let shell = self.shell()?;
+        let shell = self.shell_to_send()?;
         let Some(pid) = self.resolve(&to) else { return Ok(Err(Refusal::Unknown("no process has this name".into()))) };
         Ok(send_result(shell.deliver(pid, Signal::Message(Event::Info(body)))))
     }
 
     fn cast(&self, to: Address, body: Body) -> Result<(), Ended> {
-        let shell = self.shell()?;
+        let shell = self.shell_to_send()?;
         if let Some(pid) = self.resolve(&to) {
             let _ = shell.deliver(pid, Signal::Message(Event::Cast(body)));
         }
@@ -187,7 +194,12 @@ impl Syscalls for GuestCalls {
 
     fn more(&self, reply: Option<Body>) -> Result<Option<(Event, u32)>, Ended> {
         let shell = self.shell()?;
-        Ok(self.transition(&shell, |process, now, actions| process.more(reply, now, actions)))
+        shell.traces.replied(self.cell.pid, reply.as_ref());
+        let taken = self.transition(&shell, |process, now, actions| process.more(reply, now, actions));
+        if let Some((event, _)) = &taken {
+            shell.traces.begins(self.cell.pid, event);
+        }
+        Ok(taken)
     }
 
     fn begin_receive(&self, only: Option<Vec<Mark>>, timeout_ms: Option<u64>) -> Result<(), Ended> {
@@ -285,6 +297,7 @@ impl Syscalls for GuestCalls {
             starter: mark,
             link: options.link,
             monitor,
+            owner: None,
         };
         shell.spawn(place, &Blueprint::Process(Arc::new(spec)));
         Ok(Ok(PendingSpawn { mark, monitor }))
@@ -343,6 +356,10 @@ impl Syscalls for GuestCalls {
 
     fn log(&self, level: Level, message: &str) {
         self.cell.log(level, message.to_owned());
+    }
+
+    fn supervision(&self) -> Option<&dyn Supervision> {
+        Some(self)
     }
 }
 

@@ -9,6 +9,7 @@ use skep_kernel::process::{SliceEnd, Turn};
 use super::incidents::Manner;
 use super::{Cell, Content, Shell};
 use crate::engine::fault;
+use crate::observe::Decision;
 
 /// What came of a turn.
 #[must_use]
@@ -66,11 +67,16 @@ impl Shell {
         if let Content::Guest(guest) = &cell.content {
             guest.discard(self, cell);
         }
-        if let Manner::Crash { trace } = manner {
-            let handling = cell.process.lock().handling();
-            cell.report_crash(reason, trace, handling);
+        if let Manner::Crash { trace, message } = manner {
+            self.crashed(cell, reason, trace, message);
         }
         cell.transition(|process, _, actions| process.exit(reason, actions));
+        if let Content::Supervisor(overseer) = &cell.content {
+            let unheard = overseer.crashes.close();
+            unheard.into_iter().for_each(|crash| self.observer.report(crash.decided(Decision::SupervisorEnded)));
+        }
+        // After it can be found no more, so that nobody begins to look behind this.
+        self.traces.gone(cell.pid, reason);
     }
 }
 

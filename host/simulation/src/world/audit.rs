@@ -41,7 +41,10 @@ impl World {
         if is_idle && !process.mailbox().is_empty() {
             return self.violated(Invariant::WakeUps, format!("{pid} is {} and has mail", process.status()));
         }
-        if is_idle && matches!(process.status(), "starting" | "stopping" | "runnable" | "running") && process.kind() != Kind::Native {
+        if is_idle
+            && matches!(process.status(), "starting" | "stopping" | "runnable" | "running")
+            && process.kind() != Kind::Native
+        {
             return self.violated(Invariant::WakeUps, format!("{pid} is {} and nobody looks", process.status()));
         }
         if waits_for_room && self.room_is_free() {

@@ -78,7 +78,8 @@ impl World {
 
     fn enter(&mut self, lane: usize, born: Born) -> Result<(), Refusal> {
         let Born { pid, blueprint, label, parent, starter, link, monitor, in_turn } = born;
-        let (mut kind, mut name, mut limits, mut hibernate_after, mut held) = (Kind::Native, None, native_limits(), None, None);
+        let (mut kind, mut name, mut limits, mut hibernate_after, mut held) =
+            (Kind::Native, None, native_limits(), None, None);
         let content = match &blueprint {
             Blueprint::Guest(spec) => {
                 kind = if spec.is_task { Kind::Task } else { Kind::Server };
@@ -90,9 +91,9 @@ impl World {
                 };
                 Content::Guest(Box::new(Guest::new(Arc::clone(spec), slot.code)))
             }
-            Blueprint::Supervisor(spec) => Content::Overseer(Box::new(
-                Overseer::new(spec).map_err(|error| Refusal::Invalid(error.to_string()))?,
-            )),
+            Blueprint::Supervisor(spec) => {
+                Content::Overseer(Box::new(Overseer::new(spec).map_err(|error| Refusal::Invalid(error.to_string()))?))
+            }
         };
         let true_limits = Arc::clone(&limits);
         if kind != Kind::Native && self.strikes(Bug::WiderLimits) {

@@ -1,8 +1,8 @@
 //! Whoever performs an upgrade, as in `going.rs` of the shell.
 
+use skep_kernel::Signal;
 use skep_kernel::process::Kind;
 use skep_kernel::upgrade::{Failure, Input, News, Order, Transaction, UpgradeId, Verdict};
-use skep_kernel::Signal;
 
 use super::births::Gate;
 use super::*;
@@ -249,7 +249,8 @@ impl World {
             if cell.process.is_suspended() {
                 wrong = Some((Invariant::Suspended, format!("{} is left suspended", cell.pid)));
             } else if guest.code != code {
-                wrong = Some((Invariant::AllOrNone, format!("{} is left on code {}, not {code}", cell.pid, guest.code)));
+                wrong =
+                    Some((Invariant::AllOrNone, format!("{} is left on code {}, not {code}", cell.pid, guest.code)));
             }
         }
         if let Some((invariant, what)) = wrong {

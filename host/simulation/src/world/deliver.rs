@@ -131,6 +131,7 @@ impl World {
                     self.clock.remove(key);
                 }
             }
+            Action::Inform { .. } => unreachable!("nobody asks by system messages"),
             Action::Tell { upgrade, news } => self.tell(upgrade, owner, news),
             Action::ReleaseName(name) => {
                 if !self.strikes(Bug::ForgetName) {
@@ -312,9 +313,12 @@ impl World {
     /// What planted defects make of an end that has just been decided.
     pub(super) fn meddle_with_the_end(&mut self, lane: usize, pid: Pid) {
         let is_release = |duty: &Duty| matches!(duty, Duty::Act { action: Action::ReleaseName(_), .. });
-        let is_exit = |duty: &Duty| matches!(duty, Duty::Act { action: Action::Deliver { signal: Signal::LinkExit { .. }, .. }, .. });
+        let is_exit = |duty: &Duty| {
+            matches!(duty, Duty::Act { action: Action::Deliver { signal: Signal::LinkExit { .. }, .. }, .. })
+        };
         if self.lanes[lane].duties.iter().any(is_release) && self.strikes(Bug::LateName) {
-            let (release, rest) = std::mem::take(&mut self.lanes[lane].duties).into_iter().partition::<VecDeque<_>, _>(is_release);
+            let (release, rest) =
+                std::mem::take(&mut self.lanes[lane].duties).into_iter().partition::<VecDeque<_>, _>(is_release);
             self.lanes[lane].duties = rest;
             self.lanes[lane].duties.extend(release);
         }
@@ -441,7 +445,9 @@ impl Cell {
             }
             return Ok(());
         }
-        if let Some(deadline) = self.account.calls.get(&mark).filter(|asked| asked.way == Way::Open).map(|asked| asked.deadline) {
+        if let Some(deadline) =
+            self.account.calls.get(&mark).filter(|asked| asked.way == Way::Open).map(|asked| asked.deadline)
+        {
             if deadline.is_none_or(|at| at > now) {
                 return wrong(Invariant::Calls, format!("{mark:?} is given up before {deadline:?}"));
             }

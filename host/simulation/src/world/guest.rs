@@ -149,7 +149,8 @@ impl World {
             Some(state) => {
                 self.figures.wakes += 1;
                 if state.version != instance.code {
-                    let why = format!("{pid} of code {} wakes from a state of version {}", instance.code, state.version);
+                    let why =
+                        format!("{pid} of code {} wakes from a state of version {}", instance.code, state.version);
                     self.violated(Invariant::AllOrNone, why);
                 }
                 instance.handled = handled_in(&state);
@@ -201,6 +202,7 @@ impl World {
             }
             Step::Save => self.save(lane, pid, instance),
             Step::Migrate => self.begin_move(lane, pid, instance),
+            Step::GetState(_) | Step::ReplaceState(_) => unreachable!("nobody asks by system messages"),
             Step::Discard => {
                 self.cell(pid).process.discarded();
                 self.end_driver(lane, pid, End::GaveBack)
@@ -236,10 +238,13 @@ impl World {
     }
 
     pub(super) fn started(&mut self, lane: usize, pid: Pid, start: Start) -> Flow {
-        self.promises(pid, match &start {
-            Start::Ready(next) => Some(next.clone()),
-            Start::Ignore | Start::Stop(_) => None,
-        });
+        self.promises(
+            pid,
+            match &start {
+                Start::Ready(next) => Some(next.clone()),
+                Start::Ignore | Start::Stop(_) => None,
+            },
+        );
         self.cell(pid).ready = matches!(start, Start::Ready(_));
         match self.transition(lane, pid, |process, now, actions| process.started(start, now, actions)) {
             None => self.goes_on(pid, Doing::Next),
@@ -273,7 +278,9 @@ impl World {
         let state = state_of(instance);
         let module = self.guest(pid).spec.module;
         let slot = &mut self.slots[module];
-        if self.plan.bug == Some(Bug::StaleState) && slot.stale.as_ref().is_none_or(|(_, old)| old.version != state.version) {
+        if self.plan.bug == Some(Bug::StaleState)
+            && slot.stale.as_ref().is_none_or(|(_, old)| old.version != state.version)
+        {
             slot.stale = Some((pid, state.clone()));
         }
         self.figures.sleeps += 1;
@@ -318,7 +325,11 @@ impl World {
         }
         match self.dice.below(40) {
             0 | 1 => {
-                let why = NotMigrated { step: MigrationStep::Restore, reason: ExitReason::failed("no"), trace: String::new() };
+                let why = NotMigrated {
+                    step: MigrationStep::Restore,
+                    reason: ExitReason::failed("no"),
+                    trace: String::new(),
+                };
                 self.transition(lane, pid, |process, _, actions| process.not_migrated(why, actions));
             }
             2 | 3 => {
@@ -339,7 +350,9 @@ impl World {
         let version = match path(before.version, &shape(old), &shape(new)) {
             Some(Path::Up) => before.version,
             Some(Path::Down(version)) => version,
-            None => return self.violated(Invariant::AllOrNone, format!("{pid}: no way from {} to {new}", before.version)),
+            None => {
+                return self.violated(Invariant::AllOrNone, format!("{pid}: no way from {} to {new}", before.version));
+            }
         };
         if version != new && version + 1 != new {
             self.violated(Invariant::AllOrNone, format!("{pid}: code {new} is given a state of version {version}"));

@@ -99,6 +99,7 @@ impl World {
             max_restarts: self.dice.pick(&[1, 3, 8, 40]),
             max_seconds: self.dice.pick(&[1, 2, 5]),
             children,
+            ..SupervisorSpec::default()
         }
     }
 
@@ -111,7 +112,8 @@ impl World {
             let spec = self.guest_spec();
             ChildSpec::worker(id, Blueprint::Guest(Arc::new(spec)))
         };
-        spec.restart = self.dice.pick(&[Restart::Permanent, Restart::Permanent, Restart::Transient, Restart::Temporary]);
+        spec.restart =
+            self.dice.pick(&[Restart::Permanent, Restart::Permanent, Restart::Transient, Restart::Temporary]);
         spec.shutdown = match self.dice.below(4) {
             0 => Shutdown::BrutalKill,
             1 => Shutdown::Infinity,

@@ -120,7 +120,9 @@ impl World {
             }
             Step::Terminate(reason) => Some(Input::Stop { reason }),
             Step::Exit(reason) => return Flow::Ends(reason),
-            Step::Wait | Step::Save | Step::Migrate | Step::Discard => return Flow::Over,
+            Step::Wait | Step::Save | Step::Migrate | Step::Discard | Step::GetState(_) | Step::ReplaceState(_) => {
+                return Flow::Over;
+            }
         };
         if let Some(input) = input {
             self.input(pid, input);
@@ -146,7 +148,8 @@ impl World {
 
     fn input(&mut self, pid: Pid, input: Instruction) {
         // A clock that runs ahead by ten seconds with each restart.
-        let ahead = if self.suffers(Bug::ForgetRestarts) { self.overseer(pid).book.restarts.len() as u64 * 10 } else { 0 };
+        let ahead =
+            if self.suffers(Bug::ForgetRestarts) { self.overseer(pid).book.restarts.len() as u64 * 10 } else { 0 };
         let now = self.now + Duration::from_secs(ahead);
         self.note(|world| format!("{} is told {}", world.name_of(pid), brief(&format!("{input:?}"))));
         let overseer = self.overseer(pid);
@@ -187,10 +190,12 @@ impl World {
             Order::Retry { token } => self.set_alarm(lane, pid, Alarm::Retry(token), self.now),
             Order::CancelTimer { token } => {
                 let overseer = self.overseer(pid);
-                let mark = overseer.timers.iter().find(|(_, set)| **set == Alarm::Timeout(token)).map(|(mark, _)| *mark);
+                let mark =
+                    overseer.timers.iter().find(|(_, set)| **set == Alarm::Timeout(token)).map(|(mark, _)| *mark);
                 if let Some(mark) = mark {
                     overseer.timers.remove(&mark);
-                    let left = self.transition(lane, pid, |process, now, actions| process.cancel_timer(mark, now, actions));
+                    let left =
+                        self.transition(lane, pid, |process, now, actions| process.cancel_timer(mark, now, actions));
                     if left.is_some() {
                         self.cell(pid).account.timers.remove(&mark);
                     }
@@ -217,8 +222,7 @@ impl World {
 
     fn start_child(&mut self, lane: usize, pid: Pid, token: Token, id: Name, start: Blueprint, cause: StartCause) {
         let child = self.new_pid();
-        let begun =
-            self.cell(pid).process.begin_spawn(child, true, Some(Address::Pid(child)), Waiting::AsEvent);
+        let begun = self.cell(pid).process.begin_spawn(child, true, Some(Address::Pid(child)), Waiting::AsEvent);
         let Ok((starter, monitor)) = begun else { return };
         let account = &mut self.cell(pid).account;
         account.spawns.insert(starter, monitor);
@@ -237,7 +241,8 @@ impl World {
         {
             self.violated(Invariant::StartOrder, format!("{id} is started while {sibling} starts"));
         }
-        let born = Born { pid: child, blueprint: start, label: Some(id), parent: pid, starter, link: true, monitor, in_turn };
+        let born =
+            Born { pid: child, blueprint: start, label: Some(id), parent: pid, starter, link: true, monitor, in_turn };
         self.bear(lane, born);
         if self.is_alive(child) && self.strikes(Bug::StartEarly) {
             let _ = self.hand_over(lane, pid, Signal::Started { mark: starter, outcome: Ok(child) });
@@ -278,10 +283,12 @@ impl World {
     /// Another child in its turn that has not told that it is up.
     fn starting_sibling(&mut self, parent: Pid, id: &str) -> Option<Name> {
         let children = self.children(parent);
-        children.into_iter().map_while(|(label, pid)| (&*label != id).then_some((label, pid))).find_map(|(label, pid)| {
-            let cell = &self.cells[&pid.id];
-            (cell.in_turn && !cell.ready).then_some(label)
-        })
+        children.into_iter().map_while(|(label, pid)| (&*label != id).then_some((label, pid))).find_map(
+            |(label, pid)| {
+                let cell = &self.cells[&pid.id];
+                (cell.in_turn && !cell.ready).then_some(label)
+            },
+        )
     }
 
     /// SUP-01: whoever comes before it is up when a child's `init` begins.

@@ -225,7 +225,9 @@ impl World {
         let place = self.dice.below(guest.owed.len());
         let (caller, number) = guest.owed.swap_remove(place);
         self.replies(caller);
-        self.transition(lane, pid, |process, _, actions| process.reply(caller, body('r', caller.pid.id, number), actions));
+        self.transition(lane, pid, |process, _, actions| {
+            process.reply(caller, body('r', caller.pid.id, number), actions)
+        });
     }
 
     /// Somebody replies to a call.
@@ -266,7 +268,14 @@ impl World {
         let cell = self.cell(pid);
         let parent = cell.parent;
         // A child that leaves its parent is an orphan by its own will.
-        let linked: Pids = cell.account.links.iter().chain(&cell.account.exits_due).copied().filter(|peer| Some(*peer) != parent).collect();
+        let linked: Pids = cell
+            .account
+            .links
+            .iter()
+            .chain(&cell.account.exits_due)
+            .copied()
+            .filter(|peer| Some(*peer) != parent)
+            .collect();
         if linked.is_empty() {
             return;
         }
@@ -298,7 +307,8 @@ impl World {
     }
 
     fn demonitor(&mut self, lane: usize, pid: Pid) {
-        let set: Vec<(Mark, Watch)> = self.cell(pid).account.monitors.iter().map(|(mark, watch)| (*mark, *watch)).collect();
+        let set: Vec<(Mark, Watch)> =
+            self.cell(pid).account.monitors.iter().map(|(mark, watch)| (*mark, *watch)).collect();
         if set.is_empty() {
             return;
         }
@@ -433,9 +443,8 @@ impl World {
             account.monitors.keys().chain(account.timers.keys()).chain(account.calls.keys()).copied().collect();
         let only = (!marks.is_empty() && self.dice.one_in(2)).then_some(marks);
         let deadline = self.now + Duration::from_millis(self.dice.between(0, 30));
-        let begun = self.transition(lane, pid, |process, now, actions| {
-            process.begin_receive(only, Some(deadline), now, actions)
-        });
+        let begun = self
+            .transition(lane, pid, |process, now, actions| process.begin_receive(only, Some(deadline), now, actions));
         match begun {
             Ok(()) => self.goes_on(pid, Doing::Receives(script)),
             Err(reason) => self.ends(lane, pid, reason),

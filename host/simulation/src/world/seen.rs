@@ -13,7 +13,9 @@ impl World {
         self.sees(pid, event);
         let twice = match event {
             Event::Down { .. } => Some(Bug::DoubleDown),
-            Event::Exit { reason, .. } if exit_number(reason).is_none() && *reason != ExitReason::Shutdown(None) => Some(Bug::DoubleExit),
+            Event::Exit { reason, .. } if exit_number(reason).is_none() && *reason != ExitReason::Shutdown(None) => {
+                Some(Bug::DoubleExit)
+            }
             Event::Timer { .. } => Some(Bug::DoubleTimer),
             _ => None,
         };
@@ -43,7 +45,10 @@ impl World {
         let account = &mut self.cell(pid).account;
         let is_continue = matches!(event, Event::Continue(_));
         if std::mem::take(&mut account.continues) != is_continue {
-            self.violated(Invariant::Continues, format!("{pid} is handed {event:?}, and its own came next: {}", !is_continue));
+            self.violated(
+                Invariant::Continues,
+                format!("{pid} is handed {event:?}, and its own came next: {}", !is_continue),
+            );
         }
         let account = &mut self.cell(pid).account;
         let seen = match event {
@@ -121,7 +126,9 @@ impl World {
                 other => wrong(Invariant::Calls, format!("call {number} is answered with {other:?}")),
             },
             Err(CallError::Timeout) if deadline.is_some_and(|at| at <= self.now) => Ok(()),
-            Err(CallError::Timeout) => wrong(Invariant::Calls, format!("call {number} is given up before {deadline:?}")),
+            Err(CallError::Timeout) => {
+                wrong(Invariant::Calls, format!("call {number} is given up before {deadline:?}"))
+            }
             Err(CallError::Ended(ExitReason::Noproc) | CallError::Refused(_)) => Ok(()),
             Err(CallError::Ended(_)) => to.map_or(Ok(()), |to| self.check_end(pid, to)),
         }

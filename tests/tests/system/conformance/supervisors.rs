@@ -1,6 +1,10 @@
 //! SUP: who is started, stopped and restarted, in which order, and how often.
 
+mod dynamic;
+mod guests;
+mod partitions;
 mod restarts;
+mod significant;
 
 use std::time::{Duration, Instant};
 
@@ -134,7 +138,9 @@ async fn sup_03_bad_specs_are_refused_by_name() {
     let no_window = SupervisorSpec { max_seconds: 0, ..supervisor([]) };
     let nameless = supervisor([Child::probe("")]);
     in_both_modes(probes(["o"]), async |app| {
-        for (spec, expected) in [(&twice, "DuplicateId"), (&no_window, "ZeroSeconds"), (&nameless, "BadId")] {
+        for (spec, expected) in
+            [(&twice, "have the id \"a\""), (&no_window, "max_seconds"), (&nameless, "bad child id")]
+        {
             let refused = ask(app, root(app), Request::StartChild(inner(spec.clone()).spec)).await;
             let Err(RequestError::Failed(SpawnError::Refused(Refusal::Invalid(why)))) = &refused else {
                 panic!("not refused as invalid: {refused:?}");

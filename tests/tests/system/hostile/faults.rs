@@ -168,11 +168,13 @@ async fn a_limit_that_ends_a_process_is_reported_with_the_place() {
     ] {
         let Err(CallError::Ended(reason)) = app.call(label, request).await else { panic!("{label} should have ended") };
         assert_eq!(reason, ExitReason::limit(limit));
-        let trace = app.reports().into_iter().find_map(|report| match report {
-            Report::Crash { subject, trace, .. } if subject.label.as_deref() == Some(label) => Some(trace),
-            _ => None,
-        });
-        let trace = trace.expect("it was reported before the caller was told");
+        let trace = || {
+            app.reports().into_iter().find_map(|report| match report {
+                Report::Crash { subject, trace, .. } if subject.label.as_deref() == Some(label) => Some(trace),
+                _ => None,
+            })
+        };
+        let trace = eventually("the report", trace).await;
         assert!(trace.contains(function), "{function} is not in\n{trace}");
     }
     app.stop().await;

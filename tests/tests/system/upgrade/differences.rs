@@ -87,7 +87,7 @@ async fn hot_08_a_running_save_that_refuses_or_traps_holds_back_everybody_and_a_
         assert_eq!((&*label, step), ("b", MigrationStep::Save), "{reason}");
         if ends {
             eventually("its end", || (!app.is_alive(before)).then_some(())).await;
-            assert_eq!(app.crashes("b"), [reason]);
+            eventually("its report", || (app.crashes("b") == [reason.clone()]).then_some(())).await;
         } else {
             app.ask("b", json!("Nowhere")).await;
             assert_eq!((app.pid("b"), app.crashes("b").len()), (before, 0));

@@ -10,6 +10,7 @@ use super::notation;
 use super::op::{Op, SpawnOp};
 use super::world::World;
 use crate::process::*;
+use crate::system::SystemRequest;
 use crate::{Body, Next};
 
 /// Processes that may ever be born in one run.
@@ -32,6 +33,8 @@ pub(super) enum Move {
     Nudge(usize),
     Kill(usize),
     Evict(usize),
+    /// An operator asks something.
+    Ask(usize, SystemRequest),
     Exit(usize, ExitReason),
     /// The code is replaced, with these troubles.
     Upgrade(Vec<(usize, Trouble)>),
@@ -83,6 +86,16 @@ fn trouble() -> impl Strategy<Value = Trouble> {
     ]
 }
 
+fn request() -> impl Strategy<Value = SystemRequest> {
+    prop_oneof![
+        3 => Just(SystemRequest::Suspend),
+        6 => Just(SystemRequest::Resume),
+        4 => Just(SystemRequest::GetState),
+        4 => Just(SystemRequest::ReplaceState),
+        1 => reason().prop_map(SystemRequest::Terminate),
+    ]
+}
+
 pub(super) fn a_move() -> impl Strategy<Value = Move> {
     prop_oneof![
         100 => Just(Move::Begin),
@@ -93,6 +106,7 @@ pub(super) fn a_move() -> impl Strategy<Value = Move> {
         60 => (0..MOST).prop_map(Move::Nudge),
         2 => (0..MOST).prop_map(Move::Kill),
         10 => (0..MOST).prop_map(Move::Evict),
+        30 => (0..MOST, request()).prop_map(|(who, request)| Move::Ask(who, request)),
         2 => (0..MOST, reason()).prop_map(|(who, why)| Move::Exit(who, why)),
         40 => prop::collection::vec((0..MOST, trouble()), 0..3).prop_map(Move::Upgrade),
         400 => Just(Move::Coordinate),

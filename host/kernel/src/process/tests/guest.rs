@@ -11,6 +11,7 @@ use super::op::Op;
 use super::takeover;
 use super::world::{Child, Code, Duty, Lane, Once, Seen, World};
 use crate::process::*;
+use crate::system::SystemId;
 use crate::{Address, Body, Event, Fault, Next, Outcome, Signal, Start};
 
 /// Where the guest stands.
@@ -29,6 +30,12 @@ pub(super) enum Stage {
     Saving,
     /// The new code takes the state over.
     Taking {
+        asleep: bool,
+    },
+    /// The state is told to an operator, or replaced by what he gives.
+    Serving {
+        id: SystemId,
+        replaces: bool,
         asleep: bool,
     },
     Terminating(ExitReason),
@@ -51,7 +58,7 @@ pub(super) struct Guest {
     init: Vec<Op>,
     terminate: Vec<Op>,
     pinned: bool,
-    slow: bool,
+    pub(super) slow: bool,
     holds: bool,
     /// The code of its instance, or of the last one.
     pub(super) code: Code,
@@ -167,6 +174,7 @@ impl World {
     fn begin_without_instance(&mut self, pid: Pid) -> Went {
         match self.transition(pid, Process::step_asleep) {
             Some(Step::Migrate) => self.begin_takeover(pid, true),
+            Some(Step::ReplaceState(id)) => self.begin_serving(pid, id, true, true),
             Some(_) => self.discard(pid),
             None => {
                 let code = self.code;
@@ -193,7 +201,7 @@ impl World {
     }
 
     /// The instance is no longer wanted.
-    fn discard(&mut self, pid: Pid) -> Went {
+    pub(super) fn discard(&mut self, pid: Pid) -> Went {
         let person = self.person(pid);
         person.guest.stage = Stage::Absent;
         person.process.discarded();
@@ -246,6 +254,7 @@ impl World {
             Stage::Loop => self.step(pid),
             Stage::Restoring => Went::On,
             Stage::Taking { asleep } => self.take_over(pid, asleep),
+            Stage::Serving { id, replaces, asleep } => self.serve(pid, id, replaces, asleep),
             Stage::Init => self.init_returns(pid, start, next),
             Stage::Handler => {
                 let outcome = Outcome { reply, next: next.unwrap_or(Next::Wait) };
@@ -322,6 +331,8 @@ impl World {
                 Went::On
             }
             Step::Migrate => self.begin_takeover(pid, false),
+            Step::GetState(id) => self.begin_serving(pid, id, false, false),
+            Step::ReplaceState(id) => self.begin_serving(pid, id, true, false),
             Step::Discard => self.discard(pid),
             Step::Wait => Went::Nowhere,
             Step::Exit(reason) => Went::Ended(reason),

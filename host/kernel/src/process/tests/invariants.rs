@@ -150,6 +150,9 @@ fn check_idle(pid: Pid, person: &Person) {
     assert!(person.listed, "{pid} lives and cannot be found");
     assert_eq!((process.run, person.running), (Run::Idle, false), "{pid}");
     assert_eq!(process.doom(), None, "{pid} should have ended");
+    assert!(!process.has_request_to_serve(), "{pid} lets an operator wait");
+    let asked_to_hold = process.has_system_message() && process.is_between_messages();
+    assert!(!asked_to_hold || !matches!(process.change, Change::None), "{pid} does not stop, or does not serve");
     assert!(person.mail.len() <= process.mailbox.len(), "HOT-02: {pid} has lost mail");
     if process.is_suspended() {
         return check_suspended(pid, person);
@@ -161,6 +164,7 @@ fn check_idle(pid: Pid, person: &Person) {
             assert!(process.plan.continued.is_none() && process.plan.stop.is_none(), "{pid} has plans and sleeps");
             assert!(!matches!(process.plan.idle, Idle::Due), "{pid} was not told that it is idle");
         }
+        Block::Supervisor => {}
         Block::Call { answer, .. } => assert_eq!(*answer, None, "{pid} has its answer and sleeps"),
         Block::Spawn { answer, .. } => assert_eq!(*answer, None, "{pid} has its child and sleeps"),
         Block::Receive { only, expired, .. } => {

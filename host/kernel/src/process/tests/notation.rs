@@ -10,6 +10,8 @@
 //! - `limit a [options]`: from now on `a` has these bounds, and default ones otherwise
 //! - `info a text`, `cast a text`, `exit a reason [from b]`, `kill a`, `evict a`: signals from outside
 //! - `wait ms`: time passes
+//! - `sys a request`: an operator asks; `suspend`, `resume`, `state`, `replace`, `replace-badly`, `terminate reason`;
+//!   `withdraw a number`: he does not wait any more for the request of that number, counted from 1
 //! - `upgrade [options]`: the code of all guests is replaced; `refuses=a`, `crashes=a`, `slow=a`, `stuck=a`, `full=a`
 //!   say what goes wrong; `free a`: no longer; `cancel`, `time-up`
 //!
@@ -78,6 +80,11 @@ impl World {
             "cast" => self.strike(self.pid(who), Signal::Message(Event::Cast(body(rest)))),
             "kill" => self.strike(self.pid(who), Signal::Kill),
             "migrate" => self.strike(self.pid(who), Signal::Migrate { upgrade: 1 }),
+            "sys" => self.system_message(who, rest),
+            "withdraw" => {
+                self.unanswered.remove(&number(rest));
+                self.strike(self.pid(who), Signal::Withdraw { id: number(rest) });
+            }
             "evict" => self.strike(self.pid(who), Signal::Evict),
             "upgrade" => self.upgrade_from_now(&format!("{who} {rest}")),
             "free" => self.free(self.pid(who)),
@@ -109,7 +116,7 @@ impl World {
         }
     }
 
-    fn strike(&mut self, to: Pid, signal: Signal) {
+    pub(super) fn strike(&mut self, to: Pid, signal: Signal) {
         let action = Action::Deliver { to, signal };
         self.give(Lane::Outside, super::world::Duty::Action { owner: to, action });
         self.work_off();
@@ -138,6 +145,7 @@ impl World {
             Seen::Stops(how) => format!("{who} {how}"),
             Seen::Moves => format!("{who} moves"),
             Seen::Stays(why) => format!("{who} stays: {}", reason(why)),
+            Seen::Informs(text) => format!("{who} {text}"),
             Seen::Upgrade(result) => self.show_upgrade(result),
         }
     }

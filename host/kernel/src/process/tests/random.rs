@@ -78,6 +78,11 @@ impl World {
             Move::TimeUp => self.tell_upgrade(Input::TimeUp),
             Move::Settle => self.come_to_rest(),
             Move::Kill(who) => self.strike_later(self.pick(who), Signal::Kill),
+            Move::Ask(who, request) => {
+                self.asked += 1;
+                self.unanswered.insert(self.asked);
+                self.strike_later(self.pick(who), Signal::System { id: self.asked, request });
+            }
             Move::Evict(who) => self.strike_later(self.pick(who), Signal::Evict),
             Move::Exit(who, reason) => {
                 let from = self.pick(0);
@@ -130,7 +135,7 @@ impl World {
         let mut codes: BTreeMap<Pid, Code> = BTreeMap::new();
         for Sight { who, code, what } in &self.seen {
             // What is told of an upgrade may still be on its way then.
-            let is_news = matches!(what, Seen::Stops(_) | Seen::Moves | Seen::Stays(_));
+            let is_news = matches!(what, Seen::Stops(_) | Seen::Moves | Seen::Stays(_) | Seen::Informs(_));
             assert!(is_news || !ended.contains(who), "{who} has ended, and then: {what:?}");
             let before = codes.insert(*who, *code).unwrap_or_default();
             assert!(before <= *code, "HOT-02: {who} goes back from new code to old: {what:?}");

@@ -14,6 +14,7 @@ use super::op::Op;
 use crate::process::*;
 use crate::registry::Registry;
 use crate::signal::Undelivered;
+use crate::system::{SystemError, SystemId};
 use crate::timer_queue::{TimerKey, TimerQueue};
 use crate::upgrade::{Failure, UpgradeId};
 use crate::{Action, Address, Event, Limits, Name, Signal};
@@ -58,6 +59,8 @@ pub(super) enum Seen {
     Stops(String),
     Moves,
     Stays(ExitReason),
+    /// What an operator was told.
+    Informs(String),
     /// What came of an upgrade.
     Upgrade(Result<(), Failure>),
 }
@@ -148,6 +151,11 @@ pub(super) struct World {
     pub(super) upgrade: Option<Coordinator>,
     pub(super) upgrades: UpgradeId,
     pub(super) troubles: BTreeMap<Pid, Trouble>,
+    /// What operators have asked so far, and what they have not been told.
+    pub(super) asked: SystemId,
+    pub(super) unanswered: BTreeSet<SystemId>,
+    /// States that the code refuses.
+    pub(super) bad: BTreeSet<SystemId>,
 }
 
 impl World {
@@ -267,7 +275,12 @@ impl World {
     fn act(&mut self, lane: Lane, owner: Pid, action: Action) {
         match action {
             Action::Deliver { to, signal } => {
-                let _ = self.hand_over(lane, to, signal);
+                let asked = if let Signal::System { id, .. } = &signal { Some(*id) } else { None };
+                if self.hand_over(lane, to, signal).is_err()
+                    && let Some(id) = asked
+                {
+                    self.informed(to, id, &Err(SystemError::Noproc));
+                }
             }
             Action::Send { to, body } => {
                 if let Some(to) = self.resolve(&to) {
@@ -284,6 +297,7 @@ impl World {
                 }
             }
             Action::Tell { upgrade, news } => self.take_news(owner, upgrade, news),
+            Action::Inform { request, answer } => self.informed(owner, request, &answer),
             Action::ReleaseName(name) => self.names.release(&name, owner),
             Action::Remove => self.person(owner).listed = false,
         }

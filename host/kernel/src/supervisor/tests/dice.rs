@@ -43,6 +43,7 @@ fn child_spec() -> impl Dice<Value = ChildSpec<Name>> {
         restart,
         shutdown,
         kind,
+        significant: false,
     })
 }
 
@@ -52,7 +53,7 @@ pub(super) fn supervisor_spec() -> impl Dice<Value = SupervisorSpec<Name>> {
         |(strategy, max_restarts, max_seconds, mut children)| {
             let mut ids = BTreeSet::new();
             children.retain(|child| ids.insert(child.id.clone()));
-            SupervisorSpec { strategy, max_restarts, max_seconds, children }
+            SupervisorSpec { strategy, max_restarts, max_seconds, ..SupervisorSpec::new(children) }
         },
     )
 }

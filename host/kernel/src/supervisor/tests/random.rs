@@ -314,7 +314,14 @@ impl World {
         for child in &spec.children {
             let known = kept.iter().position(|view| view.id == child.id).map(|place| kept.remove(place));
             let (status, restarts) = known.map_or((ChildStatus::Stopped, 0), |view| (view.status, view.restarts));
-            listed.push(ChildView { id: child.id.clone(), status, kind: child.kind, restart: child.restart, restarts });
+            listed.push(ChildView {
+                id: child.id.clone(),
+                status,
+                kind: child.kind,
+                restart: child.restart,
+                restarts,
+                restart_at: None,
+            });
         }
         listed.extend(kept);
         listed
@@ -340,6 +347,7 @@ impl World {
                 self.gave_up = true;
             }
             Report::Ended { .. } | Report::StartFailed { .. } | Report::StopFailed { .. } => {}
+            Report::AutoShutdown { .. } => panic!("nobody is significant"),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Scenarios as text: what happens on the left, what the supervisor orders on the right.
 //!
 //! Children are written `a`, `b:transient`, `c:temporary:kill`, `d:sup:2000` (a shutdown timeout in ms), `e:new` (another
-//! thing to start). The third start of `a` is `a3`, and so is the process that comes of it. `replace a,b:kill rest 3/5` is
+//! thing to start), `f:significant`. The third start of `a` is `a3`, and so is the process that comes of it. `replace a,b:kill rest 3/5` is
 //! another spec with these children, this strategy, and at most 3 restarts in 5 seconds.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::super::*;
 use crate::{Body, Name, Refusal};
 
-pub(super) type Sup = Supervisor<Name, String>;
+pub(super) type Sup = Machine<Name, String>;
 
 pub(super) const PERMISSIVE: u32 = 1000;
 
@@ -29,6 +29,7 @@ pub(super) fn child(text: &str) -> ChildSpec<Name> {
         match word {
             "transient" => spec.restart = Restart::Transient,
             "temporary" => spec.restart = Restart::Temporary,
+            "significant" => spec.significant = true,
             "kill" => spec.shutdown = Shutdown::BrutalKill,
             "new" => spec.start = Name::from(format!("run new {id}")),
             "infinity" => spec.shutdown = Shutdown::Infinity,
@@ -46,6 +47,8 @@ fn replacement(children: &str, flags: &[&str]) -> SupervisorSpec<Name> {
         match (*flag, flag.split_once('/')) {
             ("all", _) => spec.strategy = Strategy::OneForAll,
             ("rest", _) => spec.strategy = Strategy::RestForOne,
+            ("any", _) => spec.auto_shutdown = AutoShutdown::AnySignificant,
+            ("last", _) => spec.auto_shutdown = AutoShutdown::AllSignificant,
             (_, Some((restarts, seconds))) => {
                 spec.max_restarts = restarts.parse().expect("a number");
                 spec.max_seconds = seconds.parse().expect("a number");
@@ -90,7 +93,7 @@ pub(super) struct Scenario {
 impl Scenario {
     pub(super) fn new(spec: SupervisorSpec<Name>) -> Self {
         Scenario {
-            sup: Supervisor::new(spec).expect("a good spec"),
+            sup: Machine::new(spec).expect("a good spec"),
             now: Time::ZERO,
             starting: BTreeMap::new(),
             starts: BTreeMap::new(),
@@ -124,6 +127,8 @@ impl Scenario {
             "retry" => Input::Retry { token: self.retries.pop_front().expect("a retry") },
             "start" => Input::StartChild { spec: child(arg), ask },
             "terminate" => Input::TerminateChild { id, ask },
+            "end" => Input::TerminatePid { pid: self.pid(arg), ask },
+            "resize" => Input::Resize { partitions: arg.parse().expect("a number"), ask },
             "restart" => Input::RestartChild { id, ask },
             "delete" => Input::DeleteChild { id, ask },
             "replace" => {
@@ -166,7 +171,9 @@ impl Scenario {
                 let count = self.starts.entry(id.to_string()).or_default();
                 *count += 1;
                 let name = format!("{id}{count}");
-                let double = self.starting.insert(id.to_string(), (token, name.clone()));
+                // Where children come and go, several of one id start at once.
+                let key = if self.sup.roster().is_dynamic() { name.clone() } else { id.to_string() };
+                let double = self.starting.insert(key, (token, name.clone()));
                 assert!(double.is_none(), "{id} is started twice");
                 let new = if *start == *format!("run {id}") { "" } else { " new" };
                 assert_eq!(start.as_ref(), format!("run{new} {id}"));
@@ -181,6 +188,12 @@ impl Scenario {
             Order::Shutdown { pid } => format!("shutdown {}", self.name(pid)),
             Order::Kill { pid } => format!("kill {}", self.name(pid)),
             Order::SetTimer { token, at } => {
+                let waits = self.sup.view().into_iter().find(|child| child.restart_at == Some(at));
+                if let Some(child) = waits {
+                    self.timers.retain(|_, known| **known != *child.id);
+                    self.timers.insert(token, child.id.to_string());
+                    return format!("wait {}@{}", child.id, at.as_millis());
+                }
                 let stopping = self.sup.view().into_iter().rev().filter_map(|child| match child.status {
                     ChildStatus::Stopping(pid) => Some(self.name(pid)),
                     _ => None,
@@ -244,6 +257,7 @@ impl Scenario {
             }
             Report::Restarting { child, total } => format!("restarting {child} #{total}"),
             Report::GaveUp { child } => format!("gave up {child}"),
+            Report::AutoShutdown { child } => format!("{child} was significant"),
         }
     }
 }

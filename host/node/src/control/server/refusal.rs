@@ -9,6 +9,7 @@ use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use skep_runtime::kernel::{CallError, ExitReason, Name};
+use skep_runtime::system::SystemError;
 
 use crate::control::protocol::{Problem, Spot};
 use crate::node::address::Unresolved;
@@ -96,6 +97,46 @@ impl From<Unresolved> for Refusal {
             }
         };
         Refusal::new(status, code, error.to_string()).remedy(error.remedy())
+    }
+}
+
+impl From<SystemError> for Refusal {
+    fn from(error: SystemError) -> Self {
+        let (status, code, remedy) = match &error {
+            SystemError::Noproc(_) => (
+                StatusCode::NOT_FOUND,
+                "unknown_process",
+                "`skep ps` lists the processes; one that was restarted has a new pid",
+            ),
+            SystemError::NotAServer(_) => (
+                StatusCode::CONFLICT,
+                "not_a_server",
+                "tasks and supervisors have no state and are never suspended; `skep inspect` shows them too",
+            ),
+            SystemError::TooMany(_) => {
+                (StatusCode::CONFLICT, "too_many", "wait until it has come to the end of what it is doing")
+            }
+            SystemError::Busy { .. } => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "busy",
+                "nothing has changed; give it more time with --timeout (`timeout_ms`), or `skep inspect` it to see what it \
+                 waits for",
+            ),
+            SystemError::CallbackFailed(_) => (
+                StatusCode::CONFLICT,
+                "callback_failed",
+                "nothing has changed; `skep sys state` shows the form of its state",
+            ),
+        };
+        let mut message = error.to_string();
+        let mut detail = None;
+        if let SystemError::CallbackFailed(why) = &error {
+            message = format!("{}: {}", why.step, body::reason(&why.reason));
+            detail = Some(why.trace.clone()).filter(|trace| !trace.is_empty());
+        }
+        let mut refusal = Refusal::new(status, code, message).remedy(remedy);
+        refusal.problem.detail = detail;
+        refusal
     }
 }
 

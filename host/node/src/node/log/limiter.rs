@@ -2,7 +2,7 @@
 //!
 //! Owns the counts. Never looks at a clock: time is an argument.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Entries of one process name in a second: a person cannot read more, and the others must be heard.
 const LINES_PER_SOURCE: u32 = 200;
@@ -49,9 +49,54 @@ impl Limiter {
     }
 }
 
+/// Crash reports of one app within a window. A restart loop writes the same one again and again.
+const CRASHES: u64 = 20;
+/// Seconds of a window.
+const WINDOW: u64 = 10;
+
+/// Counts the crash reports of each app, and those that were left out.
+#[derive(Debug, Default)]
+pub(super) struct Crashes {
+    window: u64,
+    apps: BTreeMap<String, u64>,
+}
+
+impl Crashes {
+    /// Goes on to this second: the apps of which reports were left out in the window before, and how many.
+    pub(super) fn advance(&mut self, second: u64) -> Vec<(String, u64)> {
+        if second / WINDOW == self.window {
+            return Vec::new();
+        }
+        self.window = second / WINDOW;
+        let apps = std::mem::take(&mut self.apps);
+        apps.into_iter()
+            .filter(|(_, crashes)| *crashes > CRASHES)
+            .map(|(app, crashes)| (app, crashes - CRASHES))
+            .collect()
+    }
+
+    /// Whether the report of a crash in this app is written down; if not, it is counted.
+    pub(super) fn admits(&mut self, app: &str) -> bool {
+        let crashes = self.apps.entry(app.to_owned()).or_default();
+        *crashes += 1;
+        *crashes <= CRASHES
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_restart_loop_is_written_down_a_few_times_and_then_counted() {
+        let mut crashes = Crashes::default();
+        assert_eq!((0..500).filter(|_| crashes.admits("loop")).count(), 20);
+        assert!(crashes.admits("other"), "one app does not silence another");
+        assert_eq!(crashes.advance(9), [], "the window is not over");
+        assert_eq!(crashes.advance(10), [("loop".to_owned(), 480)]);
+        assert!(crashes.admits("loop"), "a new window, a new start");
+        assert_eq!(crashes.advance(u64::MAX), []);
+    }
 
     #[test]
     fn one_that_is_loud_does_not_silence_the_others() {

@@ -2,7 +2,7 @@
 //!
 //! Owns the manifest's names of fields and the units of their values.
 
-use skep_runtime::kernel::supervisor::{ChildSpec, Restart, Strategy, SupervisorSpec};
+use skep_runtime::kernel::supervisor::{AutoShutdown, Backoff, ChildSpec, Restart, Roster, Strategy, SupervisorSpec};
 use skep_runtime::kernel::{Body, Limits};
 use skep_runtime::spec::{Access, Blueprint, Grants, ProcessSpec};
 
@@ -42,6 +42,12 @@ impl Changes {
         self.field("strategy", strategy(was.strategy), strategy(is.strategy), When::Now);
         self.field("max_restarts", was.max_restarts, is.max_restarts, When::Now);
         self.field("max_seconds", was.max_seconds, is.max_seconds, When::Now);
+        self.field("auto_shutdown", auto_shutdown(was.auto_shutdown), auto_shutdown(is.auto_shutdown), When::Now);
+        self.field("backoff", backoff(was.backoff), backoff(is.backoff), When::Now);
+        self.field("max_children", was.max_children, is.max_children, When::Now);
+        self.field("extra_args", extra_args(&was.roster), extra_args(&is.roster), When::Now);
+        let name = |spec: &SupervisorSpec<Blueprint>| spec.name.as_deref().unwrap_or("none").to_owned();
+        self.field("name", name(was), name(is), When::NextStart);
         let common = |of: &SupervisorSpec<Blueprint>, other: &SupervisorSpec<Blueprint>| {
             let known: std::collections::HashSet<&str> = other.children.iter().map(|child| &*child.id).collect();
             let ids = of.children.iter().map(|child| &*child.id).filter(|id| known.contains(id));
@@ -52,6 +58,7 @@ impl Changes {
 
     pub(super) fn policy(&mut self, was: &ChildSpec<Blueprint>, is: &ChildSpec<Blueprint>) {
         self.field("restart", restart(was.restart), restart(is.restart), When::Now);
+        self.field("significant", was.significant, is.significant, When::Now);
         self.field("shutdown", ShutdownWord(was.shutdown), ShutdownWord(is.shutdown), When::Now);
     }
 
@@ -76,6 +83,8 @@ impl Changes {
         self.field("limits.links", was.links, is.links, When::Now);
         self.field("limits.monitors", was.monitors, is.monitors, When::Now);
         self.field("limits.requests", was.requests, is.requests, When::Now);
+        self.field("limits.supervisors", was.supervisors, is.supervisors, When::NextStart);
+        self.field("limits.children", was.children, is.children, When::NextStart);
         self.field("limits.init_timeout", Time(was.init_timeout), Time(is.init_timeout), When::NextStart);
     }
 
@@ -90,6 +99,9 @@ impl Changes {
         let spawn = |grants: &Grants| list(grants.spawn.iter().map(ToString::to_string));
         self.field("grants.spawn", spawn(was), spawn(is), When::NextStart);
         self.field("grants.names", was.names, is.names, When::NextStart);
+        let supervise = |grants: &Grants| list(grants.supervise.iter().map(ToString::to_string));
+        self.field("grants.supervise", supervise(was), supervise(is), When::NextStart);
+        self.field("grants.supervisors", was.supervisors, is.supervisors, When::NextStart);
     }
 }
 
@@ -98,6 +110,27 @@ fn strategy(strategy: Strategy) -> &'static str {
         Strategy::OneForOne => "one_for_one",
         Strategy::OneForAll => "one_for_all",
         Strategy::RestForOne => "rest_for_one",
+    }
+}
+
+fn auto_shutdown(auto_shutdown: AutoShutdown) -> &'static str {
+    match auto_shutdown {
+        AutoShutdown::Never => "never",
+        AutoShutdown::AnySignificant => "any_significant",
+        AutoShutdown::AllSignificant => "all_significant",
+    }
+}
+
+fn backoff(backoff: Option<Backoff>) -> String {
+    backoff.map_or("none".to_owned(), |Backoff { first, most }| format!("{} to {}", Time(first), Time(most)))
+}
+
+fn extra_args(roster: &Roster) -> String {
+    match roster {
+        Roster::Dynamic { extra_args: Some(extra) } => body(extra),
+        Roster::Dynamic { extra_args: None } | Roster::Listed | Roster::Partitions | Roster::Template => {
+            "none".to_owned()
+        }
     }
 }
 

@@ -1,0 +1,442 @@
+//! `skep:process/supervision`: starting supervisors, and asking them for things.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use skep_kernel::supervisor::{
+    Answer, AutoShutdown, Backoff, ChildKind, ChildSpec, ChildStatus, ChildView, Counts, RequestError, Restart, Roster,
+    Shutdown, Strategy, SupervisorSpec,
+};
+use skep_kernel::{Address, Body, Name, Pid, Refusal, SpawnError, Time};
+use tokio::sync::oneshot;
+
+use super::bindings::supervision::{self as wit, Error, Host};
+use super::bindings::types;
+use super::messaging::too_large;
+use super::{Ended, PendingSpawn, convert};
+use crate::Request;
+use crate::engine::context::Context;
+use crate::engine::fuel;
+
+/// What a guest wants a child to be.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Wish {
+    /// A process of a module of its app.
+    Process {
+        /// Which module.
+        module: Name,
+        /// The argument of its `init`.
+        args: Body,
+        /// The name it is born with.
+        name: Option<Name>,
+    },
+    /// A supervisor.
+    Supervisor(Arc<SupervisorSpec<Wish>>),
+}
+
+/// The answer of a supervisor, which is under way; dropped if the supervisor ends first.
+pub type PendingAnswer = oneshot::Receiver<Result<Answer, RequestError>>;
+
+/// What may be asked of supervisors in the name of one process. As with [`Syscalls`](super::Syscalls), nothing blocks.
+pub trait Supervision {
+    /// Begins to start a supervisor; [`Syscalls::poll_spawn`](super::Syscalls::poll_spawn) brings it.
+    fn begin_supervisor(&self, spec: &SupervisorSpec<Wish>) -> Result<Result<PendingSpawn, SpawnError>, Ended>;
+    /// Asks a supervisor for something. The process blocks until [`Supervision::answered`] is called.
+    fn ask_supervisor(
+        &self,
+        supervisor: &Address,
+        request: Request<Wish>,
+    ) -> Result<Result<PendingAnswer, Refusal>, Ended>;
+    /// The answer is there, or will not come.
+    fn answered(&self);
+    /// The process that a key leads to.
+    fn route(&self, supervisor: &Address, key: &[u8]) -> Result<Result<Pid, Refusal>, Ended>;
+    /// How many partitions are in use.
+    fn partitions(&self, supervisor: &Address) -> Result<Result<usize, Refusal>, Ended>;
+    /// The node's clock.
+    fn now(&self) -> Result<Time, Ended>;
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Error::Refused(refusal.into())
+    }
+}
+
+impl From<SpawnError> for Error {
+    fn from(error: SpawnError) -> Self {
+        match error {
+            SpawnError::Refused(refusal) => refusal.into(),
+            SpawnError::Ignored => Error::Ignored,
+            SpawnError::Failed(reason) => Error::Failed(reason.into()),
+        }
+    }
+}
+
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::AlreadyStarted(pid) => Error::AlreadyStarted(pid.into()),
+            RequestError::AlreadyPresent => Error::AlreadyPresent,
+            RequestError::NotFound => Error::NotFound,
+            RequestError::Running => Error::Running,
+            RequestError::Restarting => Error::Restarting,
+            RequestError::Stopping => Error::Stopping,
+            RequestError::MaxChildren => Error::MaxChildren,
+            RequestError::OnlyByPid => Error::OnlyByPid,
+            RequestError::OnlyByNumber => Error::OnlyByNumber,
+            RequestError::OnlyByTemplate => Error::OnlyByTemplate,
+            RequestError::NoTemplate => Error::NoTemplate,
+            RequestError::NoSuchPartitions => Error::NoSuchPartitions,
+            RequestError::Invalid(why) => Refusal::Invalid(why.to_string()).into(),
+            RequestError::Failed(error) => error.into(),
+        }
+    }
+}
+
+impl From<wit::Restart> for Restart {
+    fn from(restart: wit::Restart) -> Self {
+        match restart {
+            wit::Restart::Permanent => Restart::Permanent,
+            wit::Restart::Transient => Restart::Transient,
+            wit::Restart::Temporary => Restart::Temporary,
+        }
+    }
+}
+
+impl From<Restart> for wit::Restart {
+    fn from(restart: Restart) -> Self {
+        match restart {
+            Restart::Permanent => wit::Restart::Permanent,
+            Restart::Transient => wit::Restart::Transient,
+            Restart::Temporary => wit::Restart::Temporary,
+        }
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn info(child: ChildView, now: Time) -> wit::Info {
+    wit::Info {
+        id: child.id.to_string(),
+        pid: child.status.pid().map(types::Pid::from),
+        status: match child.status {
+            ChildStatus::Stopped => wit::Status::Stopped,
+            ChildStatus::Starting => wit::Status::Starting,
+            ChildStatus::Running(_) => wit::Status::Running,
+            ChildStatus::Stopping(_) => wit::Status::Stopping,
+            ChildStatus::Restarting => wit::Status::Restarting,
+        },
+        supervisor: child.kind == ChildKind::Supervisor,
+        restart: child.restart.into(),
+        restarts: child.restarts,
+        restart_in_ms: child.restart_at.map(|at| milliseconds(at.saturating_sub(now))),
+    }
+}
+
+/// Bytes that a description carries across, for the price of it.
+fn size(child: &wit::Child) -> usize {
+    let process = match &child.start {
+        wit::ChildStart::Process(process) => {
+            let args = match &process.args {
+                types::Body::Raw(bytes) | types::Body::Messagepack(bytes) => bytes.len(),
+                types::Body::Json(text) | types::Body::Text(text) => text.len(),
+            };
+            args + process.module.len() + process.name.as_ref().map_or(0, String::len)
+        }
+        wit::ChildStart::Supervisor(_) => 0,
+    };
+    child.id.len() + process
+}
+
+fn sizes(supervisors: &[wit::Supervisor]) -> usize {
+    supervisors.iter().flat_map(|supervisor| &supervisor.children).map(size).sum()
+}
+
+/// Makes a tree of the flat form that the contract has.
+struct Planting {
+    /// Each is taken once, by one before it.
+    supervisors: Vec<Option<wit::Supervisor>>,
+    body_bytes: usize,
+}
+
+impl Planting {
+    fn new(supervisors: Vec<wit::Supervisor>, body_bytes: usize) -> Self {
+        Planting { supervisors: supervisors.into_iter().map(Some).collect(), body_bytes }
+    }
+
+    /// The supervisor of this number with all beneath it, which have higher numbers.
+    fn supervisor(&mut self, number: usize) -> Result<SupervisorSpec<Wish>, Refusal> {
+        let given = self.supervisors.get_mut(number).and_then(Option::take);
+        let given = given.ok_or_else(|| invalid(format!("supervisor {number} is not there, or is used twice")))?;
+        let children = given.children.into_iter();
+        let children = children.map(|child| self.child(child, number + 1)).collect::<Result<Vec<_>, _>>()?;
+        let name = given.name.map(|name| convert::check_name(&name).map(|()| Name::from(name))).transpose();
+        let ms = |ms| Duration::from_millis(ms);
+        Ok(SupervisorSpec {
+            strategy: match given.strategy {
+                wit::Strategy::OneForOne => Strategy::OneForOne,
+                wit::Strategy::OneForAll => Strategy::OneForAll,
+                wit::Strategy::RestForOne => Strategy::RestForOne,
+            },
+            max_restarts: given.max_restarts,
+            max_seconds: given.max_seconds,
+            auto_shutdown: match given.auto_shutdown {
+                wit::AutoShutdown::Never => AutoShutdown::Never,
+                wit::AutoShutdown::AnySignificant => AutoShutdown::AnySignificant,
+                wit::AutoShutdown::AllSignificant => AutoShutdown::AllSignificant,
+            },
+            backoff: given
+                .backoff
+                .map(|wit::Backoff { first_ms, most_ms }| Backoff { first: ms(first_ms), most: ms(most_ms) }),
+            roster: match given.roster {
+                wit::Roster::Listed => Roster::Listed,
+                wit::Roster::Partitions => Roster::Partitions,
+                wit::Roster::Template => Roster::Template,
+                wit::Roster::Dynamic(extra) => {
+                    Roster::Dynamic { extra_args: extra.map(|extra| self.body(extra)).transpose()? }
+                }
+            },
+            max_children: given.max_children.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX)),
+            name: name.map_err(Refusal::Invalid)?,
+            children,
+        })
+    }
+
+    /// A child; if it is a supervisor, its number is `from` at least.
+    fn child(&mut self, given: wit::Child, from: usize) -> Result<ChildSpec<Wish>, Refusal> {
+        convert::check_name(&given.id).map_err(Refusal::Invalid)?;
+        let id = Name::from(given.id);
+        let mut spec = match given.start {
+            wit::ChildStart::Process(wit::Process { module, args, name }) => {
+                convert::check_name(&module).map_err(Refusal::Invalid)?;
+                name.as_deref().map_or(Ok(()), convert::check_name).map_err(Refusal::Invalid)?;
+                let args = self.body(args)?;
+                ChildSpec::worker(id, Wish::Process { module: module.into(), args, name: name.map(Name::from) })
+            }
+            wit::ChildStart::Supervisor(number) => {
+                let number = usize::try_from(number).unwrap_or(usize::MAX);
+                if number < from {
+                    return Err(invalid(format!("child {id}: supervisor {number} does not come after its own")));
+                }
+                ChildSpec::supervisor(id, Wish::Supervisor(Arc::new(self.supervisor(number)?)))
+            }
+        };
+        spec.restart = given.restart.into();
+        spec.significant = given.significant;
+        spec.shutdown = match given.shutdown {
+            None => spec.shutdown,
+            Some(wit::Shutdown::BrutalKill) => Shutdown::BrutalKill,
+            Some(wit::Shutdown::Timeout(ms)) => Shutdown::Timeout(Duration::from_millis(ms)),
+            Some(wit::Shutdown::Infinity) => Shutdown::Infinity,
+        };
+        Ok(spec)
+    }
+
+    fn body(&self, body: types::Body) -> Result<Body, Refusal> {
+        let body = Body::from(body);
+        too_large(&body, self.body_bytes).map_or(Ok(body), |why| Err(Refusal::Limit(why)))
+    }
+
+    /// Whoever is in the list is in the tree.
+    fn done(self) -> Result<(), Refusal> {
+        match self.supervisors.iter().position(Option::is_some) {
+            Some(number) => Err(invalid(format!("supervisor {number} is a child of none"))),
+            None => Ok(()),
+        }
+    }
+}
+
+fn invalid(why: String) -> Refusal {
+    Refusal::Invalid(why)
+}
+
+fn denied() -> Refusal {
+    Refusal::Denied("supervision".into())
+}
+
+impl Context {
+    /// Asks a supervisor, and waits for its answer.
+    async fn ask(
+        &mut self,
+        import: &'static str,
+        supervisor: types::Address,
+        bytes: usize,
+        request: Result<Request<Wish>, Refusal>,
+    ) -> wasmtime::Result<Result<Answer, Error>> {
+        let supervisor = convert::address(supervisor)?;
+        let syscalls = self.act_with(import, fuel::MESSAGE, bytes).await?.clone();
+        let (Some(supervision), Ok(request)) = (syscalls.supervision(), &request) else {
+            return Ok(Err(request.err().unwrap_or_else(denied).into()));
+        };
+        let pending = match supervision.ask_supervisor(&supervisor, request.clone())? {
+            Ok(pending) => pending,
+            Err(refusal) => return Ok(Err(refusal.into())),
+        };
+        let answer = pending.await;
+        // Looked up anew: nothing of it may be held while waiting, for it cannot move to another thread.
+        if let Some(supervision) = syscalls.supervision() {
+            supervision.answered();
+        }
+        self.meter.waited();
+        Ok(match answer {
+            Ok(answer) => answer.map_err(Error::from),
+            Err(_) => Err(Error::Ended),
+        })
+    }
+
+    async fn ask_for_child(
+        &mut self,
+        import: &'static str,
+        supervisor: types::Address,
+        bytes: usize,
+        request: Result<Request<Wish>, Refusal>,
+    ) -> wasmtime::Result<Result<Option<types::Pid>, Error>> {
+        let answer = self.ask(import, supervisor, bytes, request).await?;
+        Ok(answer.map(|answer| match answer {
+            Answer::Started(pid) => pid.map(types::Pid::from),
+            Answer::Done | Answer::Children(_) | Answer::Counts(_) => None,
+        }))
+    }
+
+    async fn ask_by_id(
+        &mut self,
+        import: &'static str,
+        supervisor: types::Address,
+        id: String,
+        request: fn(Name) -> Request<Wish>,
+    ) -> wasmtime::Result<Result<Answer, Error>> {
+        let bytes = id.len();
+        let request = convert::check_name(&id).map(|()| request(id.into())).map_err(Refusal::Invalid);
+        self.ask(import, supervisor, bytes, request).await
+    }
+}
+
+impl Host for Context {
+    async fn start(&mut self, supervisors: Vec<wit::Supervisor>) -> wasmtime::Result<Result<types::Pid, Error>> {
+        let bytes = sizes(&supervisors);
+        let children: usize = supervisors.iter().map(|supervisor| supervisor.children.len()).sum();
+        let cost = fuel::SPAWN.saturating_mul(1 + children as u64);
+        let syscalls = self.act_with("start", cost, bytes).await?.clone();
+        let mut planting = Planting::new(supervisors, self.body_bytes);
+        let tree = planting.supervisor(0).and_then(|tree| planting.done().map(|()| tree));
+        let begun = match (syscalls.supervision(), tree) {
+            (Some(supervision), Ok(tree)) => supervision.begin_supervisor(&tree)?,
+            (None, _) => return Ok(Err(denied().into())),
+            (_, Err(refusal)) => return Ok(Err(refusal.into())),
+        };
+        let pending = match begun {
+            Ok(pending) => pending,
+            Err(error) => return Ok(Err(error.into())),
+        };
+        let supervisor = std::future::poll_fn(|cx| syscalls.poll_spawn(pending, cx)).await?;
+        self.meter.waited();
+        Ok(supervisor.map(types::Pid::from).map_err(Error::from))
+    }
+
+    async fn start_child(
+        &mut self,
+        supervisor: types::Address,
+        child: wit::Child,
+        supervisors: Vec<wit::Supervisor>,
+    ) -> wasmtime::Result<Result<Option<types::Pid>, Error>> {
+        let bytes = size(&child) + sizes(&supervisors);
+        let mut planting = Planting::new(supervisors, self.body_bytes);
+        let spec = planting.child(child, 0).and_then(|spec| planting.done().map(|()| spec));
+        self.ask_for_child("start-child", supervisor, bytes, spec.map(Request::StartChild)).await
+    }
+
+    async fn start_from_template(
+        &mut self,
+        supervisor: types::Address,
+        args: Option<types::Body>,
+    ) -> wasmtime::Result<Result<Option<types::Pid>, Error>> {
+        let args = args.map(Body::from);
+        let bytes = args.as_ref().map_or(0, Body::len);
+        let refused = args.as_ref().and_then(|args| too_large(args, self.body_bytes));
+        let request = refused.map_or(Ok(Request::StartFromTemplate(args)), |why| Err(Refusal::Limit(why)));
+        self.ask_for_child("start-from-template", supervisor, bytes, request).await
+    }
+
+    async fn terminate_child(&mut self, supervisor: types::Address, id: String) -> wasmtime::Result<Result<(), Error>> {
+        Ok(self.ask_by_id("terminate-child", supervisor, id, Request::TerminateChild).await?.map(|_| ()))
+    }
+
+    async fn terminate_pid(
+        &mut self,
+        supervisor: types::Address,
+        pid: types::Pid,
+    ) -> wasmtime::Result<Result<(), Error>> {
+        let pid = convert::pid(pid)?;
+        Ok(self.ask("terminate-pid", supervisor, 0, Ok(Request::TerminatePid(pid))).await?.map(|_| ()))
+    }
+
+    async fn restart_child(
+        &mut self,
+        supervisor: types::Address,
+        id: String,
+    ) -> wasmtime::Result<Result<Option<types::Pid>, Error>> {
+        let bytes = id.len();
+        let request = convert::check_name(&id).map(|()| Request::RestartChild(id.into())).map_err(Refusal::Invalid);
+        self.ask_for_child("restart-child", supervisor, bytes, request).await
+    }
+
+    async fn delete_child(&mut self, supervisor: types::Address, id: String) -> wasmtime::Result<Result<(), Error>> {
+        Ok(self.ask_by_id("delete-child", supervisor, id, Request::DeleteChild).await?.map(|_| ()))
+    }
+
+    async fn which_children(&mut self, supervisor: types::Address) -> wasmtime::Result<Result<Vec<wit::Info>, Error>> {
+        let children = match self.ask("which-children", supervisor, 0, Ok(Request::WhichChildren)).await? {
+            Ok(Answer::Children(children)) => children,
+            Ok(_) => Vec::new(),
+            Err(error) => return Ok(Err(error)),
+        };
+        // What is carried is paid for when it is known.
+        self.pay(0, children.iter().map(|child| child.id.len() + size_of::<wit::Info>()).sum()).await?;
+        let now = match self.syscalls().and_then(|syscalls| syscalls.supervision()) {
+            Some(supervision) => supervision.now()?,
+            None => Time::ZERO,
+        };
+        Ok(Ok(children.into_iter().map(|child| info(child, now)).collect()))
+    }
+
+    async fn count_children(&mut self, supervisor: types::Address) -> wasmtime::Result<Result<wit::Counts, Error>> {
+        let answer = self.ask("count-children", supervisor, 0, Ok(Request::CountChildren)).await?;
+        Ok(answer.map(|answer| {
+            let Counts { specs, active, supervisors, workers } = match answer {
+                Answer::Counts(counts) => counts,
+                Answer::Started(_) | Answer::Done | Answer::Children(_) => Counts::default(),
+            };
+            let [specs, active, supervisors, workers] = [specs, active, supervisors, workers].map(|count| count as u64);
+            wit::Counts { specs, active, supervisors, workers }
+        }))
+    }
+
+    async fn resize(&mut self, supervisor: types::Address, partitions: u32) -> wasmtime::Result<Result<(), Error>> {
+        let partitions = usize::try_from(partitions).unwrap_or(usize::MAX);
+        Ok(self.ask("resize", supervisor, 0, Ok(Request::Resize(partitions))).await?.map(|_| ()))
+    }
+
+    async fn route(&mut self, supervisor: types::Address, key: Vec<u8>) -> wasmtime::Result<Result<types::Pid, Error>> {
+        let supervisor = convert::address(supervisor)?;
+        let syscalls = self.act_with("route", fuel::MESSAGE, key.len()).await?;
+        Ok(match syscalls.supervision() {
+            Some(supervision) => supervision.route(&supervisor, &key)?.map(types::Pid::from).map_err(Error::from),
+            None => Err(denied().into()),
+        })
+    }
+
+    async fn partitions(&mut self, supervisor: types::Address) -> wasmtime::Result<Result<u32, Error>> {
+        let supervisor = convert::address(supervisor)?;
+        let syscalls = self.act_with("partitions", fuel::MESSAGE, 0).await?;
+        Ok(match syscalls.supervision() {
+            Some(supervision) => {
+                let used = supervision.partitions(&supervisor)?.map_err(Error::from);
+                used.map(|used| u32::try_from(used).unwrap_or(u32::MAX))
+            }
+            None => Err(denied().into()),
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! What a guest asks of supervisors, performed in the name of its process.
+//!
+//! Owns who may ask whom: a guest may ask supervisors of its own for anything, and those that the app declares if it was
+//! granted their names. What a guest makes has at most the guest's rights and limits.
+
+use std::sync::Arc;
+
+use skep_kernel::process::Waiting;
+use skep_kernel::supervisor::{ChildSpec, RouteError, SupervisorSpec};
+use skep_kernel::{Address, Limits, Pid, Refusal, SpawnError, Time};
+
+use super::guest::Guest;
+use super::supervise::{By, Overseer, Owner};
+use super::syscalls::GuestCalls;
+use super::{Birthplace, Cell, Content};
+use crate::Request;
+use crate::api::{Ended, PendingAnswer, PendingSpawn, SpawnOptions, Supervision, Wish};
+use crate::spec::Blueprint;
+
+/// A supervisor that somebody has found.
+struct Found(Arc<Cell>);
+
+impl Found {
+    fn overseer(&self) -> &Overseer {
+        match &self.0.content {
+            Content::Supervisor(overseer) => overseer,
+            Content::Guest(_) | Content::Client(_) => unreachable!("it was looked for among supervisors"),
+        }
+    }
+}
+
+impl GuestCalls {
+    fn guest(&self) -> Result<&Guest, Refusal> {
+        match &self.cell.content {
+            Content::Guest(guest) => Ok(guest),
+            Content::Supervisor(_) | Content::Client(_) => Err(Refusal::Denied("supervisors".into())),
+        }
+    }
+
+    /// A supervisor of this app.
+    fn supervisor(&self, address: &Address) -> Result<Result<Found, Refusal>, Ended> {
+        let shell = self.shell()?;
+        let cell = self.resolve(address).and_then(|pid| shell.table.get(pid));
+        let found = cell
+            .filter(|cell| matches!(cell.content, Content::Supervisor(_)) && Arc::ptr_eq(&cell.app, &self.cell.app));
+        Ok(found.map(Found).ok_or_else(|| Refusal::Unknown(format!("supervisor {}", in_words(address)))))
+    }
+
+    /// As [`GuestCalls::supervisor`], to be asked for anything.
+    fn own_or_granted(&self, address: &Address) -> Result<Result<Found, Refusal>, Ended> {
+        let found = match self.supervisor(address)? {
+            Ok(found) => found,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        Ok(if self.may_ask(&found) { Ok(found) } else { Err(not_granted(&found)) })
+    }
+
+    fn may_ask(&self, found: &Found) -> bool {
+        if found.overseer().belongs_to(self.cell.pid) {
+            return true;
+        }
+        let name = found.0.process.lock().name().cloned();
+        let granted = self.guest().map(|guest| &guest.spec.grants.supervise);
+        name.is_some_and(|name| granted.is_ok_and(|granted| granted.contains(&name)))
+    }
+
+    /// A partitioned supervisor, for a look at its partitions: whoever may look up names may do so.
+    fn partitioned(&self, address: &Address) -> Result<Result<Found, Refusal>, Ended> {
+        let found = match self.supervisor(address)? {
+            Ok(found) => found,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let may_look = self.grant_names().is_ok() || self.may_ask(&found);
+        Ok(if may_look { Ok(found) } else { Err(not_granted(&found)) })
+    }
+
+    /// What a guest wants, as far as it may have it.
+    fn granted(&self, wish: Wish) -> Result<Blueprint, Refusal> {
+        Ok(match wish {
+            Wish::Process { module, args, name } => {
+                let options = SpawnOptions { name, ..SpawnOptions::default() };
+                Blueprint::Process(Arc::new(self.offspring(&module, args, &options)?))
+            }
+            Wish::Supervisor(nested) => Blueprint::Supervisor(Arc::new(self.granted_tree(&nested)?)),
+        })
+    }
+
+    fn granted_child(&self, child: ChildSpec<Wish>) -> Result<ChildSpec<Blueprint>, Refusal> {
+        let ChildSpec { id, start, restart, shutdown, kind, significant } = child;
+        Ok(ChildSpec { id, start: self.granted(start)?, restart, shutdown, kind, significant })
+    }
+
+    fn granted_tree(&self, tree: &SupervisorSpec<Wish>) -> Result<SupervisorSpec<Blueprint>, Refusal> {
+        let guest = self.guest()?;
+        if !guest.spec.grants.supervisors {
+            return Err(Refusal::Denied("supervisors = true".into()));
+        }
+        if tree.name.is_some() {
+            self.grant_names()?;
+        }
+        let Limits { children: most, .. } = guest.spec.limits;
+        if tree.children.len() > most {
+            return Err(Refusal::Limit("children".into()));
+        }
+        let children = tree.children.iter().map(|child| self.granted_child(child.clone()));
+        let spec = SupervisorSpec {
+            strategy: tree.strategy,
+            max_restarts: tree.max_restarts,
+            max_seconds: tree.max_seconds,
+            auto_shutdown: tree.auto_shutdown,
+            backoff: tree.backoff,
+            roster: tree.roster.clone(),
+            max_children: tree.max_children.min(most),
+            name: tree.name.clone(),
+            children: children.collect::<Result<_, _>>()?,
+        };
+        spec.check().map_err(|why| Refusal::Invalid(why.to_string()))?;
+        Ok(spec)
+    }
+
+    /// A request of a guest as one of the runtime.
+    fn granted_request(&self, request: Request<Wish>) -> Result<Request, Refusal> {
+        Ok(match request {
+            Request::StartChild(child) => Request::StartChild(self.granted_child(child)?),
+            Request::StartFromTemplate(args) => Request::StartFromTemplate(args),
+            Request::TerminateChild(id) => Request::TerminateChild(id),
+            Request::TerminatePid(pid) => Request::TerminatePid(pid),
+            Request::RestartChild(id) => Request::RestartChild(id),
+            Request::DeleteChild(id) => Request::DeleteChild(id),
+            Request::Resize(partitions) => Request::Resize(partitions),
+            Request::Replace(tree) => Request::Replace(self.granted_tree(&tree)?),
+            Request::WhichChildren => Request::WhichChildren,
+            Request::CountChildren => Request::CountChildren,
+        })
+    }
+}
+
+fn in_words(address: &Address) -> String {
+    match address {
+        Address::Pid(pid) => pid.to_string(),
+        Address::Name(name) => name.to_string(),
+    }
+}
+
+fn not_granted(found: &Found) -> Refusal {
+    let name = found.0.process.lock().name().cloned();
+    Refusal::Denied(match name {
+        Some(name) => format!("supervise = [\"{name}\"]"),
+        None => "supervise: the supervisor is another's, and has no name".into(),
+    })
+}
+
+fn no_route(error: RouteError) -> Refusal {
+    match error {
+        RouteError::NotPartitioned => Refusal::Invalid(error.to_string()),
+        RouteError::NoPartitions | RouteError::Down(_) => Refusal::Unknown(error.to_string()),
+    }
+}
+
+impl Supervision for GuestCalls {
+    fn begin_supervisor(&self, spec: &SupervisorSpec<Wish>) -> Result<Result<PendingSpawn, SpawnError>, Ended> {
+        let shell = self.shell()?;
+        let planned = self.guest().and_then(|guest| {
+            let mut tree = self.granted_tree(spec)?;
+            let allowance = Arc::clone(guest.allowance());
+            allowance.charge_all(&mut tree)?;
+            Ok((tree, Owner { pid: self.cell.pid, allowance }))
+        });
+        let (tree, owner) = match planned {
+            Ok(planned) => planned,
+            Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
+        };
+        let pid = shell.table.new_pid();
+        let begun = self.process()?.begin_spawn(pid, true, None, Waiting::Blocking);
+        let (mark, monitor) = match begun {
+            Ok(marks) => marks,
+            Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
+        };
+        let place = Birthplace {
+            pid,
+            app: Arc::clone(&self.cell.app),
+            label: None,
+            parent: self.cell.pid,
+            starter: mark,
+            link: true,
+            monitor,
+            owner: Some(owner),
+        };
+        shell.spawn(place, &Blueprint::Supervisor(Arc::new(tree)));
+        Ok(Ok(PendingSpawn { mark, monitor }))
+    }
+
+    fn ask_supervisor(
+        &self,
+        supervisor: &Address,
+        request: Request<Wish>,
+    ) -> Result<Result<PendingAnswer, Refusal>, Ended> {
+        let shell = self.shell()?;
+        let found = match self.own_or_granted(supervisor)? {
+            Ok(found) => found,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let request = match self.granted_request(request) {
+            Ok(request) => request,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        self.process()?.begin_wait();
+        Ok(Ok(shell.request(&found.0, found.overseer(), request, By::Guest)))
+    }
+
+    fn answered(&self) {
+        self.cell.process.lock().end_wait();
+    }
+
+    fn route(&self, supervisor: &Address, key: &[u8]) -> Result<Result<Pid, Refusal>, Ended> {
+        Ok(self.partitioned(supervisor)?.and_then(|found| found.overseer().route(key).map_err(no_route)))
+    }
+
+    fn partitions(&self, supervisor: &Address) -> Result<Result<usize, Refusal>, Ended> {
+        let found = self.partitioned(supervisor)?;
+        Ok(found.and_then(|found| match found.overseer().partitions() {
+            Some((used, _)) => Ok(used),
+            None => Err(no_route(RouteError::NotPartitioned)),
+        }))
+    }
+
+    fn now(&self) -> Result<Time, Ended> {
+        Ok(self.shell()?.now())
+    }
+}
