@@ -392,3 +392,29 @@ fn gs_19_a_collection_tells_which_request_is_answered() {
         assert_eq!(world.take_actions().contains(&Action::Abandon(1)), gives_up);
     }
 }
+
+/// Stops the oracle.
+struct Stopper;
+
+impl Task for Stopper {
+    type Args = ();
+    type Output = Option<CallError>;
+
+    fn run((): (), context: &TaskContext) -> Result<Option<CallError>, Failure> {
+        let oracle = Ref::<Oracle>::named("oracle");
+        Ok(oracle.stop(context, &ExitReason::custom("enough"), millis(100)).err())
+    }
+}
+
+#[test]
+fn gs_14_stopping_tells_whether_it_ended_as_it_should() {
+    let stopped = |ends: Result<ExitReason, CallError>| {
+        let mut world = World::new().on_stop(move |_, _| ends.clone());
+        run_task_in::<Stopper>(&mut world, (), []).expect("it lives")
+    };
+    assert_eq!(stopped(Ok(ExitReason::custom("enough"))), None);
+    assert_eq!(stopped(Ok(broken())), Some(CallError::Ended(broken())));
+    assert_eq!(stopped(Err(CallError::Timeout)), Some(CallError::Timeout));
+    let nobody = run_task_in::<Stopper>(&mut World::new(), (), []).expect("it lives");
+    assert_eq!(nobody, Some(CallError::Ended(ExitReason::Noproc)));
+}

@@ -38,6 +38,13 @@ pub enum Action {
         /// With what.
         body: Body,
     },
+    /// Told a server to end; what [`World::on_stop`](super::World::on_stop) says became of it.
+    StopServer {
+        /// Whom.
+        to: Address,
+        /// With which reason.
+        reason: ExitReason,
+    },
     /// Gave up a request.
     Abandon(Mark),
     /// Linked itself.

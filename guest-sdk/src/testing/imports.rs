@@ -6,7 +6,7 @@
 /// Talking.
 pub(crate) mod messaging {
     use crate::testing::world::{act, look};
-    use crate::types::{Address, Body, CallError, Caller, Mark, Pid, Refusal};
+    use crate::types::{Address, Body, CallError, Caller, ExitReason, Mark, Pid, Refusal};
 
     pub(crate) fn me() -> Pid {
         look(|world| world.me)
@@ -30,6 +30,10 @@ pub(crate) mod messaging {
 
     pub(crate) fn request(to: &Address, body: &Body, timeout_ms: Option<u64>) -> Mark {
         act(|world| world.request(to.clone(), body.clone(), timeout_ms))
+    }
+
+    pub(crate) fn stop_server(to: &Address, reason: &ExitReason, timeout_ms: Option<u64>) -> Result<(), CallError> {
+        act(|world| world.stop_server(to, reason, timeout_ms))
     }
 
     pub(crate) fn abandon(mark: Mark) -> bool {

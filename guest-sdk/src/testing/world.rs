@@ -27,6 +27,7 @@ pub(crate) struct Stopped(pub(crate) ExitReason);
 
 type OnCall = Box<dyn FnMut(&Address, Body) -> Result<Body, CallError>>;
 type OnAsk = Box<dyn FnMut(&Address, &Ask) -> Result<Reply, SupervisionError>>;
+type OnStop = Box<dyn FnMut(&Address, &ExitReason) -> Result<ExitReason, CallError>>;
 type OnSpawn = Box<dyn FnMut(&str, Body) -> Result<Pid, ExitReason>>;
 type OnTask = Box<dyn FnMut(&str, Body) -> Played>;
 
@@ -51,6 +52,7 @@ pub struct World {
     monitors: BTreeMap<Mark, Address>,
     timers: BTreeMap<Mark, Timer>,
     on_call: OnCall,
+    on_stop: OnStop,
     on_spawn: Option<OnSpawn>,
     on_ask: Option<OnAsk>,
     last_mark: Mark,
@@ -77,6 +79,7 @@ impl Default for World {
             monitors: BTreeMap::new(),
             timers: BTreeMap::new(),
             on_call: Box::new(|_, _| Err(CallError::Ended(ExitReason::Noproc))),
+            on_stop: Box::new(|_, _| Err(CallError::Ended(ExitReason::Noproc))),
             on_spawn: None,
             on_ask: None,
             last_mark: 0,
@@ -102,6 +105,12 @@ impl World {
     #[must_use]
     pub fn on_call(self, reply: impl FnMut(&Address, Body) -> Result<Body, CallError> + 'static) -> World {
         World { on_call: Box::new(reply), ..self }
+    }
+
+    /// With which reason others end that are told to stop. Unless told, nobody is there: `Noproc`.
+    #[must_use]
+    pub fn on_stop(self, stop: impl FnMut(&Address, &ExitReason) -> Result<ExitReason, CallError> + 'static) -> World {
+        World { on_stop: Box::new(stop), ..self }
     }
 
     /// What becomes of children. Unless told, each gets a new pid.
@@ -201,6 +210,29 @@ impl World {
         self.note(Action::Request { mark, to, body });
         self.open.insert(mark);
         mark
+    }
+
+    pub(crate) fn stop_server(
+        &mut self,
+        to: &Address,
+        reason: &ExitReason,
+        timeout_ms: Option<u64>,
+    ) -> Result<(), CallError> {
+        self.note(Action::StopServer { to: to.clone(), reason: reason.clone() });
+        if self.holder(to) == Some(self.me) {
+            return Err(CallError::Refused("a process cannot call itself".to_owned()));
+        }
+        let ended = (self.on_stop)(to, reason);
+        match ended {
+            Ok(ended) if ended == *reason => Ok(()),
+            Ok(ended) => Err(CallError::Ended(ended)),
+            Err(error) => {
+                if let (CallError::Timeout, Some(timeout_ms)) = (&error, timeout_ms) {
+                    self.now_ms = self.now_ms.saturating_add(timeout_ms);
+                }
+                Err(error)
+            }
+        }
     }
 
     pub(crate) fn abandon(&mut self, mark: Mark) -> bool {

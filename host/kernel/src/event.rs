@@ -121,6 +121,13 @@ pub enum Event {
         /// The request.
         body: Body,
     },
+    /// An order to end, of somebody who waits until it has: `gen_server:stop` (GS-14). No guest ever sees it.
+    Stop {
+        /// Who waits.
+        caller: Caller,
+        /// The reason to end with.
+        reason: ExitReason,
+    },
     /// A request that does not.
     Cast(Body),
     /// Any other message.
@@ -180,6 +187,7 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Event::Call { .. } => "call",
+            Event::Stop { .. } => "stop",
             Event::Cast(_) => "cast",
             Event::Info(_) => "info",
             Event::Answer { .. } => "answer",
@@ -202,9 +210,12 @@ impl Event {
             | Event::Timer { body, .. }
             | Event::Continue(body)
             | Event::Answer { outcome: Ok(body), .. } => Some(body),
-            Event::Answer { .. } | Event::Exit { .. } | Event::Down { .. } | Event::Idle | Event::Started { .. } => {
-                None
-            }
+            Event::Stop { .. }
+            | Event::Answer { .. }
+            | Event::Exit { .. }
+            | Event::Down { .. }
+            | Event::Idle
+            | Event::Started { .. } => None,
         }
     }
 

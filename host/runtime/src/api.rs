@@ -39,6 +39,13 @@ pub trait Syscalls: Send + Sync + 'static {
     fn cast(&self, to: Address, body: Body) -> Result<(), Ended>;
     /// Begins a call that this process blocks on. [`Syscalls::poll_call`] brings the answer.
     fn begin_call(&self, to: Address, body: Body, timeout_ms: Option<u64>) -> Result<Result<Mark, CallError>, Ended>;
+    /// Begins a wait for the end of a server, which is told to end. [`Syscalls::poll_call`] brings it, as an error.
+    fn begin_stop(
+        &self,
+        to: Address,
+        reason: ExitReason,
+        timeout_ms: Option<u64>,
+    ) -> Result<Result<Mark, CallError>, Ended>;
     /// The answer of a call begun, if it is there; else the process is scheduled when it is.
     fn poll_call(&self, mark: Mark, cx: &mut Context<'_>) -> Poll<Result<Result<Body, CallError>, Ended>>;
     /// Sends a request whose answer arrives as an event.

@@ -69,9 +69,9 @@ impl GuestCalls {
     fn ask(
         &self,
         to: &Address,
-        body: Body,
         timeout_ms: Option<u64>,
         waiting: Waiting,
+        content: impl FnOnce(Caller) -> Event,
     ) -> Result<Result<Mark, CallError>, Ended> {
         let shell = self.shell()?;
         let Some(pid) = self.resolve(to) else { return Ok(Err(CallError::Ended(ExitReason::Noproc))) };
@@ -79,7 +79,7 @@ impl GuestCalls {
             process.begin_call(Some(pid), deadline(now, timeout_ms), waiting, actions)
         });
         let Ok(mark) = begun else { return Ok(begun) };
-        shell.send_call(&self.cell, pid, mark, body);
+        shell.send_call(&self.cell, pid, mark, content);
         Ok(Ok(mark))
     }
 
@@ -138,7 +138,7 @@ fn milliseconds(left: Duration) -> u64 {
 /// What a sender is told. A process that has ended is no error (PROC-03).
 fn send_result(delivered: Result<(), Undelivered>) -> Result<(), Refusal> {
     match delivered {
-        Ok(()) | Err(Undelivered::Gone | Undelivered::TooManyLinks) => Ok(()),
+        Ok(()) | Err(Undelivered::Gone | Undelivered::TooManyLinks | Undelivered::NotAServer) => Ok(()),
         Err(Undelivered::MailboxFull) => Err(Refusal::Limit("mailbox".into())),
         Err(Undelivered::TooLarge) => Err(Refusal::Limit("body larger than the receiver takes".into())),
     }
@@ -164,7 +164,20 @@ impl Syscalls for GuestCalls {
     }
 
     fn begin_call(&self, to: Address, body: Body, timeout_ms: Option<u64>) -> Result<Result<Mark, CallError>, Ended> {
-        self.ask(&to, body, timeout_ms, Waiting::Blocking)
+        self.ask(&to, timeout_ms, Waiting::Blocking, |caller| Event::Call { caller, body })
+    }
+
+    fn begin_stop(
+        &self,
+        to: Address,
+        reason: ExitReason,
+        timeout_ms: Option<u64>,
+    ) -> Result<Result<Mark, CallError>, Ended> {
+        // A name alone would let anybody stop what it may only talk to; who has a pid may end it in any case.
+        if let (Address::Name(_), Err(refusal)) = (&to, self.grant_names()) {
+            return Ok(Err(CallError::Refused(refusal.to_string().into())));
+        }
+        self.ask(&to, timeout_ms, Waiting::Blocking, |caller| Event::Stop { caller, reason })
     }
 
     fn poll_call(&self, mark: Mark, _: &mut Context<'_>) -> Poll<Result<Result<Body, CallError>, Ended>> {
@@ -175,7 +188,7 @@ impl Syscalls for GuestCalls {
     }
 
     fn request(&self, to: Address, body: Body, timeout_ms: Option<u64>) -> Result<Mark, Ended> {
-        Ok(match self.ask(&to, body, timeout_ms, Waiting::AsEvent)? {
+        Ok(match self.ask(&to, timeout_ms, Waiting::AsEvent, |caller| Event::Call { caller, body })? {
             Ok(mark) => mark,
             Err(error) => self.process()?.answer_itself(error),
         })

@@ -26,6 +26,9 @@ async fn agt_01_what_is_asked_runs_in_the_agent_one_at_a_time() {
         let taken = by_a.to_string().matches("1").count() + by_b.to_string().matches("1").count();
         assert_eq!(taken, 7, "{by_a} {by_b}");
         assert_eq!(app.ask("stock", look).await, 0);
+        let stop = json!({ "StopServer": { "to": { "name": "stock" }, "reason": "normal" } });
+        let results = app.steps("a", json!([stop, { "Whereis": { "name": "stock" } }])).await;
+        assert_eq!(results, json!([{ "Ok": null }, null]), "its name is free when it has ended");
     })
     .await;
 }

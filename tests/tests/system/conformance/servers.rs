@@ -309,3 +309,29 @@ async fn gs_19_a_request_is_waited_for_again_or_given_up() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gs_14_stopping_a_server_says_whether_it_ended_as_it_should() {
+    in_both_modes(probes(["a", "o", "holder"]), async |app| {
+        let stop = |to: &Value, ms: u64| json!({ "StopServer": { "to": to, "reason": custom("x"), "timeout_ms": ms } });
+        let tell = json!({ "AtEnd": { "tell": { "name": "o" } } });
+        let named = json!({ "Spawn": { "module": "probe", "args": [tell], "name": "named" } });
+        let by_name = json!({ "name": "named" });
+        let results = app.steps("o", json!([named, stop(&by_name, 5_000), { "Whereis": { "name": "named" } }])).await;
+        assert_eq!((&results[1], &results[2]), (&json!({ "Ok": null }), &Value::Null), "its name is free");
+        assert_eq!(heard(app, "o", "info", 1).await, [json!({ "terminated": custom("x") })]);
+
+        let otherwise = spawn(app, "o", json!([{ "AtEnd": { "steps": [{ "Stop": { "reason": custom("y") } }] } }])).await;
+        let gone = dead(app, "a").await;
+        let results = app.steps("a", json!([stop(&json!(otherwise), 5_000), stop(&json!(gone), 5_000)])).await;
+        assert_eq!(results, json!([{ "Err": { "ended": custom("y") } }, { "Err": { "ended": "noproc" } }]));
+
+        // It is busy for longer than that, and ends afterwards.
+        block(app, "o", "holder").await;
+        let mark = monitor(app, "a", json!({ "name": "o" })).await;
+        assert_eq!(app.ask("a", stop(&json!({ "name": "o" }), 20)).await, json!({ "Err": "timeout" }));
+        app.ask("holder", json!({ "Release": { "body": null } })).await;
+        assert_eq!(reason(app, "a", &mark).await, custom("x"));
+    })
+    .await;
+}

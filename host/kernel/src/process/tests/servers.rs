@@ -397,3 +397,26 @@ fn gs_19_a_request_that_is_given_up_brings_no_answer() {
     ]);
     assert!(world.timers.is_empty());
 }
+
+#[test]
+fn gs_14_a_stop_waits_until_the_server_has_ended() {
+    let world = check(&[
+        ("new p; new s", ""),
+        // In its turn: what was sent before is handled.
+        (
+            "p: send s one, cast s two, halt s 5000 boom",
+            "s: info one, s: cast two, s terminates boom, s ends boom, p = error ended boom",
+        ),
+        ("p: halt s 5000 boom, say on", "p = error ended noproc, p says on"),
+        (
+            "new t task init={receive -, finish done}; p: halt t - boom",
+            "p = error refused: only a server ends in order",
+        ),
+        ("p: halt p - boom", "p = error refused: a process cannot call itself"),
+        // Who does not wait long enough is not told; it ends all the same.
+        ("new slow; new holder", ""),
+        ("slow: call holder - {say asked}; p: halt slow 10 boom; wait 10", "holder says asked, p = error timeout"),
+        ("holder: answer slow go", "slow = go, slow terminates boom, slow ends boom"),
+    ]);
+    assert!(world.timers.is_empty());
+}
