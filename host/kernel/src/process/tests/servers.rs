@@ -416,7 +416,7 @@ fn gs_14_a_stop_waits_until_the_server_has_ended() {
         // Who does not wait long enough is not told; it ends all the same.
         ("new slow; new holder", ""),
         ("slow: call holder - {say asked}; p: halt slow 10 boom; wait 10", "holder says asked, p = error timeout"),
-        ("holder: answer slow go", "slow = go, slow terminates boom, slow ends boom"),
+        ("holder: answer holder go", "slow = go, slow terminates boom, slow ends boom"),
     ]);
     assert!(world.timers.is_empty());
 }
