@@ -408,6 +408,11 @@ fn gs_14_a_stop_waits_until_the_server_has_ended() {
             "s: info one, s: cast two, s terminates boom, s ends boom, p = error ended boom",
         ),
         ("p: halt s 5000 boom, say on", "p = error ended noproc, p says on"),
+        // Also where a handler asks for more: it is never handed to a guest.
+        (
+            "new m; p: send m {say on, more, say off}, halt m - boom",
+            "m says on, m = no more, m says off, m terminates boom, m ends boom, p = error ended boom",
+        ),
         (
             "new t task init={receive -, finish done}; p: halt t - boom",
             "p = error refused: only a server ends in order",
