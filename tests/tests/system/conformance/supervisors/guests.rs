@@ -206,24 +206,30 @@ async fn how_many_supervisors_and_children_a_guest_has_is_bounded_and_given_back
         // The template counts as well.
         let job = |args: &str| json!({ "StartFromTemplate": { "json": args } });
         let first = supervise(app, "boss", &jobs, job("null")).await;
-        pid(&supervise(app, "boss", &jobs, job("[]")).await);
+        let second = supervise(app, "boss", &jobs, job("[]")).await;
         assert_eq!(supervise(app, "boss", &jobs, job("null")).await, limit("children"));
-        assert_eq!(
-            supervise(app, "boss", &jobs, json!({ "TerminatePid": pid(&first) })).await,
-            json!({ "Ok": "Done" })
-        );
-        let long = json!([{ "Log": "x".repeat(200_000) }]).to_string();
-        let begun = Instant::now();
-        loop {
-            let answer = supervise(app, "boss", &jobs, job(&long)).await;
-            let why = answer["Err"]["refused"]["limit"].as_str().unwrap_or_else(|| panic!("{answer}"));
-            if why.contains("arguments") {
-                break;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{why}");
-        }
+        // What is stopped and forgotten is given back, as soon as nobody knows of it.
+        let long = json!([{ "Log": "x".repeat(60_000) }]).to_string();
+        stop_and_start(app, &jobs, pid(&first), &long, |answer| answer["Ok"]["Started"].is_string()).await;
+        let too_much =
+            |answer: &Value| answer["Err"]["refused"]["limit"].as_str().is_some_and(|why| why.contains("arguments"));
+        stop_and_start(app, &jobs, pid(&second), &long, too_much).await;
     })
     .await;
+}
+
+/// Stops a child and starts another, until that comes to what is expected.
+async fn stop_and_start(app: &TestApp, jobs: &str, old: &str, args: &str, expected: impl Fn(&Value) -> bool) {
+    assert_eq!(supervise(app, "boss", jobs, json!({ "TerminatePid": old })).await, json!({ "Ok": "Done" }));
+    let begun = Instant::now();
+    loop {
+        let answer = supervise(app, "boss", jobs, json!({ "StartFromTemplate": { "json": args } })).await;
+        if expected(&answer) {
+            return;
+        }
+        assert_eq!(answer, json!({ "Err": { "refused": { "limit": "children" } } }));
+        assert!(begun.elapsed() < PATIENCE, "it is never given back");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
