@@ -4,6 +4,7 @@
 //! makes one or two calls on `node`, `build` or `control::client`. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 mod build;
+mod child;
 mod demo;
 mod deploy;
 mod failure;
@@ -55,6 +56,7 @@ enum Command {
     Demo(demo::Demo),
     Ps(ps::Ps),
     Tree(tree::Tree),
+    Child(child::Child),
     Call(talk::Call),
     Cast(talk::Cast),
     Logs(logs::Logs),
@@ -102,6 +104,7 @@ impl Command {
             Command::Demo(demo) => demo.json,
             Command::Ps(ps::Ps { asking }) | Command::Stop(stop::Stop { asking }) => asking.json,
             Command::Tree(tree::Tree { asking, .. })
+            | Command::Child(child::Child { asking, .. })
             | Command::Call(talk::Call { asking, .. })
             | Command::Cast(talk::Cast { asking, .. })
             | Command::Logs(logs::Logs { asking, .. })
@@ -121,6 +124,7 @@ impl Command {
             Command::Demo(demo) => demo.perform(shared).await,
             Command::Ps(ps) => ps.perform(shared).await,
             Command::Tree(tree) => tree.perform(shared).await,
+            Command::Child(child) => child.perform(shared).await,
             Command::Call(call) => call.perform(shared).await,
             Command::Cast(cast) => cast.perform(shared).await,
             Command::Logs(logs) => logs.perform(shared).await,

@@ -2,6 +2,7 @@
 //!
 //! Owns the JSON shapes, for both sides. Log entries are `node::log::Entry`.
 
+mod children;
 mod deploy;
 mod upgrade;
 
@@ -10,6 +11,7 @@ use serde_json::value::RawValue;
 use skep_runtime::inspect::{ProcessInfo, TreeNode};
 use skep_runtime::kernel::supervisor::ChildKind;
 
+pub use children::{AskChildren, ChildLine, ChildOrder, Children, RestartWord};
 pub use deploy::{Agreed, DeployLine, DeployStep, Deployed, FailedChild, Proposal, Undeploy, Undeployed, Wanted};
 pub use upgrade::{Step, UpgradeLine, Upgraded};
 
@@ -170,7 +172,8 @@ pub struct Halted {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Problem {
     /// A stable word: `bad_request`, `not_found`, `unknown_process`, `ambiguous`, `timeout`, `ended`, `refused`,
-    /// `stopping`, and those of [`crate::node::code::refused::Refused`] and [`crate::node::deployment::NotDeployed`].
+    /// `stopping`, and those of [`crate::node::code::refused::Refused`], [`crate::node::deployment::NotDeployed`] and
+    /// [`crate::node::children::NotDone`].
     pub code: String,
     /// What went wrong, in one line.
     pub message: String,

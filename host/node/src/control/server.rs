@@ -3,6 +3,7 @@
 //! Owns the routes, the check of who connects, and the bounds of what is read. Decides nothing about processes: each
 //! handler makes one call on the node.
 
+mod children;
 mod deploy;
 mod listener;
 mod refusal;
@@ -46,6 +47,7 @@ pub async fn serve(node: Arc<Node>, listener: Listener) -> std::io::Result<()> {
         .route("/v1/node", get(info))
         .route("/v1/processes", get(processes))
         .route("/v1/tree", get(tree))
+        .route("/v1/children", post(children::children))
         .route("/v1/call", post(call))
         .route("/v1/cast", post(cast))
         .route("/v1/logs", get(logs))

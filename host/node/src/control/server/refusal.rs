@@ -13,6 +13,7 @@ use skep_runtime::kernel::{CallError, ExitReason, Name};
 use crate::control::protocol::{Problem, Spot};
 use crate::node::address::Unresolved;
 use crate::node::body;
+use crate::node::children::NotDone;
 use crate::node::code::refused::Refused;
 use crate::node::code::target::UnknownModule;
 use crate::node::deployment::NotDeployed;
@@ -96,6 +97,19 @@ impl From<Unresolved> for Refusal {
             }
         };
         Refusal::new(status, code, error.to_string()).remedy(error.remedy())
+    }
+}
+
+impl From<NotDone> for Refusal {
+    fn from(error: NotDone) -> Self {
+        let status = match &error {
+            NotDone::Unresolved(_) | NotDone::NoSupervisor(_) | NotDone::UnknownModule { .. } => StatusCode::NOT_FOUND,
+            NotDone::Refused { .. } => StatusCode::CONFLICT,
+            NotDone::Ended(_) => StatusCode::BAD_GATEWAY,
+        };
+        let mut refusal = Refusal::new(status, error.code(), error.to_string());
+        refusal.problem.remedy = error.remedy();
+        refusal
     }
 }
 
