@@ -72,11 +72,11 @@ enum Command {
 #[derive(Args)]
 struct Asking {
     /// Which node; needed only where several run
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", global = true)]
     node: Option<String>,
 
     /// Print JSON, for scripts
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
 }
 

@@ -285,6 +285,30 @@ async fn dsup_07_a_guest_starts_children_in_a_supervisor_that_the_app_declares()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn counters_are_started_on_demand_and_anew_after_an_end() {
+    let counters = Child::new("counters", "counters", &Value::Null);
+    in_both_modes(vec![Child::probe("o"), counters], async |app| {
+        let add = |name: &str, by: i64| json!({ "Add": { "name": name, "by": by } });
+        for (name, by, sum) in [("a", 2, 2), ("b", 5, 5), ("a", 3, 5)] {
+            assert_eq!(app.ask("counters", add(name, by)).await, sum);
+        }
+        let running =
+            || app.runtime.processes().into_iter().filter(|process| process.module.as_deref() == Some("counter"));
+        let pids: Vec<Pid> = running().map(|process| process.pid).collect();
+        assert_eq!(pids.len(), 2);
+        app.runtime.kill(pids[0]);
+        let started = Instant::now();
+        // Until the desk has heard of it, the call fails.
+        while app.ask("counters", add("a", 1)).await != 1 {
+            assert!(started.elapsed() < PATIENCE, "it is not started anew");
+        }
+        assert_eq!(app.ask("counters", json!({ "Close": "a" })).await, json!(["b"]));
+        assert_eq!(running().count(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sup_19_what_is_ignored_or_fails_is_told() {
     in_both_modes(probes(["o"]), async |app| {
         let sup = started(app, "o", json!({})).await;
