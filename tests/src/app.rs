@@ -117,6 +117,7 @@ fn all_grants() -> Grants {
 /// The guests that tests use as modules.
 const GUESTS: &[&str] = &[
     "counter",
+    "counters",
     "door",
     "mailbox-flooder",
     "memory-hog",

@@ -170,6 +170,7 @@ impl Grants {
         match interface {
             "skep:process/spawning" => self.spawn.is_empty(),
             "skep:process/names" => !self.names,
+            "skep:process/supervision" => !self.supervisors && self.supervise.is_empty() && !self.names,
             "wasi:filesystem/types" => self.folders.is_empty(),
             _ => interface.starts_with("wasi:sockets/"),
         }
@@ -222,6 +223,14 @@ mod tests {
         let nothing = Grants::default();
         let folder = FolderGrant { host: "/".into(), guest: "/in".into(), access: Access::Read };
         let all = Grants { folders: vec![folder], spawn: vec!["worker".into()], names: true, ..Grants::default() };
+        let supervision = "skep:process/supervision@0.1.0";
+        assert!(nothing.refuse(supervision));
+        for some in [
+            Grants { supervisors: true, ..Grants::default() },
+            Grants { supervise: vec!["workers".into()], ..Grants::default() },
+        ] {
+            assert!(!some.refuse(supervision));
+        }
         assert!(needy.iter().all(|import| nothing.refuse(import) && !all.refuse(import)));
         assert!(all.refuse("wasi:sockets/tcp@0.2.0"), "there is no grant of it yet");
         assert!(!nothing.refuse("skep:process/messaging@0.1.0") && !nothing.refuse("wasi:clocks/wall-clock@0.2.0"));

@@ -1,5 +1,6 @@
 //! The `skep` command as it is typed: one binary for all of it, because linking the engine takes long.
 
+mod child;
 mod demo;
 mod deploy;
 mod docs;

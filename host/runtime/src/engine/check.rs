@@ -8,7 +8,7 @@ use wasmtime::component::types::ComponentItem;
 use super::module::LoadError;
 
 /// The interfaces of `wit/` that the host offers; `types` has no functions.
-const OWN: [&str; 8] = ["messaging", "inbox", "links", "spawning", "names", "timers", "log", "types"];
+const OWN: [&str; 9] = ["messaging", "inbox", "links", "spawning", "supervision", "names", "timers", "log", "types"];
 /// The interfaces of WASI 0.2 that the host offers.
 const WASI: [&str; 27] = [
     "cli/environment",
