@@ -62,6 +62,10 @@ pub(crate) struct Account {
     pub(crate) exits_due: BTreeSet<Pid>,
     /// Trapped exit signals of links in the mailbox.
     pub(crate) exits: BTreeMap<Pid, u32>,
+    /// It was handed the end of its parent, to make of it what it likes.
+    pub(crate) knows_of_its_parent: bool,
+    /// Orders of its parent to shut down, in the mailbox.
+    pub(crate) orders: u32,
     pub(crate) timers: BTreeMap<Mark, Timer>,
     pub(crate) calls: BTreeMap<Mark, Asked>,
     /// Spawns under way, with the monitor on the child.

@@ -52,6 +52,34 @@ pub enum Invariant {
     Panics,
 }
 
+impl Invariant {
+    /// All of them.
+    pub const ALL: [Invariant; 22] = [
+        Invariant::Mail,
+        Invariant::Downs,
+        Invariant::Exits,
+        Invariant::Links,
+        Invariant::NamesFree,
+        Invariant::StartOrder,
+        Invariant::StopOrder,
+        Invariant::Intensity,
+        Invariant::Orphans,
+        Invariant::Requests,
+        Invariant::Timers,
+        Invariant::Calls,
+        Invariant::Suspended,
+        Invariant::AllOrNone,
+        Invariant::States,
+        Invariant::Continues,
+        Invariant::Limits,
+        Invariant::WakeUps,
+        Invariant::OneWorker,
+        Invariant::Leaks,
+        Invariant::Stops,
+        Invariant::Panics,
+    ];
+}
+
 /// A defect to plant. It strikes once in an episode, at a moment that the seed chooses.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Bug {

@@ -242,7 +242,7 @@ impl World {
         let mut wrong = None;
         for cell in self.cells.values() {
             let Content::Guest(guest) = &cell.content else { continue };
-            if cell.process.is_gone() || cell.process.kind() == Kind::Task {
+            if !cell.listed || cell.process.is_gone() || cell.process.kind() == Kind::Task {
                 continue;
             }
             let code = self.slots[guest.spec.module].code;

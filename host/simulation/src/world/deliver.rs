@@ -53,12 +53,9 @@ enum Fact {
 impl Fact {
     fn of(signal: &Signal) -> Self {
         match signal {
-            Signal::Message(event) => match event {
-                Event::Call { body, .. } | Event::Cast(body) | Event::Info(body) => {
-                    read(body).map_or(Fact::Other, |(_, from, number)| Fact::Mail { from, number, bytes: body.len() })
-                }
-                _ => Fact::Other,
-            },
+            Signal::Message(Event::Call { body, .. } | Event::Cast(body) | Event::Info(body)) => {
+                read(body).map_or(Fact::Other, |(_, from, number)| Fact::Mail { from, number, bytes: body.len() })
+            }
             Signal::LinkExit { from, reason } => Fact::LinkExit { from: *from, reason: reason.clone() },
             Signal::Exit { from, reason } => Fact::Exit { from: *from, number: exit_number(reason) },
             Signal::Down { mark, .. } => Fact::Down(*mark),
@@ -134,7 +131,9 @@ impl World {
             Action::Inform { .. } => unreachable!("nobody asks by system messages"),
             Action::Tell { upgrade, news } => self.tell(upgrade, owner, news),
             Action::ReleaseName(name) => {
-                if !self.strikes(Bug::ForgetName) {
+                if self.strikes(Bug::LateName) {
+                    self.late.push(Duty::Act { owner, action: Action::ReleaseName(name) });
+                } else if !self.strikes(Bug::ForgetName) {
                     self.names.release(&name, owner);
                 }
             }
@@ -279,7 +278,11 @@ impl World {
         let has_room = cell.process.mailbox().len() + 2 < cell.limits.mailbox_messages
             && cell.process.mailbox().bytes() + 100 < cell.limits.mailbox_bytes;
         match (bug, signal) {
-            (Bug::DropMessage | Bug::DoubleMessage | Bug::SwapMessages, Signal::Message(Event::Info(_))) => has_room,
+            (Bug::DropMessage | Bug::DoubleMessage, Signal::Message(Event::Info(_))) => has_room,
+            // Of what the clock sends, there is no next one.
+            (Bug::SwapMessages, Signal::Message(Event::Info(body))) => {
+                has_room && read(body).is_some_and(|(kind, ..)| kind == 'm')
+            }
             (Bug::DropDown, Signal::Down { mark, .. }) => account.monitors.contains_key(mark) && is_guest(cell),
             (Bug::DeafSupervisor, Signal::Down { mark, .. }) => {
                 account.monitors.contains_key(mark) && matches!(cell.content, Content::Overseer(_))
@@ -312,16 +315,11 @@ impl World {
 
     /// What planted defects make of an end that has just been decided.
     pub(super) fn meddle_with_the_end(&mut self, lane: usize, pid: Pid) {
-        let is_release = |duty: &Duty| matches!(duty, Duty::Act { action: Action::ReleaseName(_), .. });
         let is_exit = |duty: &Duty| {
             matches!(duty, Duty::Act { action: Action::Deliver { signal: Signal::LinkExit { .. }, .. }, .. })
         };
-        if self.lanes[lane].duties.iter().any(is_release) && self.strikes(Bug::LateName) {
-            let (release, rest) =
-                std::mem::take(&mut self.lanes[lane].duties).into_iter().partition::<VecDeque<_>, _>(is_release);
-            self.lanes[lane].duties = rest;
-            self.lanes[lane].duties.extend(release);
-        }
+        let late = std::mem::take(&mut self.late);
+        self.lanes[lane].duties.extend(late);
         let is_supervisor = matches!(self.cell(pid).content, Content::Overseer(_));
         if is_supervisor && self.lanes[lane].duties.iter().any(is_exit) && self.strikes(Bug::ForgetChildren) {
             self.lanes[lane].duties.retain(|duty| !is_exit(duty));
@@ -393,8 +391,10 @@ impl Cell {
                 trapped
             }
             Fact::Exit { from, number } => {
-                if let (true, Some(number)) = (effect.grew, number) {
-                    account.mailed(from.id, number);
+                match number {
+                    _ if !effect.grew => {}
+                    Some(number) => account.mailed(from.id, number),
+                    None => account.orders += 1,
                 }
                 return Ok(());
             }

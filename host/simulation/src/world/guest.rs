@@ -184,6 +184,7 @@ impl World {
     fn next_step(&mut self, lane: usize, pid: Pid) -> Flow {
         let Some(instance) = self.instance(pid) else { return Flow::Over };
         let is_of_other_code = self.guest(pid).code != instance.code;
+        let waiting = self.cell(pid).process.mailbox().len();
         let step = self.transition(lane, pid, |process, now, actions| {
             if process.is_new() && is_of_other_code { Step::Discard } else { process.next_step(now, actions) }
         });
@@ -208,6 +209,13 @@ impl World {
                 self.end_driver(lane, pid, End::GaveBack)
             }
             Step::Terminate(reason) => {
+                // It may be an order out of its mail.
+                if self.cell(pid).process.mailbox().len() < waiting
+                    && let Some(parent) = self.cell(pid).parent
+                {
+                    let seen = self.sees_exit(pid, parent, &reason);
+                    self.check(pid, seen);
+                }
                 let script = self.script(pid, Work::Terminate(reason));
                 self.goes_on(pid, Doing::Runs(script))
             }
@@ -445,6 +453,10 @@ impl World {
             Received::Nothing => self.goes_on(pid, Doing::Runs(script)),
             Received::Event(event) => {
                 self.note(|world| format!("{} receives {event:?}", world.name_of(pid)));
+                if let skep_kernel::Event::Exit { pid: of, .. } = &event {
+                    let cell = self.cell(pid);
+                    cell.account.knows_of_its_parent |= cell.parent == Some(*of);
+                }
                 self.hands(lane, pid, &event);
                 self.goes_on(pid, Doing::Runs(script))
             }
