@@ -199,6 +199,7 @@ pub(crate) fn cross_links() {
                 if let LinkRequest::Ask = request {
                     let link = Signal::Link { from: pid(own) };
                     assert_eq!(other.process.lock().deliver(link, Time::ZERO, &mut Vec::new()).outcome, Ok(()));
+                    cells[own].process.lock().link_made();
                 }
             }
             let _pair = (!suffers(Defect::NoPairs)).then(|| pairs.lock(pid(own), to));

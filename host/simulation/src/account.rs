@@ -60,6 +60,8 @@ pub(crate) struct Account {
     pub(crate) links: BTreeSet<Pid>,
     /// Linked processes that have ended, and whose exit signal is under way.
     pub(crate) exits_due: BTreeSet<Pid>,
+    /// Whom it asks for a link, and whether that one's exit signal has come meanwhile.
+    pub(crate) asks: Option<(Pid, bool)>,
     /// Trapped exit signals of links in the mailbox.
     pub(crate) exits: BTreeMap<Pid, u32>,
     /// It was handed the end of its parent, to make of it what it likes.

@@ -33,6 +33,11 @@ pub(super) enum Duty {
         from: Pid,
         to: Pid,
     },
+    /// The other side is linked.
+    LinkMade {
+        from: Pid,
+        to: Pid,
+    },
     Birth(Box<Born>),
     Schedule(Pid),
 }
@@ -102,6 +107,7 @@ impl World {
                 }
             }
             Duty::Link { from, to } => self.ask_for_link(lane, from, to),
+            Duty::LinkMade { from, to } => self.link_made(from, to),
             Duty::Birth(born) => self.bear(lane, *born),
             Duty::Schedule(pid) => self.schedule(pid),
         }
@@ -222,20 +228,49 @@ impl World {
 
     fn ask_for_link(&mut self, lane: usize, from: Pid, to: Pid) {
         let Err(why) = self.hand_over(lane, to, Signal::Link { from }) else {
-            // It may have ended before it was asked.
             for (one, other) in [(from, to), (to, from)] {
                 if let Some(cell) = self.cells.get_mut(&one.id) {
                     cell.account.links.insert(other);
                 }
             }
+            self.lanes[lane].duties.push_back(Duty::LinkMade { from, to });
             return;
         };
         let cell = self.cell(from);
         let waiting = cell.process.mailbox().len();
+        cell.account.asks = None;
         let failed = cell.process.link_failed(to, why);
         if failed.is_ok() && cell.process.mailbox().len() > waiting {
             *cell.account.exits.entry(to).or_default() += 1;
         }
+    }
+
+    /// What became of a link is known; and so is whether an exit signal that has come meanwhile was of that link.
+    fn link_made(&mut self, from: Pid, to: Pid) {
+        let now = self.now;
+        let cell = self.cell(from);
+        let has_come = cell.account.asks.take().is_some_and(|(_, has_come)| has_come);
+        let (waiting, was_doomed) = (cell.process.mailbox().len(), cell.process.is_doomed());
+        cell.process.link_made();
+        let effect = Effect {
+            grew: cell.process.mailbox().len() > waiting,
+            doomed: cell.process.is_doomed() && !was_doomed,
+            delivered: true,
+            waiting,
+            bytes: 0,
+        };
+        let entry = match has_come {
+            true => {
+                // Its reason is no longer known here: at most it was a normal one.
+                let reason = if effect.doomed { ExitReason::Killed } else { ExitReason::Normal };
+                cell.enter(Fact::LinkExit { from: to, reason }, &effect, was_doomed, now)
+            }
+            false if effect.grew || effect.doomed => {
+                wrong(Invariant::Exits, format!("it hears of the end of {to}, which has not come"))
+            }
+            false => Ok(()),
+        };
+        self.check(from, entry);
     }
 
     /// What a planted defect makes of a signal; none if it is handed over as it is.
@@ -375,6 +410,10 @@ impl Cell {
                     }
                 }
                 effect.delivered
+            }
+            Fact::LinkExit { from, .. } if account.asks.is_some_and(|(to, _)| to == from) => {
+                account.asks = Some((from, true));
+                false
             }
             Fact::LinkExit { from, reason } => {
                 let linked = account.exits_due.remove(&from);

@@ -258,6 +258,7 @@ impl World {
         if self.lock_pair(lane, pid, to)
             && let LinkRequest::Ask = self.cell(pid).process.link(to)
         {
+            self.cell(pid).account.asks = Some((to, false));
             self.lanes[lane].duties.push_back(Duty::Link { from: pid, to });
         }
         let cell = self.cell(pid);

@@ -351,11 +351,12 @@ impl World {
 
     fn ask_for_link(&mut self, lane: Lane, to: Pid) {
         let Lane::Of(from) = lane else { panic!("nobody asks for a link") };
-        if let Err(why) = self.hand_over(lane, to, Signal::Link { from }) {
-            let refused = self.person(from).process.link_failed(to, why);
-            if let Err(refusal) = refused {
-                self.see(from, Seen::Result(format!("error {}", super::notation::refusal(&refusal))));
-            }
+        let Err(why) = self.hand_over(lane, to, Signal::Link { from }) else {
+            return self.person(from).process.link_made();
+        };
+        let refused = self.person(from).process.link_failed(to, why);
+        if let Err(refusal) = refused {
+            self.see(from, Seen::Result(format!("error {}", super::notation::refusal(&refusal))));
         }
     }
 
