@@ -77,6 +77,8 @@ pub(crate) struct Account {
     /// It has told itself to do something next.
     pub(crate) continues: bool,
     pub(crate) traps: bool,
+    /// It has been suspended by the operator, who was told so.
+    pub(crate) held: bool,
     /// Events it was handed: its state.
     pub(crate) handled: u64,
 }

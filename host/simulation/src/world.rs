@@ -14,6 +14,7 @@ mod overseer;
 mod rooms;
 mod script;
 mod seen;
+mod system;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -132,6 +133,7 @@ pub(crate) struct World {
     coordinator: Option<Coordinator>,
     upgrades: u64,
     operator: Operator,
+    system: system::Asked,
     pids: u64,
     numbers: u64,
     /// A message held back by a planted defect.
@@ -174,6 +176,7 @@ impl World {
             coordinator: None,
             upgrades: 0,
             operator: Operator::default(),
+            system: system::Asked::default(),
             pids: 0,
             numbers: 0,
             held_back: None,

@@ -46,6 +46,8 @@ planted! {
     forget_restarts: ForgetRestarts breaks Intensity;
     forget_children: ForgetChildren breaks Orphans;
     double_reply: DoubleReply breaks Requests;
+    forget_answer: ForgetAnswer breaks Requests;
+    ignore_suspension: IgnoreSuspension breaks Suspended;
     early_timer: EarlyTimer breaks Timers;
     lost_timer: LostTimer breaks Timers;
     double_timer: DoubleTimer breaks Timers;

@@ -12,6 +12,7 @@ impl World {
         for pid in &pids {
             self.audit_parent(*pid);
         }
+        self.audit_answers();
         for pid in pids {
             if self.violation.is_some() {
                 return;
@@ -37,7 +38,7 @@ impl World {
         if process.is_doomed() {
             return self.violated(Invariant::WakeUps, format!("{pid} is to end, and nobody looks"));
         }
-        let is_idle = !process.is_blocked() && !process.is_suspended() && !waits_for_room;
+        let is_idle = !process.is_blocked() && !process.is_suspended() && !process.is_held() && !waits_for_room;
         if is_idle && !process.mailbox().is_empty() {
             return self.violated(Invariant::WakeUps, format!("{pid} is {} and has mail", process.status()));
         }
@@ -55,7 +56,7 @@ impl World {
         {
             return self.violated(Invariant::Requests, format!("{pid} has not answered all requests"));
         }
-        if self.coordinator.is_none() && process.is_suspended() {
+        if self.coordinator.is_none() && process.is_suspended() && !process.is_held() {
             return self.violated(Invariant::Suspended, format!("{pid} is suspended, by nobody"));
         }
         if process.mailbox().is_empty() {
@@ -122,7 +123,7 @@ impl World {
         let (Some(parent), Some(_)) = (cell.parent, &cell.label) else { return };
         let has_mail_of_it = cell.account.exits.contains_key(&parent);
         let can_not_read = cell.process.is_blocked()
-            || cell.process.is_suspended()
+            || cell.process.is_suspended() && self.coordinator.is_some()
             || self.rooms.waiting.contains(&pid)
             || cell.process.kind() == Kind::Task;
         // A task that traps exits chooses what it makes of them.

@@ -246,7 +246,7 @@ impl World {
                 continue;
             }
             let code = self.slots[guest.spec.module].code;
-            if cell.process.is_suspended() {
+            if cell.process.is_suspended() && !cell.process.is_held() {
                 wrong = Some((Invariant::Suspended, format!("{} is left suspended", cell.pid)));
             } else if guest.code != code {
                 wrong =

@@ -134,7 +134,7 @@ impl World {
                     self.clock.remove(key);
                 }
             }
-            Action::Inform { .. } => unreachable!("nobody asks by system messages"),
+            Action::Inform { request, answer } => self.inform(request, owner, &answer),
             Action::Tell { upgrade, news } => self.tell(upgrade, owner, news),
             Action::ReleaseName(name) => {
                 if self.strikes(Bug::LateName) {

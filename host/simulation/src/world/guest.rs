@@ -1,6 +1,7 @@
 //! The life of one instance of a guest, as in `guest.rs`, `drive.rs` and `takeover.rs` of the shell, one step at a time.
 
 use skep_kernel::process::{Received, Step};
+use skep_kernel::system::SystemId;
 use skep_kernel::upgrade::{MigrationStep, NotMigrated, Path, path};
 use skep_kernel::{Caller, Limits, Next, Outcome, Shape, Signal, Start, State};
 
@@ -46,6 +47,7 @@ pub(super) enum Doing {
     WaitsForChild(Mark, Script),
     Receives(Script),
     Moves { before: State, left: usize },
+    Replaces { id: SystemId, present: State, left: usize },
 }
 
 /// How a driver ends.
@@ -89,6 +91,7 @@ impl World {
             Doing::WaitsForChild(mark, script) => self.poll_spawn(lane, pid, mark, script),
             Doing::Receives(script) => self.poll_receive(lane, pid, script),
             Doing::Moves { before, left } => self.move_state(lane, pid, before, left),
+            Doing::Replaces { id, present, left } => self.replace(lane, pid, id, present, left),
         }
     }
 
@@ -121,6 +124,13 @@ impl World {
                 let left = self.dice.below(6);
                 self.goes_on(pid, Doing::Moves { before, left })
             }
+            Some(Step::ReplaceState(id)) => match self.cell(pid).process.saved_state().cloned() {
+                Some(present) => self.begin_replacement(pid, id, present),
+                None => {
+                    self.violated(Invariant::States, format!("{pid} is to replace a state that it has not"));
+                    Flow::Over
+                }
+            },
             Some(Step::Exit(reason)) => self.ends(lane, pid, reason),
             Some(_) => {
                 self.cell(pid).process.discarded();
@@ -203,7 +213,8 @@ impl World {
             }
             Step::Save => self.save(lane, pid, instance),
             Step::Migrate => self.begin_move(lane, pid, instance),
-            Step::GetState(_) | Step::ReplaceState(_) => unreachable!("nobody asks by system messages"),
+            Step::GetState(id) => self.tell_state(lane, pid, id, state_of(instance)),
+            Step::ReplaceState(id) => self.begin_replacement(pid, id, state_of(instance)),
             Step::Discard => {
                 self.cell(pid).process.discarded();
                 self.end_driver(lane, pid, End::GaveBack)
@@ -348,6 +359,22 @@ impl World {
                 return self.end_driver(lane, pid, End::NoRoom);
             }
             _ => self.take_over(lane, pid, &before),
+        }
+        self.moved(lane, pid)
+    }
+
+    /// As a move, but the code stays.
+    fn replace(&mut self, lane: usize, pid: Pid, id: SystemId, present: State, left: usize) -> Flow {
+        if left > 0 {
+            let stage = Doing::Replaces { id, present, left: left - 1 };
+            self.cell(pid).process.stir();
+            return self.yields(pid, stage);
+        }
+        if self.replace_state(lane, pid, id, present.clone()) {
+            if self.instance(pid).is_some() {
+                self.cell(pid).process.saved(present);
+            }
+            return self.end_driver(lane, pid, End::NoRoom);
         }
         self.moved(lane, pid)
     }

@@ -168,7 +168,7 @@ impl World {
         self.operator.rests = self.dice.one_in(3);
         let Some(whom) = self.somebody() else { return };
         let number = self.number();
-        match self.dice.below(20) {
+        match self.dice.below(23) {
             0..=6 => self.send_some(lane, pid, whom),
             7 | 8 if self.has(Feature::Kills) => {
                 let _ = self.hand_over(lane, whom, Signal::Kill);
@@ -184,6 +184,7 @@ impl World {
                     coordinator.cancel();
                 }
             }
+            20..=22 if self.has(Feature::System) => self.ask_by_system_message(lane, whom),
             16..=19 if self.has(Feature::Requests) => self.ask(),
             _ => {}
         }
@@ -297,6 +298,7 @@ impl World {
         if !self.is_alive(root) {
             return;
         }
+        self.release_everybody(self.lanes.len() - 1);
         self.note(|_| "the tree is told to stop".into());
         self.operator.told_to_stop = true;
         let signal = Signal::Exit { from: pid, reason: ExitReason::Shutdown(None) };
@@ -306,6 +308,7 @@ impl World {
     /// Whoever is still here and no supervisor is killed. False if there is nobody.
     pub(crate) fn kill_the_rest(&mut self) -> bool {
         let lane = self.lanes.len() - 1;
+        self.release_everybody(lane);
         let rest: Pids =
             self.cells.values().filter(|cell| matches!(cell.content, Content::Guest(_))).map(|cell| cell.pid).collect();
         for pid in &rest {

@@ -42,6 +42,9 @@ impl World {
     /// A process sees an event.
     pub(super) fn sees(&mut self, pid: Pid, event: &Event) {
         let now = self.now;
+        if self.cell(pid).account.held {
+            self.violated(Invariant::Suspended, format!("{pid} is suspended, and handles {event:?}"));
+        }
         let account = &mut self.cell(pid).account;
         let is_continue = matches!(event, Event::Continue(_));
         if std::mem::take(&mut account.continues) != is_continue {

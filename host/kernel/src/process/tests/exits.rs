@@ -1,9 +1,9 @@
 //! Exit signals and the reasons that observers see (EXIT).
 
 use super::notation::check;
-use crate::{Event, Signal};
 use crate::process::*;
 use crate::signal::Undelivered;
+use crate::{Event, Signal};
 
 #[test]
 fn exit_01_normal_from_another_is_ignored_unless_trapped() {
