@@ -134,6 +134,8 @@ pub struct Process {
     system: Option<Box<system::System>>,
     statistics: Statistics,
     links: BTreeSet<Pid>,
+    /// The link that is being asked for.
+    asking: Option<Box<relations::Asking>>,
     watchers: Vec<Watcher>,
     monitors: BTreeMap<Mark, Monitor>,
     requests: BTreeMap<Mark, calls::Request>,
@@ -168,6 +170,7 @@ impl Process {
             system: None,
             statistics: Statistics::default(),
             links: BTreeSet::new(),
+            asking: None,
             watchers: Vec::new(),
             monitors: BTreeMap::new(),
             requests: BTreeMap::new(),

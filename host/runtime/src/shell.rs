@@ -22,6 +22,7 @@ mod serve;
 mod spawn;
 mod supervise;
 mod supervision;
+mod sync;
 mod syscalls;
 mod table;
 mod traces;

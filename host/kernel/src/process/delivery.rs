@@ -96,7 +96,11 @@ impl Process {
     }
 
     /// A signal of a link fires only while the link exists: an unlink in between has taken it back.
-    fn take_link_exit(&mut self, from: Pid, reason: ExitReason) -> Effect {
+    pub(super) fn take_link_exit(&mut self, from: Pid, reason: ExitReason) -> Effect {
+        if let Some(asking) = self.asking.as_mut().filter(|asking| asking.to == from) {
+            asking.ended = Some(reason);
+            return Effect::Quiet;
+        }
         if !self.links.remove(&from) {
             return Effect::Quiet;
         }

@@ -225,7 +225,10 @@ impl Syscalls for GuestCalls {
             LinkRequest::Done => Ok(()),
             LinkRequest::Refused(refusal) => Err(refusal),
             LinkRequest::Ask => match shell.deliver(to, Signal::Link { from: self.cell.pid }) {
-                Ok(()) => Ok(()),
+                Ok(()) => {
+                    self.cell.process.lock().link_made();
+                    Ok(())
+                }
                 Err(why) => self.link_refused(to, why),
             },
         })

@@ -101,6 +101,8 @@ pub(super) struct Person {
     pub(super) listed: bool,
     /// Whether a worker has it.
     pub(super) running: bool,
+    /// It has vanished, and is to tell of its end.
+    pub(super) ends: Option<ExitReason>,
     /// Events it was handed.
     pub(super) heard: u64,
     /// Messages delivered and not yet handed to it.
@@ -349,11 +351,12 @@ impl World {
 
     fn ask_for_link(&mut self, lane: Lane, to: Pid) {
         let Lane::Of(from) = lane else { panic!("nobody asks for a link") };
-        if let Err(why) = self.hand_over(lane, to, Signal::Link { from }) {
-            let refused = self.person(from).process.link_failed(to, why);
-            if let Err(refusal) = refused {
-                self.see(from, Seen::Result(format!("error {}", super::notation::refusal(&refusal))));
-            }
+        let Err(why) = self.hand_over(lane, to, Signal::Link { from }) else {
+            return self.person(from).process.link_made();
+        };
+        let refused = self.person(from).process.link_failed(to, why);
+        if let Err(refusal) = refused {
+            self.see(from, Seen::Result(format!("error {}", super::notation::refusal(&refusal))));
         }
     }
 
@@ -372,7 +375,8 @@ impl World {
             birth.held = self.hold(pid);
         }
         let process = Process::new(birth, self.now, &mut actions);
-        let person = Person { process, guest, listed: true, running: false, heard: 0, mail: VecDeque::new() };
+        let person =
+            Person { process, guest, listed: true, running: false, ends: None, heard: 0, mail: VecDeque::new() };
         self.people.insert(pid, person);
         self.give_all(lane, pid, actions);
         self.queue.push_back(pid);
