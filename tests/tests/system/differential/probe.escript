@@ -471,16 +471,23 @@ start(#{<<"module">> := <<"probe-task">>, <<"args">> := Steps} = Options) ->
     #{<<"Ok">> => #{<<"pid">> => Pid, <<"mark">> => Ref}};
 start(Options) ->
     Args = maps:get(<<"args">>, Options, null),
-    Start = case Options of #{<<"link">> := true} -> start_link; _ -> start end,
+    Name = case Options of #{<<"name">> := Text} -> [{local, binary_to_atom(Text)}]; _ -> [] end,
     Started = case Options of
-                  #{<<"name">> := Name} -> gen_server:Start({local, binary_to_atom(Name)}, ?MODULE, Args, []);
-                  _ -> gen_server:Start(?MODULE, Args, [])
+                  #{<<"link">> := true} -> start_linked(fun() -> apply(gen_server, start_link, Name ++ [?MODULE, Args, []]) end);
+                  _ -> apply(gen_server, start, Name ++ [?MODULE, Args, []])
               end,
     case Started of
         {ok, Pid} -> #{<<"Ok">> => #{<<"pid">> => Pid, <<"mark">> => monitor_of(Pid, Options)}};
         ignore -> #{<<"Err">> => <<"ignored">>};
         {error, {already_started, Pid}} -> #{<<"Err">> => #{<<"refused">> => #{<<"taken">> => Pid}}};
         {error, Reason} -> #{<<"Err">> => #{<<"failed">> => reason(Reason)}}
+    end.
+
+%% From OTP 26 on a failed start leaves no exit signal behind.
+start_linked(Start) ->
+    case Start() of
+        {ok, Pid} -> {ok, Pid};
+        Failed -> receive {'EXIT', _, _} -> Failed after 0 -> Failed end
     end.
 
 monitor_of(Pid, #{<<"monitor">> := true}) -> erlang:monitor(process, Pid);

@@ -14,7 +14,7 @@ use skep_runtime::{EngineConfig, Request, RuntimeConfig};
 use skep_tests::app::{PATIENCE, SLOTS, supervisor};
 use skep_tests::{Child, TestApp};
 
-use super::trace::renamed;
+use super::trace::{is_script, renamed};
 
 /// Monitors whoever takes part, and is no part of any scenario.
 const WATCHER: &str = "watcher";
@@ -123,7 +123,7 @@ impl Stage {
             return Vec::new();
         }
         match self.ask(pid, &json!("Take")).await {
-            Value::Array(entries) => entries,
+            Value::Array(entries) => entries.into_iter().filter(|entry| !is_script(entry)).collect(),
             _ => Vec::new(),
         }
     }
@@ -168,6 +168,10 @@ impl Stage {
     pub(super) async fn ended(&self, watched: &mut HashMap<u64, String>) -> Value {
         let mut ended = Map::new();
         for entry in self.app.ask(WATCHER, json!("Take")).await.as_array().into_iter().flatten() {
+            // The result of a task, which comes to whoever monitors it.
+            if entry.get("answer").is_some() {
+                continue;
+            }
             let name = entry["down"]["mark"].as_u64().and_then(|mark| watched.remove(&mark));
             let name = name.unwrap_or_else(|| panic!("nobody asked for this: {entry}"));
             ended.insert(name, entry["down"]["reason"].clone());

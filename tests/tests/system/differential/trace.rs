@@ -1,7 +1,7 @@
 //! What of a trace counts: two traces are compared when what cannot be equal is left out.
 //!
-//! Left out are the numbers of marks and milliseconds, the words of a refusal (OTP says `badarg`), the inside of a trap, and
-//! scripts, which are told and not heard. Pids have been replaced by the names that a scenario gives them before.
+//! Left out are the numbers of marks and milliseconds, the words of a refusal (OTP says `badarg`), and the inside of a trap.
+//! Pids have been replaced by the names that a scenario gives them before.
 
 use serde_json::{Map, Value, json};
 
@@ -32,14 +32,16 @@ pub(super) fn line(mut line: Value, order: Order) -> Value {
 
 fn journal(entries: Value, order: Order) -> Value {
     let Value::Array(entries) = entries else { return entries };
-    let scripts = |entry: &Value| ["info", "cast"].iter().any(|kind| entry[kind].get("do").is_some());
-    let alarm = |entry: &Value| entry["timer"]["body"].get("do").is_some();
-    let mut entries: Vec<Value> =
-        entries.into_iter().filter(|entry| !scripts(entry) && !alarm(entry)).map(plain).collect();
+    let mut entries: Vec<Value> = entries.into_iter().map(plain).collect();
     if order == Order::Free {
         entries.sort_by_key(Value::to_string);
     }
     Value::Array(entries)
+}
+
+/// Whether an entry is a script: the probe of Skep notes what it is told to do, too.
+pub(super) fn is_script(entry: &Value) -> bool {
+    entry["info"].get("do").is_some()
 }
 
 /// What a step brought: a number there is a mark or a time.
@@ -67,6 +69,8 @@ fn field((key, value): (String, Value)) -> Option<(String, Value)> {
         "mark" => json!(0),
         "Err" => error(value),
         "did" | "init" => result(value),
+        // A task's results.
+        "Ok" if value.is_array() => result(value),
         "because" => return None,
         _ => plain(value),
     };
@@ -102,18 +106,18 @@ fn what_cannot_be_equal_is_left_out_and_nothing_else() {
     let given = json!({
         "result": [3, { "Err": { "unknown": "nobody" } }, { "Err": { "ended": { "trap": { "kind": "x" } } } }, "x"],
         "heard": {
-            "a": [{ "info": 2 }, { "info": { "do": [] } }, { "down": { "mark": 7, "reason": "killed" } }, { "did": [5] }],
-            "b": [{ "cast": { "do": [] } }],
+            "a": [{ "info": 2 }, { "down": { "mark": 7, "reason": "killed" } }, { "did": [5] }, { "x": { "Ok": [5] } }],
+            "b": [],
         },
         "ended": { "b": { "trap": {} } },
     });
     let counts = json!({
         "result": [0, { "Err": "refused" }, { "Err": { "ended": "trap" } }, "x"],
-        "heard": { "a": [{ "info": 2 }, { "down": { "mark": 0, "reason": "killed" } }, { "did": [0] }] },
+        "heard": { "a": [{ "info": 2 }, { "down": { "mark": 0, "reason": "killed" } }, { "did": [0] }, { "x": { "Ok": [0] } }] },
         "ended": { "b": "trap" },
     });
     assert_eq!(line(given.clone(), Order::Counts), counts);
-    let sorted = json!([{ "did": [0] }, { "down": { "mark": 0, "reason": "killed" } }, { "info": 2 }]);
+    let sorted = json!([{ "did": [0] }, { "down": { "mark": 0, "reason": "killed" } }, { "info": 2 }, { "x": { "Ok": [0] } }]);
     assert_eq!(line(given, Order::Free)["heard"]["a"], sorted);
     let name = |text: &str| (text == "0.1.2").then(|| "$a".to_owned());
     assert_eq!(renamed(json!({ "pid": "0.1.2", "x": ["y"] }), &name), json!({ "pid": "$a", "x": ["y"] }));
