@@ -18,7 +18,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Instances of the small class in a test's engine. Each costs two memory mappings from the start, and as many engines
 /// live at once as tests run: with the default, eight of them are too many for one program.
-const SLOTS: u32 = 256;
+pub const SLOTS: u32 = 256;
 
 /// Collects reports.
 #[derive(Default)]
@@ -177,7 +177,8 @@ impl TestApp {
         keep: Keep,
         root: SupervisorSpec<Blueprint>,
     ) -> Result<Self, StartError> {
-        Self::made(engine, keep, root, Arc::new(Reports::default())).await
+        let config = RuntimeConfig { engine, keep: Some(keep), ..RuntimeConfig::default() };
+        Self::try_start_as(config, root, Arc::new(Reports::default())).await
     }
 
     /// As [`TestApp::try_start`], with reports that outlive an app that does not start.
@@ -190,17 +191,25 @@ impl TestApp {
         root: SupervisorSpec<Blueprint>,
         reports: Arc<Reports>,
     ) -> Result<Self, StartError> {
-        Self::made(EngineConfig { slots: Some(SLOTS), ..EngineConfig::default() }, keep, root, reports).await
+        let engine = EngineConfig { slots: Some(SLOTS), ..EngineConfig::default() };
+        Self::try_start_as(RuntimeConfig { engine, keep: Some(keep), ..RuntimeConfig::default() }, root, reports).await
     }
 
-    async fn made(
-        mut engine: EngineConfig,
-        keep: Keep,
+    /// As [`TestApp::try_start_reporting`], with all said of the runtime but where compiled code lies.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from starting.
+    ///
+    /// # Panics
+    ///
+    /// If there can be no such runtime.
+    pub async fn try_start_as(
+        mut config: RuntimeConfig,
         root: SupervisorSpec<Blueprint>,
         reports: Arc<Reports>,
     ) -> Result<Self, StartError> {
-        engine.cache = Some(guests::cache());
-        let config = RuntimeConfig { engine, keep: Some(keep), ..RuntimeConfig::default() };
+        config.engine.cache = Some(guests::cache());
         let observer: Arc<dyn Observer> = reports.clone();
         let runtime = Runtime::new(config, observer).unwrap_or_else(|error| panic!("no runtime: {error}"));
         let modules = GUESTS.iter().map(|name| module(&runtime, name)).collect();

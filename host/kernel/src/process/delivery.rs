@@ -43,7 +43,6 @@ impl Process {
 
     fn take_in(&mut self, signal: Signal, now: Time, actions: &mut Vec<Action>) -> Result<Effect, Undelivered> {
         match signal {
-            Signal::Message(event) => self.take_message(event),
             Signal::Answer { mark, by, outcome } => Ok(self.take_answer(mark, by, outcome, actions)),
             Signal::Started { mark, outcome } => Ok(self.take_started(mark, outcome, actions)),
             Signal::Finished { mark, body } => Ok(self.take_result(mark, body)),
@@ -52,6 +51,11 @@ impl Process {
                 self.links.remove(&from);
                 Ok(Effect::Quiet)
             }
+            // What comes behind an exit signal that ends it finds nobody.
+            Signal::Monitor { .. } | Signal::Message(Event::Call { .. }) if self.doomed.is_some() => {
+                Err(Undelivered::Gone)
+            }
+            Signal::Message(event) => self.take_message(event),
             Signal::Monitor { from, mark } => {
                 self.watchers.push(Watcher { pid: from, mark, why: Watch::Monitor });
                 Ok(Effect::Quiet)

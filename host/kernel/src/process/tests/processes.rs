@@ -99,6 +99,21 @@ fn proc_06_after_an_exit_signal_the_answer_to_is_it_alive_is_no() {
 }
 
 #[test]
+fn proc_06_what_comes_behind_an_exit_signal_finds_nobody() {
+    check(&[
+        ("new a; new b; new c", ""),
+        (
+            "a: monitor b, kill b, monitor b, call b - hello, say fine",
+            "a = error ended noproc, a says fine, a: down b noproc, b ends killed, a: down b killed",
+        ),
+        (
+            "a: exit c normal, monitor c, exit c boom, monitor c, say fine",
+            "a says fine, a: down c noproc, c ends boom, a: down c boom",
+        ),
+    ]);
+}
+
+#[test]
 fn proc_06_the_doomed_takes_no_name() {
     let mut world = check(&[("new b", "")]);
     let b = &mut world.person(world.labels["b"]).process;
