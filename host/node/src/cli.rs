@@ -11,6 +11,7 @@ mod inspect;
 mod json;
 mod log_line;
 mod logs;
+mod names;
 mod new;
 mod output;
 mod ps;
@@ -59,6 +60,7 @@ enum Command {
     Tree(tree::Tree),
     Inspect(inspect::Inspect),
     Sys(sys::Sys),
+    Names(names::Names),
     Call(talk::Call),
     Cast(talk::Cast),
     Logs(logs::Logs),
@@ -108,6 +110,7 @@ impl Command {
             Command::Sys(sys) => sys.json(),
             Command::Tree(tree::Tree { asking, .. })
             | Command::Inspect(inspect::Inspect { asking, .. })
+            | Command::Names(names::Names { asking, .. })
             | Command::Call(talk::Call { asking, .. })
             | Command::Cast(talk::Cast { asking, .. })
             | Command::Logs(logs::Logs { asking, .. })
@@ -129,6 +132,7 @@ impl Command {
             Command::Tree(tree) => tree.perform(shared).await,
             Command::Inspect(inspect) => inspect.perform(shared).await,
             Command::Sys(sys) => sys.perform(shared).await,
+            Command::Names(names) => names.perform(shared).await,
             Command::Call(call) => call.perform(shared).await,
             Command::Cast(cast) => cast.perform(shared).await,
             Command::Logs(logs) => logs.perform(shared).await,

@@ -64,6 +64,7 @@ impl Process {
             Signal::Exit { from, reason } => Ok(self.take_exit(from, reason)),
             Signal::Kill => Ok(self.condemn(ExitReason::Killed)),
             Signal::Down { mark, reason } => Ok(self.take_down(mark, reason)),
+            Signal::Change { mark, what } => Ok(self.take_change(mark, what, actions)),
             Signal::TimeUp { mark } => Ok(self.take_time_up(mark, now, actions)),
             Signal::Evict => Ok(self.take_evict()),
             Signal::Suspend { upgrade } => Ok(self.take_suspend(upgrade, now, actions)),
@@ -154,7 +155,7 @@ impl Address {
     pub fn pid(&self) -> Option<Pid> {
         match self {
             Address::Pid(pid) => Some(*pid),
-            Address::Name(_) => None,
+            Address::Name(_) | Address::Via(_) => None,
         }
     }
 }

@@ -323,7 +323,7 @@ impl Process {
         }
     }
 
-    /// The end. Its name is free and its pid unknown before anybody hears of it (PROC-09); its mail is lost (MBX-06).
+    /// The end. Its name and its keys are free and its pid unknown before anybody hears of it (PROC-09); its mail is lost (MBX-06).
     pub fn exit(&mut self, reason: &ExitReason, actions: &mut Vec<Action>) {
         if self.is_gone() {
             return;
@@ -336,6 +336,7 @@ impl Process {
         if let Some(name) = self.name.take() {
             actions.push(Action::ReleaseName(name));
         }
+        self.give_up_holdings(actions);
         actions.push(Action::Remove);
         if let Some(starter) = self.birth.starter.take() {
             self.tell_starter(starter, reason, actions);

@@ -4,6 +4,7 @@
 
 mod deploy;
 mod inspect;
+mod names;
 mod upgrade;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use skep_runtime::kernel::supervisor::ChildKind;
 
 pub use deploy::{Agreed, DeployLine, DeployStep, Deployed, FailedChild, Proposal, Undeploy, Undeployed, Wanted};
 pub use inspect::{Answered, Ask, Asked, Bounds, Inspected, TraceLine, Waiting};
+pub use names::Known;
 pub use upgrade::{Step, UpgradeLine, Upgraded};
 
 /// `GET /v1/node`

@@ -3,6 +3,7 @@
 mod demo;
 mod deploy;
 mod docs;
+mod names;
 mod new;
 mod node;
 mod refusals;

@@ -210,6 +210,7 @@ pub(super) fn server(hibernate_after: Option<Duration>) -> Process {
         limits: Arc::default(),
         hibernate_after,
         secret: [1, 2],
+        claim: None,
         held: None,
     };
     Process::new(birth, Duration::ZERO, &mut Vec::new())

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::coordinator::{Coordinator, Trouble};
 use super::guest::Guest;
 use super::op::Op;
+use crate::directory::Directory;
 use crate::process::*;
 use crate::registry::Registry;
 use crate::signal::Undelivered;
@@ -133,6 +134,7 @@ pub(super) struct World {
     pub(super) people: BTreeMap<Pid, Person>,
     pub(super) labels: BTreeMap<String, Pid>,
     pub(super) names: Registry,
+    pub(super) directory: Directory,
     pub(super) timers: TimerQueue<(Pid, Mark)>,
     keys: BTreeMap<(Pid, Mark), TimerKey>,
     pub(super) queue: VecDeque<Pid>,
@@ -180,6 +182,7 @@ impl World {
         match address {
             Address::Pid(pid) => Some(*pid),
             Address::Name(name) => self.names.whereis(name),
+            Address::Via(via) => self.directory.holder(&via.clone().into()),
         }
     }
 
@@ -214,6 +217,7 @@ impl World {
             limits: Arc::new(child.limits.clone()),
             hibernate_after: child.hibernate_after,
             secret: [pid.tag, pid.id],
+            claim: None,
             held: None,
         };
         Duty::Birth(Box::new(birth), Box::new(Guest::new(child)))
@@ -299,6 +303,11 @@ impl World {
             Action::Tell { upgrade, news } => self.take_news(owner, upgrade, news),
             Action::Inform { request, answer } => self.informed(owner, request, &answer),
             Action::ReleaseName(name) => self.names.release(&name, owner),
+            Action::Release(holding) => {
+                let mut actions = Vec::new();
+                self.directory.release(&holding, owner, &mut actions);
+                self.give_all(lane, owner, actions);
+            }
             Action::Remove => self.person(owner).listed = false,
         }
     }
