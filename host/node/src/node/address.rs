@@ -120,6 +120,7 @@ pub fn pid(text: &str, runtime: &skep_runtime::Runtime) -> Result<Pid, Unresolve
         Address::Name(name) => {
             runtime.whereis(&app, &name).ok_or_else(|| Unresolved::UnknownPid { text: text.to_owned() })
         }
+        Address::Via(_) => unreachable!("no text means a key"),
     }
 }
 
