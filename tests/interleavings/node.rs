@@ -30,6 +30,7 @@ impl Cell {
             pid,
             kind: Kind::Server,
             name: None,
+            claim: None,
             parent: None,
             starter: None,
             link: false,

@@ -1,11 +1,13 @@
 //! A runtime with one app, made from a list of children, and a way to talk to them in JSON.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{ChildSpec, Restart, Shutdown, Strategy, SupervisorSpec};
-use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Limits, Pid};
+use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Limits, Name, Pid};
 use skep_runtime::observe::{Observer, Report};
 use skep_runtime::spec::{AppSpec, Blueprint, Grants, Keep, ModuleSpec, ProcessSpec};
 use skep_runtime::upgrade::{Progress, Summary, Upgrade, UpgradeError};
@@ -59,6 +61,7 @@ impl Child {
             module: guest.into(),
             args: Body::Json(args.to_string()),
             name: Some(id.into()),
+            claim: None,
             limits: Limits::default(),
             grants: Arc::new(all_grants()),
             keep: Keep::default(),
@@ -109,13 +112,27 @@ impl Child {
 
 /// What a test's guests may: spawn any guest, and use names.
 fn all_grants() -> Grants {
-    let spawn = GUESTS.iter().map(|name| (*name).into()).collect();
-    let supervise = vec!["workers".into()];
-    Grants { folders: Vec::new(), spawn, names: true, supervise, supervisors: true }
+    Grants {
+        folders: Vec::new(),
+        spawn: GUESTS.iter().map(|name| (*name).into()).collect(),
+        names: true,
+        supervise: vec!["workers".into()],
+        supervisors: true,
+        registries: registries().into_keys().collect(),
+        groups: vec!["pg".into(), "rooms".into()],
+        topics: vec!["*".into()],
+    }
+}
+
+/// The registries of a test's app: one of each kind.
+fn registries() -> BTreeMap<Name, Keys> {
+    [("users", Keys::Unique), ("badges", Keys::Duplicate)].map(|(name, keys)| (name.into(), keys)).into()
 }
 
 /// The guests that tests use as modules.
 const GUESTS: &[&str] = &[
+    "chat-lobby",
+    "chat-user",
     "counter",
     "counters",
     "door",
@@ -214,7 +231,7 @@ impl TestApp {
         let runtime = Runtime::new(config, observer).unwrap_or_else(|error| panic!("no runtime: {error}"));
         let modules = GUESTS.iter().map(|name| module(&runtime, name)).collect();
         let app = TestApp { runtime, reports };
-        app.runtime.start_app(AppSpec { name: "test".into(), modules, root }).await?;
+        app.runtime.start_app(AppSpec { name: "test".into(), modules, registries: registries(), root }).await?;
         Ok(app)
     }
 

@@ -38,6 +38,13 @@ pub enum Action {
         /// With what.
         body: Body,
     },
+    /// Published; its own subscriptions are served besides.
+    Broadcast {
+        /// Where.
+        topic: String,
+        /// What.
+        body: Body,
+    },
     /// Linked itself.
     Link(Pid),
     /// Unlinked itself.

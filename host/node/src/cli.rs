@@ -12,6 +12,7 @@ mod inspect;
 mod json;
 mod log_line;
 mod logs;
+mod names;
 mod new;
 mod output;
 mod ps;
@@ -61,6 +62,7 @@ enum Command {
     Inspect(inspect::Inspect),
     Sys(sys::Sys),
     Child(child::Child),
+    Names(names::Names),
     Call(talk::Call),
     Cast(talk::Cast),
     Logs(logs::Logs),
@@ -111,6 +113,7 @@ impl Command {
             Command::Tree(tree::Tree { asking, .. })
             | Command::Inspect(inspect::Inspect { asking, .. })
             | Command::Child(child::Child { asking, .. })
+            | Command::Names(names::Names { asking, .. })
             | Command::Call(talk::Call { asking, .. })
             | Command::Cast(talk::Cast { asking, .. })
             | Command::Logs(logs::Logs { asking, .. })
@@ -133,6 +136,7 @@ impl Command {
             Command::Inspect(inspect) => inspect.perform(shared).await,
             Command::Sys(sys) => sys.perform(shared).await,
             Command::Child(child) => child.perform(shared).await,
+            Command::Names(names) => names.perform(shared).await,
             Command::Call(call) => call.perform(shared).await,
             Command::Cast(cast) => cast.perform(shared).await,
             Command::Logs(logs) => logs.perform(shared).await,

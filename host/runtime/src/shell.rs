@@ -10,6 +10,7 @@ mod arguments;
 mod cell;
 mod client;
 mod clock;
+mod directory;
 mod drive;
 mod guest;
 mod incidents;
@@ -143,6 +144,7 @@ impl Shell {
                 Action::Tell { upgrade, news } => self.upgrades.tell(upgrade, owner, news),
                 Action::Inform { request, answer } => self.operators.inform(request, answer),
                 Action::ReleaseName(name) => app.release(&name, owner),
+                Action::Release(holding) => self.release(&app, owner, &holding, &mut duties),
                 Action::Remove => self.table.remove(owner),
             }
         }

@@ -5,6 +5,7 @@
 //! follows is shown by something that can only come behind it.
 
 mod crashes;
+mod directory;
 mod exits;
 mod links;
 mod machines;

@@ -51,13 +51,14 @@ impl Process {
                 self.links.remove(&from);
                 Ok(Effect::Quiet)
             }
-            // What comes behind an exit signal that ends it finds nobody.
-            Signal::Monitor { .. } | Signal::Message(Event::Call { .. }) if self.doomed.is_some() => {
-                Err(Undelivered::Gone)
+            Signal::Message(Event::Call { caller, .. }) if self.doomed.is_some() => {
+                self.behind.push(Watcher { pid: caller.pid, mark: caller.mark, why: Watch::Call });
+                Ok(Effect::Quiet)
             }
             Signal::Message(event) => self.take_message(event),
             Signal::Monitor { from, mark } => {
-                self.watchers.push(Watcher { pid: from, mark, why: Watch::Monitor });
+                let watchers = if self.doomed.is_some() { &mut self.behind } else { &mut self.watchers };
+                watchers.push(Watcher { pid: from, mark, why: Watch::Monitor });
                 Ok(Effect::Quiet)
             }
             Signal::Demonitor { from, mark } => {
@@ -68,6 +69,7 @@ impl Process {
             Signal::Exit { from, reason } => Ok(self.take_exit(from, reason)),
             Signal::Kill => Ok(self.condemn(ExitReason::Killed)),
             Signal::Down { mark, reason } => Ok(self.take_down(mark, reason)),
+            Signal::Change { mark, what } => Ok(self.take_change(mark, what, actions)),
             Signal::TimeUp { mark } => Ok(self.take_time_up(mark, now, actions)),
             Signal::Evict => Ok(self.take_evict()),
             Signal::Suspend { upgrade } => Ok(self.take_suspend(upgrade, now, actions)),
@@ -162,7 +164,7 @@ impl Address {
     pub fn pid(&self) -> Option<Pid> {
         match self {
             Address::Pid(pid) => Some(*pid),
-            Address::Name(_) => None,
+            Address::Name(_) | Address::Via(_) => None,
         }
     }
 }

@@ -323,7 +323,7 @@ impl Process {
         }
     }
 
-    /// The end begins: from now on nobody finds it, by name or by pid. To be performed before [`Process::exit`]: whoever
+    /// The end begins: from now on nobody finds it, by name, by key or by pid. To be performed before [`Process::exit`]: whoever
     /// is told that there is no such process must not find its name either (PROC-09). What still reaches it meanwhile
     /// is answered by its end.
     pub fn vanish(&mut self, reason: &ExitReason, actions: &mut Vec<Action>) {
@@ -334,6 +334,7 @@ impl Process {
         if let Some(name) = self.name.take() {
             actions.push(Action::ReleaseName(name));
         }
+        self.give_up_holdings(actions);
         actions.push(Action::Remove);
     }
 

@@ -122,8 +122,10 @@ impl Process {
     }
 
     pub(super) fn forget_watcher(&mut self, pid: Pid, mark: Mark) {
-        if let Some(place) = self.watchers.iter().position(|watcher| watcher.pid == pid && watcher.mark == mark) {
-            self.watchers.swap_remove(place);
+        for watchers in [&mut self.watchers, &mut self.behind] {
+            if let Some(place) = watchers.iter().position(|watcher| watcher.pid == pid && watcher.mark == mark) {
+                watchers.swap_remove(place);
+            }
         }
     }
 
@@ -166,7 +168,9 @@ impl Process {
         for to in std::mem::take(&mut self.links) {
             actions.push(Action::Deliver { to, signal: Signal::LinkExit { from, reason: reason.clone() } });
         }
-        for watcher in std::mem::take(&mut self.watchers) {
+        let watchers = std::mem::take(&mut self.watchers).into_iter().map(|watcher| (watcher, reason));
+        let behind = std::mem::take(&mut self.behind).into_iter().map(|watcher| (watcher, &ExitReason::Noproc));
+        for (watcher, reason) in watchers.chain(behind) {
             let signal = match watcher.why {
                 Watch::Monitor => Signal::Down { mark: watcher.mark, reason: reason.clone() },
                 Watch::Call => Signal::Answer {

@@ -43,6 +43,7 @@ fn birth(pid: Pid, kind: Kind) -> Birth {
         pid,
         kind,
         name: None,
+        claim: None,
         parent: None,
         starter: None,
         link: false,

@@ -5,6 +5,7 @@
 mod children;
 mod deploy;
 mod inspect;
+mod names;
 mod upgrade;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use skep_runtime::kernel::supervisor::ChildKind;
 pub use children::{AskChildren, ChildLine, ChildOrder, Children, RestartWord};
 pub use deploy::{Agreed, DeployLine, DeployStep, Deployed, FailedChild, Proposal, Undeploy, Undeployed, Wanted};
 pub use inspect::{Answered, Ask, Asked, Bounds, Inspected, TraceLine, Waiting};
+pub use names::Known;
 pub use upgrade::{Step, UpgradeLine, Upgraded};
 
 /// `GET /v1/node`

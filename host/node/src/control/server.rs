@@ -7,6 +7,7 @@ mod children;
 mod deploy;
 mod inspect;
 mod listener;
+mod names;
 mod refusal;
 mod stream;
 mod upgrade;
@@ -52,6 +53,7 @@ pub async fn serve(node: Arc<Node>, listener: Listener) -> std::io::Result<()> {
         .route("/v1/system", post(inspect::system))
         .route("/v1/trace", get(inspect::trace))
         .route("/v1/children", post(children::children))
+        .route("/v1/names", get(names::names))
         .route("/v1/call", post(call))
         .route("/v1/cast", post(cast))
         .route("/v1/logs", get(logs))

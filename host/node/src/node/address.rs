@@ -120,6 +120,7 @@ pub fn pid(text: &str, runtime: &skep_runtime::Runtime) -> Result<Pid, Unresolve
         Address::Name(name) => {
             runtime.whereis(&app, &name).ok_or_else(|| Unresolved::UnknownPid { text: text.to_owned() })
         }
+        Address::Via(_) => unreachable!("no text means a key"),
     }
 }
 
@@ -211,6 +212,7 @@ mod tests {
         match resolve(text, &APPS) {
             Ok(Target { app, address: Address::Name(name) }) => format!("{app}: {name}"),
             Ok(Target { app, address: Address::Pid(pid) }) => format!("{app}: {pid}"),
+            Ok(Target { address: Address::Via(_), .. }) => unreachable!("a person has no word for it"),
             Err(error) => format!("{error}; {}", error.remedy()),
         }
     }

@@ -226,6 +226,7 @@ impl Node {
             Address::Name(name) => {
                 self.runtime.whereis(&target.app, &name).ok_or_else(|| NotDone::NoSupervisor(text.to_owned()))?
             }
+            Address::Via(_) => return Err(NotDone::NoSupervisor(text.to_owned())),
         };
         Ok(Found { app: target.app, pid })
     }
@@ -233,7 +234,7 @@ impl Node {
     fn pid(&self, text: &str) -> Option<Pid> {
         match address::resolve(text, &self.runtime).ok()?.address {
             Address::Pid(pid) => Some(pid),
-            Address::Name(_) => None,
+            Address::Name(_) | Address::Via(_) => None,
         }
     }
 
@@ -248,6 +249,7 @@ impl Node {
             module: Arc::clone(&module.name),
             args: child.args.unwrap_or_else(|| Body::Json("null".to_owned())),
             name: child.name.map(Name::from),
+            claim: None,
             limits: module.limits.clone(),
             grants: Arc::clone(&module.grants),
             keep: Keep::default(),

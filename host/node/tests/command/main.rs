@@ -4,6 +4,7 @@ mod child;
 mod demo;
 mod deploy;
 mod docs;
+mod names;
 mod new;
 mod node;
 mod refusals;

@@ -134,6 +134,7 @@ impl World {
                     self.clock.remove(key);
                 }
             }
+            Action::Release(_) => unreachable!("nobody has anything in a directory"),
             Action::Inform { request, answer } => self.inform(request, owner, &answer),
             Action::Tell { upgrade, news } => self.tell(upgrade, owner, news),
             Action::ReleaseName(name) => {
@@ -155,6 +156,7 @@ impl World {
         match address {
             Address::Pid(pid) => Some(*pid),
             Address::Name(name) => self.names.whereis(name),
+            Address::Via(_) => unreachable!("nobody is known by a key"),
         }
     }
 

@@ -39,6 +39,7 @@ impl World {
             pid,
             kind: Kind::Native,
             name: None,
+            claim: None,
             parent: None,
             starter: None,
             link: false,

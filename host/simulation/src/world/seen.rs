@@ -93,6 +93,7 @@ impl World {
             }
             Event::Timer { mark, .. } => account.sees_timer(*mark, now),
             Event::Idle | Event::Continue(_) | Event::Started { .. } => Ok(()),
+            Event::Change { .. } => unreachable!("nobody watches a directory"),
         }
     }
 

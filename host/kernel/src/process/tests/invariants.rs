@@ -89,10 +89,10 @@ impl World {
             assert!(matches!(&monitor.target, Address::Name(_)) || monitor.target.pid() == Some(target));
             let there = self.alive(target).unwrap_or_else(|| panic!("{pid} was not told of the end of {target}"));
             let known = Watcher { pid, mark: *mark, why: Watch::Monitor };
-            let count = there.watchers.iter().filter(|watcher| **watcher == known).count();
+            let count = there.watchers.iter().chain(&there.behind).filter(|watcher| **watcher == known).count();
             assert_eq!(count, 1, "{pid} monitors {target}, which does not know");
         }
-        for watcher in &person.process.watchers {
+        for watcher in person.process.watchers.iter().chain(&person.process.behind) {
             if self.late.contains(&(watcher.pid, watcher.mark)) {
                 continue;
             }
@@ -115,7 +115,10 @@ impl World {
                     let there =
                         self.alive(*callee).unwrap_or_else(|| panic!("{pid} waits for {callee}, which is gone"));
                     let known = Watcher { pid, mark: *mark, why: Watch::Call };
-                    assert!(there.watchers.contains(&known), "{pid} waits for {callee}, which does not know");
+                    assert!(
+                        there.watchers.iter().chain(&there.behind).any(|watcher| *watcher == known),
+                        "{pid} waits for {callee}, which does not know"
+                    );
                 }
                 Asked::Spawn { child, .. } => {
                     let there = self.alive(*child).unwrap_or_else(|| panic!("{pid} waits for {child}, which is gone"));

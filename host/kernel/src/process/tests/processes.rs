@@ -104,11 +104,11 @@ fn proc_06_what_comes_behind_an_exit_signal_finds_nobody() {
         ("new a; new b; new c", ""),
         (
             "a: monitor b, kill b, monitor b, call b - hello, say fine",
-            "a = error ended noproc, a says fine, a: down b noproc, b ends killed, a: down b killed",
+            "b ends killed, a = error ended noproc, a says fine, a: down b killed, a: down b noproc",
         ),
         (
             "a: exit c normal, monitor c, exit c boom, monitor c, say fine",
-            "a says fine, a: down c noproc, c ends boom, a: down c boom",
+            "a says fine, c ends boom, a: down c boom, a: down c noproc",
         ),
     ]);
 }
@@ -177,9 +177,8 @@ fn proc_09_who_asks_for_a_process_that_ends_is_answered_when_its_name_is_free() 
     assert_eq!(v.take_name("another".into()), Err(crate::Refusal::Unknown("noproc".into())));
     actions.clear();
     v.exit(&ExitReason::Killed, &mut actions);
-    let (from, reason) = (v.pid(), ExitReason::Killed);
-    let exit = Signal::LinkExit { from, reason: reason.clone() };
-    let down = Signal::Down { mark: crate::Mark(1), reason };
+    let exit = Signal::LinkExit { from: v.pid(), reason: ExitReason::Killed };
+    let down = Signal::Down { mark: crate::Mark(1), reason: ExitReason::Noproc };
     assert_eq!(actions, [Action::Deliver { to: w, signal: exit }, Action::Deliver { to: w, signal: down }]);
     v.vanish(&ExitReason::Normal, &mut actions);
     assert_eq!(actions.len(), 2, "an end begins once");

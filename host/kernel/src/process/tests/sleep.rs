@@ -32,6 +32,7 @@ fn who_waits_for_a_supervisor_is_blocked_and_keeps_its_instance() {
         pid: Pid { node: 0, id: 1, tag: 1 },
         kind: Kind::Server,
         name: None,
+        claim: None,
         parent: None,
         starter: None,
         link: false,
@@ -244,6 +245,7 @@ pub(super) fn server(hibernate_after: Option<Duration>) -> Process {
         limits: Arc::default(),
         hibernate_after,
         secret: [1, 2],
+        claim: None,
         held: None,
     };
     Process::new(birth, Duration::ZERO, &mut Vec::new())

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::coordinator::{Coordinator, Trouble};
 use super::guest::Guest;
 use super::op::Op;
+use crate::directory::Directory;
 use crate::process::*;
 use crate::registry::Registry;
 use crate::signal::Undelivered;
@@ -135,6 +136,7 @@ pub(super) struct World {
     pub(super) people: BTreeMap<Pid, Person>,
     pub(super) labels: BTreeMap<String, Pid>,
     pub(super) names: Registry,
+    pub(super) directory: Directory,
     pub(super) timers: TimerQueue<(Pid, Mark)>,
     keys: BTreeMap<(Pid, Mark), TimerKey>,
     pub(super) queue: VecDeque<Pid>,
@@ -182,6 +184,7 @@ impl World {
         match address {
             Address::Pid(pid) => Some(*pid),
             Address::Name(name) => self.names.whereis(name),
+            Address::Via(via) => self.directory.holder(&via.clone().into()),
         }
     }
 
@@ -216,6 +219,7 @@ impl World {
             limits: Arc::new(child.limits.clone()),
             hibernate_after: child.hibernate_after,
             secret: [pid.tag, pid.id],
+            claim: None,
             held: None,
         };
         Duty::Birth(Box::new(birth), Box::new(Guest::new(child)))
@@ -301,6 +305,11 @@ impl World {
             Action::Tell { upgrade, news } => self.take_news(owner, upgrade, news),
             Action::Inform { request, answer } => self.informed(owner, request, &answer),
             Action::ReleaseName(name) => self.names.release(&name, owner),
+            Action::Release(holding) => {
+                let mut actions = Vec::new();
+                self.directory.release(&holding, owner, &mut actions);
+                self.give_all(lane, owner, actions);
+            }
             Action::Remove => self.person(owner).listed = false,
         }
     }
@@ -316,7 +325,10 @@ impl World {
         };
         let mut actions = Vec::new();
         let before = (person.process.mailbox().len(), person.process.mailbox().bytes());
+        let is_doomed = person.process.is_doomed();
         let message = match &signal {
+            // Never handed out: its sender hears that there is nobody.
+            Signal::Message(Event::Call { .. }) if is_doomed => None,
             Signal::Message(event) => Some(event.clone()),
             _ => None,
         };
