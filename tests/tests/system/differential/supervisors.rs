@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use skep_runtime::kernel::supervisor::{
-    Answer, ChildSpec, ChildStatus, Counts, RequestError, Restart, Shutdown, Strategy, SupervisorSpec,
+    Answer, AutoShutdown, ChildSpec, ChildStatus, Counts, RequestError, Restart, Shutdown, Strategy, SupervisorSpec,
 };
-use skep_runtime::kernel::{ExitReason, Pid, SpawnError};
+use skep_runtime::kernel::{ExitReason, Pid, Refusal, SpawnError};
 use skep_runtime::spec::Blueprint;
 use skep_runtime::{Request, RuntimeError};
 use skep_tests::Child;
@@ -112,8 +112,7 @@ impl Stage {
         };
         let told = self.take(self.app.pid("o")).await;
         let ended = self.ended(&mut tree.watched).await;
-        let line =
-            json!({ "result": result, "told": told, "children": children, "counts": counts, "ended": ended });
+        let line = json!({ "result": result, "told": told, "children": children, "counts": counts, "ended": ended });
         renamed(line, &|_| None)
     }
 }
@@ -145,11 +144,18 @@ fn spec(value: &Value) -> SupervisorSpec<Blueprint> {
         Some("rest_for_one") => Strategy::RestForOne,
         other => panic!("no strategy: {other:?}"),
     };
+    let auto_shutdown = match value["auto_shutdown"].as_str() {
+        Some("any_significant") => AutoShutdown::AnySignificant,
+        Some("all_significant") => AutoShutdown::AllSignificant,
+        _ => AutoShutdown::Never,
+    };
+    let children = value["children"].as_array().into_iter().flatten().map(|value| child(value).spec).collect();
     SupervisorSpec {
         strategy,
         max_restarts: value["max_restarts"].as_u64().and_then(|number| u32::try_from(number).ok()).expect("a number"),
         max_seconds: WINDOW_S,
-        children: value["children"].as_array().into_iter().flatten().map(|value| child(value).spec).collect(),
+        auto_shutdown,
+        ..SupervisorSpec::new(children)
     }
 }
 
@@ -166,7 +172,9 @@ fn child(value: &Value) -> Child {
         _ => Shutdown::Infinity,
     };
     let id = value["id"].as_str().expect("an id");
-    Child::new(id, "probe", &value["init"]).restart(restart).shutdown(shutdown)
+    let mut child = Child::new(id, "probe", &value["init"]).restart(restart).shutdown(shutdown);
+    child.spec.significant = value["significant"] == true;
+    child
 }
 
 /// What a request brought, in the words of `probe.escript`.
@@ -183,6 +191,9 @@ fn shown(result: &Result<Answer, Option<RequestError>>) -> Value {
         Err(Some(RequestError::Running)) => json!("running"),
         Err(Some(RequestError::Restarting)) => json!("restarting"),
         Err(Some(RequestError::Failed(SpawnError::Failed(reason)))) => failed(reason),
+        Err(Some(RequestError::Invalid(_) | RequestError::Failed(SpawnError::Refused(Refusal::Invalid(_))))) => {
+            json!("invalid")
+        }
         Err(Some(other)) => json!({ "refused": format!("{other:?}") }),
     }
 }
@@ -220,7 +231,7 @@ pub(super) fn supervised(
 }
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    [lives(), every_end(), failing_starts(), requests()].into_iter().flatten().collect()
+    [lives(), every_end(), significant(), failing_starts(), requests()].into_iter().flatten().collect()
 }
 
 /// Three that trap exits, of this restart type.
@@ -232,20 +243,32 @@ fn lives() -> Vec<Scenario> {
     let silent = ["a", "b", "c"].map(|id| teller(id, "permanent", json!(5000), false));
     let killed = ["a", "b", "c"].map(|id| teller(id, "permanent", json!("brutal_kill"), true));
     let mut scenarios = vec![
-        supervised("SUP-01 SUP-15 up in order and down in reverse", "one_for_one", 1, &three("permanent"), [
-            json!({ "stop": true }),
-        ]),
+        supervised(
+            "SUP-01 SUP-15 up in order and down in reverse",
+            "one_for_one",
+            1,
+            &three("permanent"),
+            [json!({ "stop": true })],
+        ),
         supervised("SUP-15 who does not trap says nothing", "one_for_one", 1, &silent, [json!({ "stop": true })]),
-        supervised("SUP-15 who is killed says nothing", "one_for_all", 9, &killed, [
-            json!({ "kill": "b" }),
-            json!({ "terminate": "a" }),
-            json!({ "stop": true }),
-        ]),
-        supervised("SUP-21 a new one knows only its spec", "one_for_one", 0, &three("transient"), [
-            json!({ "delete": "a" }),
-            json!({ "start": teller("d", "permanent", json!(5000), true) }),
-            json!({ "kill": "d" }),
-        ]),
+        supervised(
+            "SUP-15 who is killed says nothing",
+            "one_for_all",
+            9,
+            &killed,
+            [json!({ "kill": "b" }), json!({ "terminate": "a" }), json!({ "stop": true })],
+        ),
+        supervised(
+            "SUP-21 a new one knows only its spec",
+            "one_for_one",
+            0,
+            &three("transient"),
+            [
+                json!({ "delete": "a" }),
+                json!({ "start": teller("d", "permanent", json!(5000), true) }),
+                json!({ "kill": "d" }),
+            ],
+        ),
     ];
     for max_restarts in [0, 1, 3] {
         for strategy in ["one_for_one", "one_for_all", "rest_for_one"] {
@@ -260,7 +283,8 @@ fn lives() -> Vec<Scenario> {
 /// Each restart type, after each kind of end, under each strategy.
 fn every_end() -> Vec<Scenario> {
     let ends = |id: &str| {
-        let reasons = [json!("normal"), shutdown(), json!({ "shutdown": { "text": "x" } }), custom("x"), json!("killed")];
+        let reasons =
+            [json!("normal"), shutdown(), json!({ "shutdown": { "text": "x" } }), custom("x"), json!("killed")];
         let mut steps: Vec<Value> = reasons.iter().map(|reason| end(id, reason)).collect();
         steps.push(json!({ "tell": id, "do": [{ "Fail": "no" }] }));
         steps.push(json!({ "kill": id }));
@@ -280,6 +304,49 @@ fn every_end() -> Vec<Scenario> {
     scenarios
 }
 
+/// With a say in when its supervisor ends.
+pub(super) fn made_significant(mut child: Value) -> Value {
+    child["significant"] = true.into();
+    child
+}
+
+/// A supervisor that ends with significant children.
+pub(super) fn ending(mut scenario: Scenario, auto_shutdown: &str) -> Scenario {
+    scenario.script["supervisor"]["auto_shutdown"] = auto_shutdown.into();
+    scenario
+}
+
+/// Each way in which a significant child ends, alone or with another, of each type, under each kind of shutdown.
+fn significant() -> Vec<Scenario> {
+    let ends = |id: &str| {
+        [end(id, &json!("normal")), end(id, &custom("x")), json!({ "terminate": id }), json!({ "kill": id })]
+    };
+    let mut scenarios = Vec::new();
+    for auto_shutdown in ["never", "any_significant", "all_significant"] {
+        for restart in ["permanent", "transient", "temporary"] {
+            for (first, second) in ends("b").into_iter().zip(ends("c")) {
+                let mut children = three("permanent");
+                children[1] = made_significant(teller("b", restart, json!(5000), true));
+                children[2] = made_significant(teller("c", restart, json!(5000), true));
+                let title = format!("SUP-24 SUP-26 significant and {restart} under {auto_shutdown}");
+                let scenario = supervised(&title, "one_for_one", 5, &children, [first, second]);
+                scenarios.push(ending(scenario, auto_shutdown));
+            }
+        }
+        let late = made_significant(teller("late", "temporary", json!(5000), true));
+        let steps = [json!({ "start": late }), end("late", &custom("x"))];
+        let scenario = supervised(
+            "SUP-24 SUP-26 a significant child that comes later",
+            "rest_for_one",
+            5,
+            &three("transient"),
+            steps,
+        );
+        scenarios.push(ending(scenario, auto_shutdown));
+    }
+    scenarios
+}
+
 /// A child that starts only as long as there is a `host`, whom it calls in its `init`.
 fn guest(restart: &str) -> Value {
     let init = json!([{ "CallOrExit": { "to": { "name": "host" }, "body": { "Echo": "may I?" } } }]);
@@ -293,26 +360,41 @@ fn failing_starts() -> Vec<Scenario> {
     for way in ways {
         let children = [&three("permanent")[..2], &[bad(way.clone())], &three("permanent")[2..]].concat();
         scenarios.push(supervised("SUP-02 a failed start stops the ones before", "one_for_one", 1, &children, []));
-        scenarios.push(supervised("SUP-18 SUP-19 a failed start is not kept", "one_for_one", 1, &three("permanent"), [
-            json!({ "start": bad(way) }),
-            json!({ "restart": "bad" }),
-        ]));
+        scenarios.push(supervised(
+            "SUP-18 SUP-19 a failed start is not kept",
+            "one_for_one",
+            1,
+            &three("permanent"),
+            [json!({ "start": bad(way) }), json!({ "restart": "bad" })],
+        ));
     }
     for restart in ["permanent", "transient", "temporary"] {
         let ignoring = json!({ "id": "ignores", "restart": restart, "shutdown": 5000, "init": ["Ignore"] });
         let title = "SUP-19 SUP-20 a child that ignores its start";
         let children = [&three("permanent")[..1], std::slice::from_ref(&ignoring)].concat();
-        scenarios.push(supervised(title, "one_for_all", 1, &children, [
-            json!({ "restart": "ignores" }),
-            json!({ "kill": "a" }),
-            json!({ "delete": "ignores" }),
-            json!({ "start": ignoring }),
-        ]));
+        scenarios.push(supervised(
+            title,
+            "one_for_all",
+            1,
+            &children,
+            [
+                json!({ "restart": "ignores" }),
+                json!({ "kill": "a" }),
+                json!({ "delete": "ignores" }),
+                json!({ "start": ignoring }),
+            ],
+        ));
         for strategy in ["one_for_one", "rest_for_one", "one_for_all"] {
             let host = teller("host", "temporary", json!(5000), true);
             let children = [&[host][..], &three("permanent")[..1], &[guest(restart)]].concat();
             let title = "SUP-11 a restart that fails is tried again until there were too many";
-            scenarios.push(supervised(title, strategy, 4, &children, [json!({ "kill": "host" }), json!({ "kill": "guest" })]));
+            scenarios.push(supervised(
+                title,
+                strategy,
+                4,
+                &children,
+                [json!({ "kill": "host" }), json!({ "kill": "guest" })],
+            ));
         }
     }
     scenarios
@@ -334,24 +416,33 @@ fn requests() -> Vec<Scenario> {
         [&unknown[..], &running[..], &stopped[..]].concat()
     };
     vec![
-        supervised("SUP-18 SUP-20 start, terminate, restart and delete", "one_for_one", 1, &three("permanent"), steps("d")),
-        supervised("SUP-18 SUP-05 what was terminated comes back with the others", "one_for_all", 5, &three("permanent"), [
-            json!({ "terminate": "b" }),
-            json!({ "kill": "a" }),
-            json!({ "terminate": "c" }),
-            json!({ "kill": "b" }),
-        ]),
-        supervised("SUP-18 SUP-05 the rest, too", "rest_for_one", 5, &three("transient"), [
-            json!({ "terminate": "c" }),
-            json!({ "kill": "b" }),
-            json!({ "terminate": "b" }),
-            json!({ "kill": "a" }),
-        ]),
-        supervised("SUP-04 SUP-18 temporary children are forgotten", "one_for_one", 5, &three("temporary"), [
-            json!({ "terminate": "b" }),
-            json!({ "restart": "b" }),
-            json!({ "kill": "a" }),
-            json!({ "delete": "a" }),
-        ]),
+        supervised(
+            "SUP-18 SUP-20 start, terminate, restart and delete",
+            "one_for_one",
+            1,
+            &three("permanent"),
+            steps("d"),
+        ),
+        supervised(
+            "SUP-18 SUP-05 what was terminated comes back with the others",
+            "one_for_all",
+            5,
+            &three("permanent"),
+            [json!({ "terminate": "b" }), json!({ "kill": "a" }), json!({ "terminate": "c" }), json!({ "kill": "b" })],
+        ),
+        supervised(
+            "SUP-18 SUP-05 the rest, too",
+            "rest_for_one",
+            5,
+            &three("transient"),
+            [json!({ "terminate": "c" }), json!({ "kill": "b" }), json!({ "terminate": "b" }), json!({ "kill": "a" })],
+        ),
+        supervised(
+            "SUP-04 SUP-18 temporary children are forgotten",
+            "one_for_one",
+            5,
+            &three("temporary"),
+            [json!({ "terminate": "b" }), json!({ "restart": "b" }), json!({ "kill": "a" }), json!({ "delete": "a" })],
+        ),
     ]
 }
