@@ -118,7 +118,8 @@ impl Process {
         if let Some(to) = monitor.as_ref().and_then(|monitor| monitor.pid) {
             actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.birth.pid, mark } });
         }
-        monitor.is_some()
+        // Nobody hears of his own end: in OTP, too, a monitor of oneself is none.
+        monitor.is_some_and(|monitor| monitor.pid != Some(self.birth.pid))
     }
 
     pub(super) fn forget_watcher(&mut self, pid: Pid, mark: Mark) {

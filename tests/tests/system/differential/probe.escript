@@ -213,6 +213,8 @@ sup_result({error, running}) -> <<"running">>;
 sup_result({error, restarting}) -> <<"restarting">>;
 sup_result({error, {shutdown, {failed_to_start_child, Id, Reason}}}) ->
     #{<<"failed to start">> => Id, <<"because">> => reason(Reason)};
+sup_result({error, {start_spec, _}}) -> <<"invalid">>;
+sup_result({error, {bad_combination, _}}) -> <<"invalid">>;
 sup_result({error, {Reason, Child}}) when element(1, Child) =:= child -> #{<<"failed">> => reason(Reason)};
 sup_result({error, Reason}) -> #{<<"failed">> => reason(Reason)}.
 
@@ -241,15 +243,17 @@ place(_, restarting) -> <<"restarting">>.
 child(#{<<"id">> := Id} = Spec) ->
     Start = {gen_server, start_link, [{local, binary_to_atom(Id)}, ?MODULE, maps:get(<<"init">>, Spec, null), []]},
     #{id => Id, start => Start, restart => binary_to_atom(maps:get(<<"restart">>, Spec)),
-      shutdown => shutdown(maps:get(<<"shutdown">>, Spec)), type => worker}.
+      shutdown => shutdown(maps:get(<<"shutdown">>, Spec)), type => worker,
+      significant => maps:get(<<"significant">>, Spec, false)}.
 
 shutdown(Time) when is_integer(Time) -> Time;
 shutdown(Word) -> binary_to_atom(Word).
 
 %% The server
 
-init({supervisor, #{<<"strategy">> := Strategy, <<"max_restarts">> := Restarts, <<"children">> := Children}}) ->
-    {ok, {#{strategy => binary_to_atom(Strategy), intensity => Restarts, period => 1000},
+init({supervisor, #{<<"strategy">> := Strategy, <<"max_restarts">> := Restarts, <<"children">> := Children} = Spec}) ->
+    {ok, {#{strategy => binary_to_atom(Strategy), intensity => Restarts, period => 1000,
+            auto_shutdown => binary_to_atom(maps:get(<<"auto_shutdown">>, Spec, <<"never">>))},
           [child(Child) || Child <- Children]}};
 init(null) ->
     {ok, #{journal => [], held => [], at_end => none, requests => #{}}};

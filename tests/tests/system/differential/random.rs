@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::supervisors::{end, supervised, teller};
+use super::supervisors::{end, ending, made_significant, supervised, teller};
 use super::{Scenario, agree, at, bring, custom, shutdown, tell};
 
 /// Seeds that `cargo test` tries.
@@ -94,10 +94,14 @@ fn program(seed: u64) -> Scenario {
 /// A supervisor of anything, and whatever happens to its children.
 fn tree(seed: u64) -> Scenario {
     let mut dice = Dice(seed);
+    let auto_shutdown = *dice.one_of(&["any_significant", "all_significant", "never", "never"]);
     let any = |dice: &mut Dice, id: &str| {
         let restart = *dice.one_of(&["permanent", "permanent", "transient", "transient", "temporary"]);
         let shutdown = dice.one_of(&[json!(5000), json!("brutal_kill"), json!("infinity")]).clone();
-        teller(id, restart, shutdown, dice.below(3) > 0)
+        let child = teller(id, restart, shutdown, dice.below(3) > 0);
+        // Seldom where it makes no sense, which is refused.
+        let makes_sense = restart != "permanent" && auto_shutdown != "never";
+        if dice.below(if makes_sense { 2 } else { 30 }) == 0 { made_significant(child) } else { child }
     };
     let ids = ["a", "b", "c", "d", "e"];
     let strategy = *dice.one_of(&["one_for_one", "one_for_all", "rest_for_one"]);
@@ -116,7 +120,7 @@ fn tree(seed: u64) -> Scenario {
             _ => json!({ "start": any(&mut dice, id) }),
         });
     }
-    supervised(&format!("tree of seed {seed}"), strategy, restarts, &children, steps)
+    ending(supervised(&format!("tree of seed {seed}"), strategy, restarts, &children, steps), auto_shutdown)
 }
 
 fn number(variable: &str, usual: u64) -> u64 {

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use skep_runtime::kernel::supervisor::{
-    Answer, ChildSpec, ChildStatus, Counts, RequestError, Restart, Shutdown, Strategy, SupervisorSpec,
+    Answer, AutoShutdown, ChildSpec, ChildStatus, Counts, RequestError, Restart, Shutdown, Strategy, SupervisorSpec,
 };
-use skep_runtime::kernel::{ExitReason, Pid, SpawnError};
+use skep_runtime::kernel::{ExitReason, Pid, Refusal, SpawnError};
 use skep_runtime::spec::Blueprint;
 use skep_runtime::{Request, RuntimeError};
 use skep_tests::Child;
@@ -144,11 +144,18 @@ fn spec(value: &Value) -> SupervisorSpec<Blueprint> {
         Some("rest_for_one") => Strategy::RestForOne,
         other => panic!("no strategy: {other:?}"),
     };
+    let auto_shutdown = match value["auto_shutdown"].as_str() {
+        Some("any_significant") => AutoShutdown::AnySignificant,
+        Some("all_significant") => AutoShutdown::AllSignificant,
+        _ => AutoShutdown::Never,
+    };
+    let children = value["children"].as_array().into_iter().flatten().map(|value| child(value).spec).collect();
     SupervisorSpec {
         strategy,
         max_restarts: value["max_restarts"].as_u64().and_then(|number| u32::try_from(number).ok()).expect("a number"),
         max_seconds: WINDOW_S,
-        children: value["children"].as_array().into_iter().flatten().map(|value| child(value).spec).collect(),
+        auto_shutdown,
+        ..SupervisorSpec::new(children)
     }
 }
 
@@ -165,7 +172,9 @@ fn child(value: &Value) -> Child {
         _ => Shutdown::Infinity,
     };
     let id = value["id"].as_str().expect("an id");
-    Child::new(id, "probe", &value["init"]).restart(restart).shutdown(shutdown)
+    let mut child = Child::new(id, "probe", &value["init"]).restart(restart).shutdown(shutdown);
+    child.spec.significant = value["significant"] == true;
+    child
 }
 
 /// What a request brought, in the words of `probe.escript`.
@@ -182,6 +191,9 @@ fn shown(result: &Result<Answer, Option<RequestError>>) -> Value {
         Err(Some(RequestError::Running)) => json!("running"),
         Err(Some(RequestError::Restarting)) => json!("restarting"),
         Err(Some(RequestError::Failed(SpawnError::Failed(reason)))) => failed(reason),
+        Err(Some(RequestError::Invalid(_) | RequestError::Failed(SpawnError::Refused(Refusal::Invalid(_))))) => {
+            json!("invalid")
+        }
         Err(Some(other)) => json!({ "refused": format!("{other:?}") }),
     }
 }
@@ -219,7 +231,7 @@ pub(super) fn supervised(
 }
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    [lives(), every_end(), failing_starts(), requests()].into_iter().flatten().collect()
+    [lives(), every_end(), significant(), failing_starts(), requests()].into_iter().flatten().collect()
 }
 
 /// Three that trap exits, of this restart type.
@@ -288,6 +300,49 @@ fn every_end() -> Vec<Scenario> {
                 scenarios.push(supervised(&title, strategy, 5, &children, [step, json!({ "kill": "a" })]));
             }
         }
+    }
+    scenarios
+}
+
+/// With a say in when its supervisor ends.
+pub(super) fn made_significant(mut child: Value) -> Value {
+    child["significant"] = true.into();
+    child
+}
+
+/// A supervisor that ends with significant children.
+pub(super) fn ending(mut scenario: Scenario, auto_shutdown: &str) -> Scenario {
+    scenario.script["supervisor"]["auto_shutdown"] = auto_shutdown.into();
+    scenario
+}
+
+/// Each way in which a significant child ends, alone or with another, of each type, under each kind of shutdown.
+fn significant() -> Vec<Scenario> {
+    let ends = |id: &str| {
+        [end(id, &json!("normal")), end(id, &custom("x")), json!({ "terminate": id }), json!({ "kill": id })]
+    };
+    let mut scenarios = Vec::new();
+    for auto_shutdown in ["never", "any_significant", "all_significant"] {
+        for restart in ["permanent", "transient", "temporary"] {
+            for (first, second) in ends("b").into_iter().zip(ends("c")) {
+                let mut children = three("permanent");
+                children[1] = made_significant(teller("b", restart, json!(5000), true));
+                children[2] = made_significant(teller("c", restart, json!(5000), true));
+                let title = format!("SUP-24 SUP-26 significant and {restart} under {auto_shutdown}");
+                let scenario = supervised(&title, "one_for_one", 5, &children, [first, second]);
+                scenarios.push(ending(scenario, auto_shutdown));
+            }
+        }
+        let late = made_significant(teller("late", "temporary", json!(5000), true));
+        let steps = [json!({ "start": late }), end("late", &custom("x"))];
+        let scenario = supervised(
+            "SUP-24 SUP-26 a significant child that comes later",
+            "rest_for_one",
+            5,
+            &three("transient"),
+            steps,
+        );
+        scenarios.push(ending(scenario, auto_shutdown));
     }
     scenarios
 }
