@@ -103,8 +103,14 @@ impl World {
         let is_of_parent = cell.parent == Some(of);
         let account = &mut cell.account;
         if let Some(number) = exit_number(reason)
-            && account.mail.get(&of.id).is_some_and(|mail| mail.contains(&number))
+            && let Some(mail) = account.mail.get_mut(&of.id)
+            && let Some(place) = mail.iter().position(|queued| *queued == number)
         {
+            if account.held {
+                // Of all the mail of a suspended process, the order of its parent is picked out.
+                mail.remove(place);
+                return Ok(());
+            }
             return account.reads(of.id, number);
         }
         if is_of_parent && *reason == ExitReason::Shutdown(None) && account.orders > 0 {
@@ -125,7 +131,8 @@ impl World {
             return wrong(Invariant::NamesFree, format!("{of} has ended and can be found"));
         }
         let cell = self.cell(pid);
-        if cell.process.kind() == skep_kernel::process::Kind::Task { Ok(()) } else { cell.account.hears_of_the_end(of) }
+        let picks = cell.account.held || cell.process.kind() == skep_kernel::process::Kind::Task;
+        if picks { Ok(()) } else { cell.account.hears_of_the_end(of) }
     }
 
     fn check_outcome(&mut self, pid: Pid, asked: Asked, outcome: &Result<Body, CallError>) -> Result<(), Wrong> {
