@@ -14,6 +14,7 @@ mod world;
 
 mod dice;
 mod exits;
+mod looks;
 mod marks;
 mod processes;
 mod random;

@@ -62,7 +62,8 @@ async fn gs_01_a_start_says_how_init_ended() {
 async fn gs_02_a_failed_start_harms_no_starter_even_one_that_does_not_trap() {
     in_both_modes(probes(["a"]), async |app| {
         let a = app.pid("a");
-        let start = json!({ "Spawn": { "module": "probe", "args": [{ "Fail": "no" }], "link": true, "monitor": true } });
+        let start =
+            json!({ "Spawn": { "module": "probe", "args": [{ "Fail": "no" }], "link": true, "monitor": true } });
         assert_eq!(app.ask("a", start).await, json!({ "Err": { "failed": { "failed": "no" } } }));
         assert_eq!(app.ask("a", json!("Journal")).await, json!([]));
         assert_eq!(app.pid("a"), a);

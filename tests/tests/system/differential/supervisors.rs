@@ -112,8 +112,7 @@ impl Stage {
         };
         let told = self.take(self.app.pid("o")).await;
         let ended = self.ended(&mut tree.watched).await;
-        let line =
-            json!({ "result": result, "told": told, "children": children, "counts": counts, "ended": ended });
+        let line = json!({ "result": result, "told": told, "children": children, "counts": counts, "ended": ended });
         renamed(line, &|_| None)
     }
 }
@@ -232,20 +231,32 @@ fn lives() -> Vec<Scenario> {
     let silent = ["a", "b", "c"].map(|id| teller(id, "permanent", json!(5000), false));
     let killed = ["a", "b", "c"].map(|id| teller(id, "permanent", json!("brutal_kill"), true));
     let mut scenarios = vec![
-        supervised("SUP-01 SUP-15 up in order and down in reverse", "one_for_one", 1, &three("permanent"), [
-            json!({ "stop": true }),
-        ]),
+        supervised(
+            "SUP-01 SUP-15 up in order and down in reverse",
+            "one_for_one",
+            1,
+            &three("permanent"),
+            [json!({ "stop": true })],
+        ),
         supervised("SUP-15 who does not trap says nothing", "one_for_one", 1, &silent, [json!({ "stop": true })]),
-        supervised("SUP-15 who is killed says nothing", "one_for_all", 9, &killed, [
-            json!({ "kill": "b" }),
-            json!({ "terminate": "a" }),
-            json!({ "stop": true }),
-        ]),
-        supervised("SUP-21 a new one knows only its spec", "one_for_one", 0, &three("transient"), [
-            json!({ "delete": "a" }),
-            json!({ "start": teller("d", "permanent", json!(5000), true) }),
-            json!({ "kill": "d" }),
-        ]),
+        supervised(
+            "SUP-15 who is killed says nothing",
+            "one_for_all",
+            9,
+            &killed,
+            [json!({ "kill": "b" }), json!({ "terminate": "a" }), json!({ "stop": true })],
+        ),
+        supervised(
+            "SUP-21 a new one knows only its spec",
+            "one_for_one",
+            0,
+            &three("transient"),
+            [
+                json!({ "delete": "a" }),
+                json!({ "start": teller("d", "permanent", json!(5000), true) }),
+                json!({ "kill": "d" }),
+            ],
+        ),
     ];
     for max_restarts in [0, 1, 3] {
         for strategy in ["one_for_one", "one_for_all", "rest_for_one"] {
@@ -260,7 +271,8 @@ fn lives() -> Vec<Scenario> {
 /// Each restart type, after each kind of end, under each strategy.
 fn every_end() -> Vec<Scenario> {
     let ends = |id: &str| {
-        let reasons = [json!("normal"), shutdown(), json!({ "shutdown": { "text": "x" } }), custom("x"), json!("killed")];
+        let reasons =
+            [json!("normal"), shutdown(), json!({ "shutdown": { "text": "x" } }), custom("x"), json!("killed")];
         let mut steps: Vec<Value> = reasons.iter().map(|reason| end(id, reason)).collect();
         steps.push(json!({ "tell": id, "do": [{ "Fail": "no" }] }));
         steps.push(json!({ "kill": id }));
@@ -293,26 +305,41 @@ fn failing_starts() -> Vec<Scenario> {
     for way in ways {
         let children = [&three("permanent")[..2], &[bad(way.clone())], &three("permanent")[2..]].concat();
         scenarios.push(supervised("SUP-02 a failed start stops the ones before", "one_for_one", 1, &children, []));
-        scenarios.push(supervised("SUP-18 SUP-19 a failed start is not kept", "one_for_one", 1, &three("permanent"), [
-            json!({ "start": bad(way) }),
-            json!({ "restart": "bad" }),
-        ]));
+        scenarios.push(supervised(
+            "SUP-18 SUP-19 a failed start is not kept",
+            "one_for_one",
+            1,
+            &three("permanent"),
+            [json!({ "start": bad(way) }), json!({ "restart": "bad" })],
+        ));
     }
     for restart in ["permanent", "transient", "temporary"] {
         let ignoring = json!({ "id": "ignores", "restart": restart, "shutdown": 5000, "init": ["Ignore"] });
         let title = "SUP-19 SUP-20 a child that ignores its start";
         let children = [&three("permanent")[..1], std::slice::from_ref(&ignoring)].concat();
-        scenarios.push(supervised(title, "one_for_all", 1, &children, [
-            json!({ "restart": "ignores" }),
-            json!({ "kill": "a" }),
-            json!({ "delete": "ignores" }),
-            json!({ "start": ignoring }),
-        ]));
+        scenarios.push(supervised(
+            title,
+            "one_for_all",
+            1,
+            &children,
+            [
+                json!({ "restart": "ignores" }),
+                json!({ "kill": "a" }),
+                json!({ "delete": "ignores" }),
+                json!({ "start": ignoring }),
+            ],
+        ));
         for strategy in ["one_for_one", "rest_for_one", "one_for_all"] {
             let host = teller("host", "temporary", json!(5000), true);
             let children = [&[host][..], &three("permanent")[..1], &[guest(restart)]].concat();
             let title = "SUP-11 a restart that fails is tried again until there were too many";
-            scenarios.push(supervised(title, strategy, 4, &children, [json!({ "kill": "host" }), json!({ "kill": "guest" })]));
+            scenarios.push(supervised(
+                title,
+                strategy,
+                4,
+                &children,
+                [json!({ "kill": "host" }), json!({ "kill": "guest" })],
+            ));
         }
     }
     scenarios
@@ -334,24 +361,33 @@ fn requests() -> Vec<Scenario> {
         [&unknown[..], &running[..], &stopped[..]].concat()
     };
     vec![
-        supervised("SUP-18 SUP-20 start, terminate, restart and delete", "one_for_one", 1, &three("permanent"), steps("d")),
-        supervised("SUP-18 SUP-05 what was terminated comes back with the others", "one_for_all", 5, &three("permanent"), [
-            json!({ "terminate": "b" }),
-            json!({ "kill": "a" }),
-            json!({ "terminate": "c" }),
-            json!({ "kill": "b" }),
-        ]),
-        supervised("SUP-18 SUP-05 the rest, too", "rest_for_one", 5, &three("transient"), [
-            json!({ "terminate": "c" }),
-            json!({ "kill": "b" }),
-            json!({ "terminate": "b" }),
-            json!({ "kill": "a" }),
-        ]),
-        supervised("SUP-04 SUP-18 temporary children are forgotten", "one_for_one", 5, &three("temporary"), [
-            json!({ "terminate": "b" }),
-            json!({ "restart": "b" }),
-            json!({ "kill": "a" }),
-            json!({ "delete": "a" }),
-        ]),
+        supervised(
+            "SUP-18 SUP-20 start, terminate, restart and delete",
+            "one_for_one",
+            1,
+            &three("permanent"),
+            steps("d"),
+        ),
+        supervised(
+            "SUP-18 SUP-05 what was terminated comes back with the others",
+            "one_for_all",
+            5,
+            &three("permanent"),
+            [json!({ "terminate": "b" }), json!({ "kill": "a" }), json!({ "terminate": "c" }), json!({ "kill": "b" })],
+        ),
+        supervised(
+            "SUP-18 SUP-05 the rest, too",
+            "rest_for_one",
+            5,
+            &three("transient"),
+            [json!({ "terminate": "c" }), json!({ "kill": "b" }), json!({ "terminate": "b" }), json!({ "kill": "a" })],
+        ),
+        supervised(
+            "SUP-04 SUP-18 temporary children are forgotten",
+            "one_for_one",
+            5,
+            &three("temporary"),
+            [json!({ "terminate": "b" }), json!({ "restart": "b" }), json!({ "kill": "a" }), json!({ "delete": "a" })],
+        ),
     ]
 }

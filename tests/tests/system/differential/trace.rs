@@ -117,7 +117,8 @@ fn what_cannot_be_equal_is_left_out_and_nothing_else() {
         "ended": { "b": "trap" },
     });
     assert_eq!(line(given.clone(), Order::Counts), counts);
-    let sorted = json!([{ "did": [0] }, { "down": { "mark": 0, "reason": "killed" } }, { "info": 2 }, { "x": { "Ok": [0] } }]);
+    let sorted =
+        json!([{ "did": [0] }, { "down": { "mark": 0, "reason": "killed" } }, { "info": 2 }, { "x": { "Ok": [0] } }]);
     assert_eq!(line(given, Order::Free)["heard"]["a"], sorted);
     let name = |text: &str| (text == "0.1.2").then(|| "$a".to_owned());
     assert_eq!(renamed(json!({ "pid": "0.1.2", "x": ["y"] }), &name), json!({ "pid": "$a", "x": ["y"] }));
