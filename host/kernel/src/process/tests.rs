@@ -15,6 +15,7 @@ mod world;
 mod dice;
 mod exits;
 mod holdings;
+mod looks;
 mod marks;
 mod processes;
 mod random;

@@ -154,6 +154,8 @@ fn check_idle(pid: Pid, person: &Person) {
     assert_eq!((process.run, person.running), (Run::Idle, false), "{pid}");
     assert_eq!(process.doom(), None, "{pid} should have ended");
     assert!(!process.has_request_to_serve(), "{pid} lets an operator wait");
+    let is_asked = process.is_held() || process.has_system_message();
+    assert_eq!(process.system.is_some(), is_asked, "{pid} keeps what nobody asks of it");
     let asked_to_hold = process.has_system_message() && process.is_between_messages();
     assert!(!asked_to_hold || !matches!(process.change, Change::None), "{pid} does not stop, or does not serve");
     assert!(person.mail.len() <= process.mailbox.len(), "HOT-02: {pid} has lost mail");
