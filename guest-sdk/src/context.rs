@@ -11,7 +11,7 @@ use crate::codec::{Codec, Message};
 use crate::host::{links, log, messaging, names, spawning, timers};
 use crate::reference::{Pending, Ref, written};
 use crate::server::Protocol;
-use crate::task::Task;
+use crate::task::{Link, Task, TaskRef};
 use crate::types::{Address, Body, Caller, ExitReason, Level, Mark, Pid, Refusal, Via};
 
 /// What a handler may do beside returning an outcome. Only a running process has one.
@@ -56,6 +56,12 @@ impl Context {
         messaging::reply(caller, body);
     }
 
+    /// Gives a request up: its answer does not arrive, even if it is queued already. Whoever was asked is not told. Says
+    /// whether there was anything to give up.
+    pub fn abandon<R>(&self, request: &Pending<R>) -> bool {
+        messaging::abandon(request.mark())
+    }
+
     /// Starts a process of a module of this app, and waits until its `init` has returned.
     ///
     /// # Errors
@@ -66,21 +72,54 @@ impl Context {
         Ok(Child { pid: child.pid, process: Ref::pid(child.pid), monitor: child.mark })
     }
 
-    /// Starts a task, monitored: its result arrives at `handle_answer` (or a task's `wait`), then a down.
+    /// Starts a task of a module of this app, linked and monitored: OTP's `Task.async`. Wait for it in a task
+    /// ([`TaskContext::await_task`](crate::TaskContext::await_task) and others); in a server its result arrives at
+    /// `handle_answer`, for [`TaskRef::result`].
     ///
     /// # Errors
     ///
     /// [`SpawnError`]: not granted, or no such module.
-    pub fn spawn_task<T: Task>(
+    pub fn start_task<T: Task>(&self, module: &str, args: &T::Args) -> Result<TaskRef<T::Output>, SpawnError> {
+        self.start_task_with(module, args, Link::Linked)
+    }
+
+    /// As [`start_task`](Context::start_task), monitored only: if the task fails, this process hears of it and lives on.
+    ///
+    /// # Errors
+    ///
+    /// As `start_task`.
+    pub fn start_task_nolink<T: Task>(&self, module: &str, args: &T::Args) -> Result<TaskRef<T::Output>, SpawnError> {
+        self.start_task_with(module, args, Link::Unlinked)
+    }
+
+    pub(crate) fn start_task_with<R>(
         &self,
         module: &str,
-        args: &T::Args,
-        options: Options,
-    ) -> Result<(Pid, Pending<T::Output>), SpawnError> {
-        let child = spawn(module, args, options.monitor())?;
+        args: &impl Message,
+        link: Link,
+    ) -> Result<TaskRef<R>, SpawnError> {
+        let options = Options { link: link == Link::Linked, monitor: true, ..Options::default() };
+        let child = spawn(module, args, options)?;
         match child.mark {
-            Some(mark) => Ok((child.pid, Pending::of(mark))),
+            Some(mark) => Ok(TaskRef::new(self.me(), child.pid, mark)),
             None => Err(SpawnError::Refused(Refusal::Invalid("the host gave no mark for a monitor".to_owned()))),
+        }
+    }
+
+    /// Lets a task go on without this process: neither its result nor its end is heard of any more, unless it is queued
+    /// already.
+    pub fn forget_task<R>(&self, task: &TaskRef<R>) {
+        self.unlink(task.pid());
+        self.demonitor_flush(task.mark());
+    }
+
+    /// Asks a task to end, without waiting: what becomes of it arrives at `handle_answer`, if it was quicker, or at
+    /// `handle_down`. A link is taken off first, so that the end does not come back.
+    pub fn exit_task<R>(&self, task: &TaskRef<R>, reason: &ExitReason) {
+        self.unlink(task.pid());
+        match reason {
+            ExitReason::Killed => self.kill(task.pid()),
+            reason => self.exit(task.pid(), reason),
         }
     }
 

@@ -8,6 +8,7 @@
 /// ```ignore
 /// skep_sdk::export!(Counter);         // a server; its state has version 1
 /// skep_sdk::export!(machine Door);    // a state machine; versions as with servers
+/// skep_sdk::export!(agent Stock);     // an agent; versions as with servers
 /// skep_sdk::export!(task Sum);        // a task
 /// skep_sdk::export!(Counter, version = 3, from = [v1::Counter, v2::Counter]);              // reads 1 and 2 as well
 /// skep_sdk::export!(Counter, version = 3, from = [v1::Counter, v2::Counter], back_to = 2); // … and writes 2 as well
@@ -126,6 +127,16 @@ macro_rules! export {
     (@history [$history:ty]) => { $history };
     (@history [$history:ty] $next:ty $(, $rest:ty)*) => {
         $crate::export!(@history [$crate::__private::Step<$history, $next>] $($rest),*)
+    };
+    (agent $agent:ty $(, $($versions:tt)*)?) => {
+        impl $crate::Protocol for $agent {
+            type Args = <$agent as $crate::Agent>::Args;
+            type Call = $crate::AgentCall<<$agent as $crate::Agent>::Get, <$agent as $crate::Agent>::Update>;
+            type Reply = $crate::Raw;
+            type Cast = <$agent as $crate::Agent>::Update;
+            type Info = $crate::Never;
+        }
+        $crate::export!(@process [$agent] [$crate::AgentServer<$agent>] [$agent] $($($versions)*)?);
     };
     (machine $machine:ty $(, $($versions:tt)*)?) => {
         impl $crate::Protocol for $machine {

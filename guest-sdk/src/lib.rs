@@ -5,7 +5,8 @@
 //!
 //! - [`Server`]: keeps a state and answers messages, one at a time, as a gen_server does.
 //! - [`StateMachine`]: is in one of several states, and takes each event as that says, as a gen_statem does.
-//! - [`Task`]: runs once, and may wait in the middle.
+//! - [`Agent`]: a value that others read and change.
+//! - [`Task`]: runs once, and may wait in the middle; [`TaskContext`] has what waits for other tasks.
 //! - [`Ref`], [`From`], [`Pending`]: typed references to a process, to a caller, to an answer. All of them travel in
 //!   messages and live in states.
 //! - [`Context`]: what a running process can ask of the host: links, monitors, names, timers, children, the log.
@@ -91,6 +92,7 @@
 //! Bodies are MessagePack with named fields. A request that comes as JSON, from a person or from a guest in another
 //! language, is answered in JSON.
 
+mod agent;
 #[cfg(target_family = "wasm")]
 mod arena;
 mod behaviour;
@@ -106,6 +108,7 @@ mod outcome;
 mod panics;
 mod reference;
 mod registry;
+mod requests;
 #[doc(hidden)]
 pub mod run;
 mod server;
@@ -120,21 +123,23 @@ pub mod testing;
 mod topic;
 pub mod types;
 
+pub use agent::{Agent, AgentCall, AgentProtocol, AgentServer};
 pub use codec::{Codec, CodecError, Message, Never, Raw};
 pub use context::{Child, Context, Options, SpawnError};
 pub use group::{Group, Scope};
 pub use outcome::{Failure, NotStarted, Outcome, Start, fail, noreply, reply};
 pub use reference::{CALL_TIMEOUT, From, Pending, Ref};
 pub use registry::{Holder, Registration, Registry};
+pub use requests::Requests;
 pub use server::{Protocol, Server, Timer, Untyped};
-pub use skep_sdk_macros::{server, state_machine};
+pub use skep_sdk_macros::{agent, server, state_machine};
 pub use state::{Exported, Migrate, MigrateContext, Revert, Saved};
 pub use state_machine::{
     Entered, First, Inserts, Machine, OfEntry, OfEvent, OfStart, Snapshot, StateEvent, StateMachine, Step, TimeoutKind,
     Transition, first_state, keep_state, next_state, repeat_state, stop,
 };
 pub use supervision::{ChildSpec, Supervisor, SupervisorRef};
-pub use task::{Task, TaskContext};
+pub use task::{AWAIT_TIMEOUT, OnTimeout, Task, TaskContext, TaskRef, TaskShutdown, TaskStream};
 pub use topic::Topic;
 pub use types::{
     Address, Answer, Body, CallError, Caller, Cause, Change, Changed, Ended as Exit, Entry, Event, ExitReason, Fault,
@@ -144,12 +149,12 @@ pub use types::{
 /// All that a guest usually needs, with serde's two traits.
 pub mod prelude {
     pub use crate::{
-        Address, Answer, Body, CallError, Change, Changed, Child, ChildSpec, Context, Down, Entered, Event, Exit,
-        ExitReason, Failure, First, From, Group, Holder, Level, Machine, Mark, Migrate, MigrateContext, Never,
-        NotStarted, Options, Outcome, Pending, Pid, Protocol, Ref, Refusal, Registration, Registry, Revert, Saved,
-        Scope, Server, Snapshot, SpawnError, Start, StateEvent, StateMachine, Supervisor, SupervisorRef, Task,
-        TaskContext, TimeoutKind, Timer, Topic, Transition, fail, first_state, keep_state, next_state, noreply,
-        repeat_state, reply, server, state_machine, stop,
+        Address, Agent, Answer, Body, CallError, Change, Changed, Child, ChildSpec, Context, Down, Entered, Event,
+        Exit, ExitReason, Failure, First, From, Group, Holder, Level, Machine, Mark, Migrate, MigrateContext, Never,
+        NotStarted, Options, Outcome, Pending, Pid, Protocol, Ref, Refusal, Registration, Registry, Requests, Revert,
+        Saved, Scope, Server, Snapshot, SpawnError, Start, StateEvent, StateMachine, Supervisor, SupervisorRef, Task,
+        TaskContext, TaskRef, TaskShutdown, TimeoutKind, Timer, Topic, Transition, agent, fail, first_state,
+        keep_state, next_state, noreply, repeat_state, reply, server, state_machine, stop,
     };
     pub use serde::{Deserialize, Serialize};
 }

@@ -49,6 +49,24 @@ impl<P: ?Sized> Ref<P> {
     }
 }
 
+impl<P: ?Sized> Ref<P> {
+    /// Tells a server to end with this reason, after what it has in its mailbox already, and waits until it has: OTP's
+    /// `stop`. With `None` for ever. Its `terminate` runs, and its name is free afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`CallError`]: it ended with another reason, or was not there; the time was up, and it ends later; it is a task; or
+    /// its name was given, and the grant `names` was not.
+    pub fn stop(
+        &self,
+        _: &Context,
+        reason: &ExitReason,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Result<(), CallError> {
+        messaging::stop_server(&self.address, reason, timeout.into().map(millis))
+    }
+}
+
 impl<P: Protocol + ?Sized> Ref<P> {
     /// Asks, and waits for the reply, for as long as its protocol says: 5 seconds, for state machines for ever. This process is blocked meanwhile, no other is.
     ///
@@ -140,7 +158,7 @@ pub(crate) fn written<T: Message>(value: &T, codec: Codec) -> Body {
     }
 }
 
-fn unreadable(what: &str, error: impl fmt::Display) -> CallError {
+pub(crate) fn unreadable(what: &str, error: impl fmt::Display) -> CallError {
     CallError::Refused(format!("cannot {what}: {error}"))
 }
 

@@ -140,6 +140,24 @@ pub use step::{
 /// - One handler takes state and event together, as OTP's `handle_event` does; an enum and a `match` are Rust's state
 ///   functions. So there is no module to push or pop.
 /// - A wrong answer, a wrong action or a wrong time does not compile.
+/// - An entry that inserts an event, for one, does not compile; see [`enter`](StateMachine::enter):
+///
+/// ```compile_fail,E0277
+/// # use skep_sdk::prelude::*;
+/// # #[derive(Serialize, Deserialize)]
+/// # pub struct Door;
+/// # #[state_machine]
+/// # impl StateMachine for Door {
+/// #     type State = ();
+/// #     type Internal = String;
+/// #     fn init(_: (), _: &Context) -> Start<(Self, First<Self>)> { Ok((Door, first_state(()))) }
+/// #     fn handle(&mut self, _: &(), _: StateEvent<Self>, _: &Context) -> Transition<Self> { keep_state() }
+/// fn enter(&mut self, _: &(), _: &(), _: &Context) -> Entered<Self> {
+///     keep_state().next_event("creak".to_owned())
+/// }
+/// # }
+/// ```
+///
 /// - What is held is bounded, by [`HELD_EVENTS`](StateMachine::HELD_EVENTS) and
 ///   [`HELD_BYTES`](StateMachine::HELD_BYTES); beyond that the process ends with the reason `limit`.
 #[diagnostic::on_unimplemented(

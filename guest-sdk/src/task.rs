@@ -1,6 +1,11 @@
 //! Tasks: processes that run once, and may wait in the middle.
 //!
-//! Owns the trait and the receiving. Never keeps a state: a task that ends early is begun anew. Called by `run`.
+//! Owns the trait and the receiving; references to tasks, how they are waited for, and streams of them have files of their
+//! own. Never keeps a state: a task that ends early is begun anew. Called by `run`.
+
+mod reference;
+mod stream;
+mod waiting;
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -12,7 +17,16 @@ use crate::outcome::Failure;
 use crate::reference::Pending;
 use crate::types::{CallError, Event, Mark};
 
+pub(crate) use reference::Link;
+pub use reference::TaskRef;
+pub use stream::{OnTimeout, TaskStream};
+pub use waiting::{AWAIT_TIMEOUT, TaskShutdown};
+
 /// A process that computes one result.
+///
+/// It may wait in the middle: for messages, for answers, for tasks that it has started itself, of its own module or
+/// another. That is why it is never hibernated and never changes its code: it ends on the code that it began with, and an
+/// upgrade does not wait for it.
 ///
 /// ```
 /// use skep_sdk::prelude::*;
@@ -40,7 +54,7 @@ pub trait Task {
     /// What it brings.
     type Output: Message;
 
-    /// Does the work. The result goes to whoever started the task with [`spawn_task`](Context::spawn_task).
+    /// Does the work. The result goes to whoever started the task with [`start_task`](Context::start_task).
     ///
     /// # Errors
     ///
@@ -68,7 +82,7 @@ impl TaskContext {
         inbox::receive_only(marks, timeout.into().map(millis))
     }
 
-    /// Waits for one answer; `None` when the time is up, and then it may be waited for again.
+    /// Waits for one answer; `None` when the time is up, and then it may be waited for again: OTP's `wait_response`.
     pub fn wait<R: Message>(
         &self,
         pending: &Pending<R>,
@@ -80,6 +94,23 @@ impl TaskContext {
             Event::Down(down) => Some(Err(CallError::Ended(down.reason))),
             _ => None,
         }
+    }
+}
+
+/// Answers, with an end to the waiting.
+impl TaskContext {
+    /// As [`wait`](TaskContext::wait), but when the time is up the request is given up: OTP's `receive_response`. A later
+    /// answer goes nowhere.
+    pub fn receive_response<R: Message>(
+        &self,
+        pending: Pending<R>,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Option<Result<R, CallError>> {
+        let answer = self.wait(&pending, timeout);
+        if answer.is_none() {
+            self.abandon(&pending);
+        }
+        answer
     }
 }
 

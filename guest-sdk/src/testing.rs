@@ -6,16 +6,19 @@
 mod action;
 mod directory;
 pub(crate) mod imports;
+mod played;
 pub(crate) mod world;
 
 use std::time::Duration;
 
+use crate::agent::{Agent, AgentCall};
 use crate::behaviour::Behaviour;
-use crate::codec::{Codec, Message};
+use crate::codec::{Codec, Message, Raw};
 use crate::context::millis;
 use crate::outcome::NotStarted;
 use crate::reference::{Pending, written};
 use crate::run;
+use crate::server::Protocol;
 use crate::state::{self, Exported};
 use crate::task::Task;
 use crate::types::{
@@ -24,6 +27,7 @@ use crate::types::{
 };
 
 pub use action::Action;
+pub use played::Played;
 pub use world::World;
 
 /// One server under test.
@@ -188,8 +192,11 @@ impl<S: Exported> Harness<S> {
         self.deliver(Event::Info(written(&message, Codec::default())));
     }
 
-    /// Answers a request, whose mark is in [`Action::Request`].
+    /// Answers a request, whose mark is in [`Action::Request`]. One that has an answer, or was given up, gets none.
     pub fn answer(&mut self, mark: Mark, outcome: Result<impl Message, CallError>) {
+        if !self.world.answered(mark) {
+            return;
+        }
         let outcome = outcome.map(|value| written(&value, Codec::default()));
         self.deliver(Event::Answer(Answer { mark, outcome }));
     }
@@ -228,6 +235,10 @@ impl<S: Exported> Harness<S> {
     pub fn advance(&mut self, time: Duration) {
         let until_ms = self.world.now_ms.saturating_add(millis(time));
         while self.ended.is_none() {
+            if let Some(reason) = self.world.doomed.take() {
+                self.end(reason, false);
+                break;
+            }
             let timer = self.world.next_timer_ms().filter(|due| *due <= until_ms);
             let idle = self.idle_at_ms.filter(|due| *due <= until_ms);
             match (timer, idle) {
@@ -328,7 +339,7 @@ impl<S: Exported> Harness<S> {
 
     /// What it did since this was asked last.
     pub fn actions(&mut self) -> Vec<Action> {
-        std::mem::take(&mut self.world.actions)
+        self.world.take_actions()
     }
 
     /// What runs, until it has ended: the server itself, a [`Machine`](crate::Machine), the value of an agent.
@@ -394,6 +405,35 @@ impl<S: Exported> Harness<S> {
         self.server = None;
         self.world.inbox.clear();
         self.ended = Some(reason);
+    }
+}
+
+/// An agent under test.
+impl<A> Harness<A>
+where
+    A: Agent + Exported + Protocol<Call = AgentCall<A::Get, A::Update>, Reply = Raw>,
+{
+    /// Looks.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Harness::call).
+    pub fn get(&mut self, what: A::Get) -> Result<A::Got, CallError> {
+        self.ask(AgentCall::Get(what))
+    }
+
+    /// Changes.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Harness::call).
+    pub fn update(&mut self, change: A::Update) -> Result<A::Updated, CallError> {
+        self.ask(AgentCall::Update(change))
+    }
+
+    fn ask<R: Message>(&mut self, call: AgentCall<A::Get, A::Update>) -> Result<R, CallError> {
+        let Raw(reply) = self.call(call)?;
+        R::decode(reply).map_err(|error| CallError::Refused(error.to_string()))
     }
 }
 

@@ -138,10 +138,12 @@ const GUESTS: &[&str] = &[
     "door",
     "mailbox-flooder",
     "memory-hog",
+    "primes",
     "probe",
     "probe-task",
     "spinner",
     "stack-overflow",
+    "stock",
     "trapper",
 ];
 

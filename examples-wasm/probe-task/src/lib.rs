@@ -5,6 +5,7 @@
 
 #[path = "../../probe/src/steps.rs"]
 pub mod steps;
+pub mod tasks;
 
 use std::time::Duration;
 
@@ -25,6 +26,10 @@ impl Task for ProbeTask {
     fn run(steps: Vec<Value>, context: &TaskContext) -> Result<Vec<Value>, Failure> {
         let mut results = Vec::new();
         for step in steps {
+            if let Some(step) = tasks::read(&step) {
+                results.push(tasks::perform(step, &results, context)?);
+                continue;
+            }
             let result = match steps::read(step).map(|step| steps::perform(step, &results, context)) {
                 Ok(Ok(result)) | Err(result) => result,
                 Ok(Err(step)) => perform(*step, &results, context)?,
@@ -70,6 +75,23 @@ mod tests {
         assert_eq!(run(json!([{ "Fail": "no" }]), []), Err(ExitReason::Failed("no".into())));
         let stop = json!([{ "Stop": { "reason": "normal" } }]);
         assert_eq!(run(stop, []), Err(ExitReason::Normal));
+    }
+
+    #[test]
+    fn tasks_of_its_own_are_waited_for() {
+        use skep_sdk::testing::{Played, World, run_task_in};
+        let mut world = World::new().on_task(|_, args| Played::run::<ProbeTask>(args));
+        let steps = json!([
+            { "StartTask": { "steps": ["Me"] } },
+            { "Await": { "task": { "step": 0 } } },
+            { "Stream": { "items": [["Me"], [{ "Fail": "no" }]], "max": 1 } },
+            { "Receive": { "timeout_ms": 0 } }
+        ]);
+        let steps = serde_json::from_value(steps).expect("these are steps");
+        let results = run_task_in::<ProbeTask>(&mut world, steps, []).expect("it lives");
+        assert_eq!(results[1], json!(["0.1.a11ce"]));
+        assert_eq!(results[2], json!([{ "Ok": ["0.1.a11ce"] }, { "Err": { "failed": "no" } }]));
+        assert_eq!(results[3], json!(null));
     }
 
     #[test]

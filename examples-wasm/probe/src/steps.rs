@@ -122,6 +122,15 @@ pub enum Step {
         #[serde(default = "five_seconds")]
         timeout_ms: Option<u64>,
     },
+    /// Brings `{"Ok":null}` or `{"Err":call error}`.
+    StopServer {
+        to: Given<Address>,
+        reason: ExitReason,
+        #[serde(default = "five_seconds")]
+        timeout_ms: Option<u64>,
+    },
+    /// Brings whether there was anything to give up.
+    Abandon { mark: Given<Mark> },
     /// Answers any caller, also one that another process holds. Brings null.
     ReplyTo { caller: Given<Caller>, body: Content },
     /// Brings `{"Ok":null}` or `{"Err":refusal}`.
@@ -332,6 +341,11 @@ fn attempt(step: Step, results: &[Value], context: &Context) -> Result<Result<Va
         Step::SendAfter { after_ms, to, body } => address(to, results)
             .and_then(|to| show(context.send_after(Duration::from_millis(after_ms), to, &Raw(body.0)))),
         Step::StartTimer { after_ms, body } => show(context.start_timer(Duration::from_millis(after_ms), &Raw(body.0))),
+        Step::StopServer { to, reason, timeout_ms } => process(to, results)
+            .and_then(|process| show(process.stop(context, &reason, timeout_ms.map(Duration::from_millis)))),
+        Step::Abandon { mark: which } => {
+            mark(which, results).and_then(|mark| show(context.abandon(&Pending::<Raw>::of(mark))))
+        }
         Step::Cancel { mark: which } => mark(which, results).and_then(|mark| show(context.cancel(mark).map(millis))),
         Step::Left { mark: which } => mark(which, results).and_then(|mark| show(context.left(mark).map(millis))),
         Step::StartSupervisor(supervisor) => supervision::start(supervisor, context),

@@ -1,4 +1,4 @@
-//! The attributes `#[server]` and `#[state_machine]`.
+//! The attributes `#[server]`, `#[state_machine]` and `#[agent]`.
 //!
 //! Owns which types and functions they fill in; stable Rust has no defaults for associated types, or it would not be
 //! needed. Never changes what the author wrote. Without syn: it only looks for `type X` and `fn x` at the top of the impl,
@@ -31,6 +31,10 @@ const OF_STATE_MACHINE: &Defaults = &[
     ("Timeout", "::skep_sdk::Never"),
 ];
 
+/// Of an agent.
+const OF_AGENT: &Defaults =
+    &[("Args", "()"), ("Get", "::skep_sdk::Never"), ("Got", "()"), ("Update", "::skep_sdk::Never"), ("Updated", "()")];
+
 /// The server is its own state.
 const SAVE: &str = "fn save(&self) -> ::core::result::Result<::skep_sdk::Saved<'_, Self>, ::skep_sdk::Failure> {
     ::core::result::Result::Ok(::skep_sdk::Saved::Borrowed(self))
@@ -53,6 +57,25 @@ pub fn server(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn state_machine(arguments: TokenStream, item: TokenStream) -> TokenStream {
     fill_in(arguments, item, "#[state_machine]", "StateMachine", |body| missing(body, OF_STATE_MACHINE))
+}
+
+/// Fills in the types that an `impl Agent for …` does not mention: `Args`, `Got` and `Updated` become `()`, `Get` and
+/// `Update` become `Never`. Who has no `Get` has no `get` to write either, and so with `Update`.
+#[proc_macro_attribute]
+pub fn agent(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    fill_in(arguments, item, "#[agent]", "Agent", |body| missing(body, OF_AGENT) + &missing_functions(body))
+}
+
+/// The functions that nobody can call.
+fn missing_functions(body: &TokenStream) -> String {
+    let mut source = String::new();
+    if !has(body, "type", "Get") && !has(body, "fn", "get") {
+        source += "fn get(&self, what: ::skep_sdk::Never) -> Self::Got { match what {} }";
+    }
+    if !has(body, "type", "Update") && !has(body, "fn", "update") {
+        source += "fn update(&mut self, change: ::skep_sdk::Never) -> Self::Updated { match change {} }";
+    }
+    source
 }
 
 /// Puts what is missing before what is there.

@@ -168,13 +168,17 @@ impl<M: StateMachine, K> Step<M, K> {
     }
 }
 
-impl<M: StateMachine, K: Inserts> Step<M, K> {
+/// Inserted events. That the handler may is asked of each of these, and not of all together: so the compiler says why not.
+impl<M: StateMachine, K> Step<M, K> {
     /// Inserts an event of the machine's own, to be handled before all others; several in this order.
     ///
     /// # Panics
     ///
     /// If serde cannot write it.
-    pub fn next_event(self, event: impl Borrow<M::Internal>) -> Self {
+    pub fn next_event(self, event: impl Borrow<M::Internal>) -> Self
+    where
+        K: Inserts,
+    {
         self.inserted(HeldEvent::Internal(written(event.borrow(), Codec::default())))
     }
 
@@ -183,7 +187,10 @@ impl<M: StateMachine, K: Inserts> Step<M, K> {
     /// # Panics
     ///
     /// If serde cannot write it.
-    pub fn next_call(self, call: impl Borrow<M::Call>, from: From<M>) -> Self {
+    pub fn next_call(self, call: impl Borrow<M::Call>, from: From<M>) -> Self
+    where
+        K: Inserts,
+    {
         let body = written(call.borrow(), from.codec());
         self.inserted(HeldEvent::Outer(Event::Call(types::Request { caller: from.caller(), body })))
     }
@@ -193,7 +200,10 @@ impl<M: StateMachine, K: Inserts> Step<M, K> {
     /// # Panics
     ///
     /// If serde cannot write it.
-    pub fn next_cast(self, cast: impl Borrow<M::Cast>) -> Self {
+    pub fn next_cast(self, cast: impl Borrow<M::Cast>) -> Self
+    where
+        K: Inserts,
+    {
         self.inserted(HeldEvent::Outer(Event::Cast(written(cast.borrow(), Codec::default()))))
     }
 
@@ -202,7 +212,10 @@ impl<M: StateMachine, K: Inserts> Step<M, K> {
     /// # Panics
     ///
     /// If serde cannot write it.
-    pub fn next_info(self, info: impl Borrow<M::Info>) -> Self {
+    pub fn next_info(self, info: impl Borrow<M::Info>) -> Self
+    where
+        K: Inserts,
+    {
         self.inserted(HeldEvent::Outer(Event::Info(written(info.borrow(), Codec::default()))))
     }
 

@@ -45,6 +45,15 @@ pub enum Action {
         /// What.
         body: Body,
     },
+    /// Told a server to end; what [`World::on_stop`](super::World::on_stop) says became of it.
+    StopServer {
+        /// Whom.
+        to: Address,
+        /// With which reason.
+        reason: ExitReason,
+    },
+    /// Gave up a request.
+    Abandon(Mark),
     /// Linked itself.
     Link(Pid),
     /// Unlinked itself.

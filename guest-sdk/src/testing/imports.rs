@@ -6,7 +6,7 @@
 /// Talking.
 pub(crate) mod messaging {
     use crate::testing::world::{act, look};
-    use crate::types::{Address, Body, CallError, Caller, Mark, Pid, Refusal};
+    use crate::types::{Address, Body, CallError, Caller, ExitReason, Mark, Pid, Refusal};
 
     pub(crate) fn me() -> Pid {
         look(|world| world.me)
@@ -34,6 +34,14 @@ pub(crate) mod messaging {
 
     pub(crate) fn request(to: &Address, body: &Body, timeout_ms: Option<u64>) -> Mark {
         act(|world| world.request(to.clone(), body.clone(), timeout_ms))
+    }
+
+    pub(crate) fn stop_server(to: &Address, reason: &ExitReason, timeout_ms: Option<u64>) -> Result<(), CallError> {
+        act(|world| world.stop_server(to, reason, timeout_ms))
+    }
+
+    pub(crate) fn abandon(mark: Mark) -> bool {
+        act(|world| world.abandon(mark))
     }
 
     pub(crate) fn reply(to: Caller, body: &Body) {
@@ -72,7 +80,7 @@ pub(crate) mod links {
     }
 
     pub(crate) fn unlink(to: Pid) {
-        act(|world| world.note(Action::Unlink(to)));
+        act(|world| world.unlink(to));
     }
 
     pub(crate) fn monitor(target: &Address) -> Mark {
@@ -88,11 +96,17 @@ pub(crate) mod links {
     }
 
     pub(crate) fn exit(to: Pid, reason: &ExitReason) {
-        act(|world| world.note(Action::Exit { to, reason: reason.clone() }));
+        act(|world| {
+            world.note(Action::Exit { to, reason: reason.clone() });
+            world.signal(to, reason.clone());
+        });
     }
 
     pub(crate) fn kill(to: Pid) {
-        act(|world| world.note(Action::Kill(to)));
+        act(|world| {
+            world.note(Action::Kill(to));
+            world.signal(to, ExitReason::Killed);
+        });
     }
 
     pub(crate) fn stop(reason: &ExitReason) {

@@ -4,16 +4,17 @@
 //! Never runs a second process: the test says what others answer. Called by `imports`, and by the harness.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::action::Action;
 use super::directory::{Directory, Table};
+use super::played::{Played, Playing};
 use crate::host::spawning;
 use crate::host::topics::Audience;
 use crate::supervision::{Ask, Counts, Reply, SupervisionError, Supervisor};
 use crate::types::{
-    Address, Alarm, Answer, Body, CallError, Caller, Change, Event, ExitReason, Lost, Mark, Pid, Refusal,
+    Address, Alarm, Answer, Body, CallError, Caller, Change, Ended, Event, ExitReason, Lost, Mark, Pid, Refusal,
 };
 
 struct Timer {
@@ -28,7 +29,9 @@ pub(crate) struct Stopped(pub(crate) ExitReason);
 
 type OnCall = Box<dyn FnMut(&Address, Body) -> Result<Body, CallError>>;
 type OnAsk = Box<dyn FnMut(&Address, &Ask) -> Result<Reply, SupervisionError>>;
+type OnStop = Box<dyn FnMut(&Address, &ExitReason) -> Result<ExitReason, CallError>>;
 type OnSpawn = Box<dyn FnMut(&str, Body) -> Result<Pid, ExitReason>>;
+type OnTask = Box<dyn FnMut(&str, Body) -> Played>;
 
 /// The surroundings of a process under test.
 pub struct World {
@@ -43,9 +46,16 @@ pub struct World {
     pub(crate) actions: Vec<Action>,
     /// False while a state is saved or restored.
     pub(crate) may_act: bool,
+    /// The exit signal of a link that ends the process under test.
+    pub(crate) doomed: Option<ExitReason>,
+    /// Requests that have no answer yet.
+    open: BTreeSet<Mark>,
+    playing: Vec<Playing>,
+    on_task: Option<OnTask>,
     monitors: BTreeMap<Mark, Address>,
     timers: BTreeMap<Mark, Timer>,
     on_call: OnCall,
+    on_stop: OnStop,
     on_spawn: Option<OnSpawn>,
     on_ask: Option<OnAsk>,
     last_mark: Mark,
@@ -66,9 +76,14 @@ impl Default for World {
             traps_exits: false,
             actions: Vec::new(),
             may_act: true,
+            doomed: None,
+            open: BTreeSet::new(),
+            playing: Vec::new(),
+            on_task: None,
             monitors: BTreeMap::new(),
             timers: BTreeMap::new(),
             on_call: Box::new(|_, _| Err(CallError::Ended(ExitReason::Noproc))),
+            on_stop: Box::new(|_, _| Err(CallError::Ended(ExitReason::Noproc))),
             on_spawn: None,
             on_ask: None,
             last_mark: 0,
@@ -96,10 +111,22 @@ impl World {
         World { on_call: Box::new(reply), ..self }
     }
 
+    /// With which reason others end that are told to stop. Unless told, nobody is there: `Noproc`.
+    #[must_use]
+    pub fn on_stop(self, stop: impl FnMut(&Address, &ExitReason) -> Result<ExitReason, CallError> + 'static) -> World {
+        World { on_stop: Box::new(stop), ..self }
+    }
+
     /// What becomes of children. Unless told, each gets a new pid.
     #[must_use]
     pub fn on_spawn(self, start: impl FnMut(&str, Body) -> Result<Pid, ExitReason> + 'static) -> World {
         World { on_spawn: Some(Box::new(start)), ..self }
+    }
+
+    /// What becomes of tasks: of children that are started with a monitor. Unless told, they are like other children.
+    #[must_use]
+    pub fn on_task(self, play: impl FnMut(&str, Body) -> Played + 'static) -> World {
+        World { on_task: Some(Box::new(play)), ..self }
     }
 
     /// What supervisors answer. Unless told, they start each child with a new pid, do what they are asked, and list nobody.
@@ -148,6 +175,11 @@ impl World {
         for told in self.directory.remove_all(pid) {
             self.inbox.push_back(Event::Change(told));
         }
+    }
+
+    /// What a task under test did; a server's harness tells it.
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.actions)
     }
 
     /// The process under test.
@@ -257,7 +289,44 @@ impl World {
     pub(crate) fn request(&mut self, to: Address, body: Body, _: Option<u64>) -> Mark {
         let mark = self.mark();
         self.note(Action::Request { mark, to, body });
+        self.open.insert(mark);
         mark
+    }
+
+    pub(crate) fn stop_server(
+        &mut self,
+        to: &Address,
+        reason: &ExitReason,
+        timeout_ms: Option<u64>,
+    ) -> Result<(), CallError> {
+        self.note(Action::StopServer { to: to.clone(), reason: reason.clone() });
+        if self.holder(to) == Some(self.me) {
+            return Err(CallError::Refused("a process cannot call itself".to_owned()));
+        }
+        let ended = (self.on_stop)(to, reason);
+        match ended {
+            Ok(ended) if ended == *reason => Ok(()),
+            Ok(ended) => Err(CallError::Ended(ended)),
+            Err(error) => {
+                if let (CallError::Timeout, Some(timeout_ms)) = (&error, timeout_ms) {
+                    self.now_ms = self.now_ms.saturating_add(timeout_ms);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn abandon(&mut self, mark: Mark) -> bool {
+        self.note(Action::Abandon(mark));
+        let is_it = |event: &Event| matches!(event, Event::Answer(answer) if answer.mark == mark);
+        let queued = self.inbox.iter().any(is_it);
+        self.inbox.retain(|event| !is_it(event));
+        self.open.remove(&mark) || queued
+    }
+
+    /// An answer to a request, unless it has one or was given up: then it goes nowhere.
+    pub(crate) fn answered(&mut self, mark: Mark) -> bool {
+        self.open.remove(&mark)
     }
 
     pub(crate) fn reply(&mut self, to: Caller, body: Body) {
@@ -289,6 +358,9 @@ impl World {
     pub(crate) fn receive(&mut self, marks: Option<&[Mark]>, timeout_ms: Option<u64>) -> Option<Event> {
         let until = timeout_ms.map(|ms| self.now_ms.saturating_add(ms));
         loop {
+            if let Some(reason) = self.doomed.take() {
+                std::panic::resume_unwind(Box::new(Stopped(reason)));
+            }
             let wanted = |event: &Event| match (marks, event) {
                 (None, _) => true,
                 (Some(marks), Event::Answer(Answer { mark, .. }))
@@ -364,6 +436,10 @@ impl World {
             self.note(Action::Link(pid));
         }
         let mark = options.monitor.then(|| self.monitor(Address::Pid(pid)));
+        if let (Some(mark), Some(play)) = (mark, &mut self.on_task) {
+            let played = play(module, args.clone());
+            self.playing.push(Playing::begin(played, pid, mark, options.link, self.now_ms));
+        }
         Ok(spawning::Child { pid, mark })
     }
 
@@ -420,12 +496,17 @@ impl World {
     }
 
     pub(crate) fn next_timer_ms(&self) -> Option<u64> {
-        self.timers.values().map(|timer| timer.due_ms).min()
+        let timers = self.timers.values().map(|timer| timer.due_ms);
+        timers.chain(self.playing.iter().filter_map(|task| task.due_ms)).min()
     }
 
-    /// Sets the clock to `due_ms`, at which a timer is due, and fires it.
+    /// Sets the clock to `due_ms`, at which a timer or a task is due, and fires it or lets it end.
     pub(crate) fn fire_one(&mut self, due_ms: u64) {
         self.now_ms = due_ms;
+        if let Some(place) = self.playing.iter().position(|task| task.due_ms == Some(due_ms)) {
+            let Playing { pid, mark, linked, outcome, .. } = self.playing.remove(place);
+            return self.played(pid, mark, linked, outcome);
+        }
         let due = self.timers.iter().find(|(_, timer)| timer.due_ms == due_ms).map(|(mark, _)| *mark);
         let Some((mark, timer)) = due.and_then(|mark| Some((mark, self.timers.remove(&mark)?))) else { return };
         match timer.to {
@@ -433,6 +514,42 @@ impl World {
             // To a name that nobody holds it goes nowhere.
             Some(to) => drop(self.send(to, timer.body)),
         }
+    }
+
+    /// A task has ended: its result, its down, and what its link brings.
+    fn played(&mut self, pid: Pid, mark: Mark, linked: bool, outcome: Result<Body, ExitReason>) {
+        let (result, reason) = match outcome {
+            Ok(body) => (Some(body), ExitReason::Normal),
+            Err(reason) => (None, reason),
+        };
+        if let Some(target) = self.monitors.remove(&mark) {
+            self.inbox.extend(result.map(|body| Event::Answer(Answer { mark, outcome: Ok(body) })));
+            self.inbox.push_back(Event::Down(Lost { mark, target, reason: reason.clone() }));
+        }
+        if linked && self.traps_exits {
+            self.inbox.push_back(Event::Exit(Ended { pid, reason }));
+        } else if linked && reason != ExitReason::Normal {
+            self.doomed.get_or_insert(reason);
+        }
+    }
+
+    /// An exit signal for a task that plays.
+    pub(crate) fn signal(&mut self, to: Pid, reason: ExitReason) {
+        let obeys = |task: &Playing| task.pid == to && (!task.stubborn || reason == ExitReason::Killed);
+        if let Some(place) = self.playing.iter().position(obeys) {
+            let Playing { mark, linked, .. } = self.playing.remove(place);
+            self.played(to, mark, linked, Err(reason));
+        }
+    }
+
+    pub(crate) fn unlink(&mut self, to: Pid) {
+        self.playing.iter_mut().filter(|task| task.pid == to).for_each(|task| task.linked = false);
+        self.note(Action::Unlink(to));
+    }
+
+    /// Whether a task that plays has not ended.
+    pub fn plays(&self, task: Pid) -> bool {
+        self.playing.iter().any(|playing| playing.pid == task)
     }
 
     /// What the clock says.
@@ -456,12 +573,21 @@ pub(crate) fn inside<R>(world: &mut World, code: impl FnOnce() -> R) -> Result<R
     })
 }
 
+/// The world of this thread, while it is asked something; meanwhile the test may run another process in one of its own.
+struct Asked(Option<World>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        WORLD.set(self.0.take());
+    }
+}
+
 /// What may be asked at any time.
 pub(crate) fn look<R>(ask: impl FnOnce(&mut World) -> R) -> R {
-    WORLD.with_borrow_mut(|world| match world {
+    match &mut Asked(WORLD.take()).0 {
         Some(world) => ask(world),
         None => panic!("there is no host here: outside Wasm a guest runs in skep_sdk::testing"),
-    })
+    }
 }
 
 /// What may not be done while a state is saved or restored.

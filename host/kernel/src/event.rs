@@ -147,6 +147,13 @@ pub enum Event {
         /// The request.
         body: Body,
     },
+    /// An order to end, of somebody who waits until it has: `gen_server:stop` (GS-14). No guest ever sees it.
+    Stop {
+        /// Who waits.
+        caller: Caller,
+        /// The reason to end with.
+        reason: ExitReason,
+    },
     /// A request that does not.
     Cast(Body),
     /// Any other message.
@@ -213,6 +220,7 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Event::Call { .. } => "call",
+            Event::Stop { .. } => "stop",
             Event::Cast(_) => "cast",
             Event::Info(_) => "info",
             Event::Answer { .. } => "answer",
@@ -237,7 +245,8 @@ impl Event {
             | Event::Continue(body)
             | Event::Answer { outcome: Ok(body), .. } => Some(body),
             Event::Change { what: Changed::Added { value, .. }, .. } => Some(value),
-            Event::Answer { .. }
+            Event::Stop { .. }
+            | Event::Answer { .. }
             | Event::Exit { .. }
             | Event::Down { .. }
             | Event::Change { .. }

@@ -99,6 +99,11 @@ impl Mailbox {
         });
     }
 
+    /// Takes back an answer that was queued but not yet handled. True if there was one.
+    pub fn flush_answer(&mut self, mark: Mark) -> bool {
+        self.take_first(|event| matches!(event, Event::Answer { mark: queued, .. } if *queued == mark)).is_some()
+    }
+
     /// Whether an exit signal of this process waits.
     #[must_use]
     pub fn has_exit_of(&self, of: Pid) -> bool {

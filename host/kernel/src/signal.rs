@@ -134,7 +134,7 @@ impl Signal {
     #[must_use]
     pub fn complaint(&self) -> Option<Complaint> {
         match self {
-            Signal::Message(Event::Call { caller, .. }) => {
+            Signal::Message(Event::Call { caller, .. } | Event::Stop { caller, .. }) => {
                 Some(Complaint { to: caller.pid, mark: caller.mark, about: About::Call })
             }
             Signal::Monitor { from, mark } => Some(Complaint { to: *from, mark: *mark, about: About::Monitor }),
@@ -234,6 +234,8 @@ pub enum Undelivered {
     TooLarge,
     /// It has as many links as it may have.
     TooManyLinks,
+    /// Tasks and the host's own are told to end by exit signals.
+    NotAServer,
 }
 
 /// What a caller is told when its request was not delivered.
@@ -244,6 +246,7 @@ impl From<Undelivered> for CallError {
             Undelivered::MailboxFull => CallError::Refused("mailbox full".into()),
             Undelivered::TooLarge => CallError::Refused("body larger than the receiver takes".into()),
             Undelivered::TooManyLinks => CallError::Refused("too many links".into()),
+            Undelivered::NotAServer => CallError::Refused("only a server ends in order".into()),
         }
     }
 }

@@ -44,10 +44,19 @@ pub trait Syscalls: directory::DirectoryCalls {
     fn cast(&self, to: Address, body: Body) -> Result<(), Ended>;
     /// Begins a call that this process blocks on. [`Syscalls::poll_call`] brings the answer.
     fn begin_call(&self, to: Address, body: Body, timeout_ms: Option<u64>) -> Result<Result<Mark, CallError>, Ended>;
+    /// Begins a wait for the end of a server, which is told to end. [`Syscalls::poll_call`] brings it, as an error.
+    fn begin_stop(
+        &self,
+        to: Address,
+        reason: ExitReason,
+        timeout_ms: Option<u64>,
+    ) -> Result<Result<Mark, CallError>, Ended>;
     /// The answer of a call begun, if it is there; else the process is scheduled when it is.
     fn poll_call(&self, mark: Mark, cx: &mut Context<'_>) -> Poll<Result<Result<Body, CallError>, Ended>>;
     /// Sends a request whose answer arrives as an event.
     fn request(&self, to: Address, body: Body, timeout_ms: Option<u64>) -> Result<Mark, Ended>;
+    /// Gives a request up. True if it was open, or its answer not yet handled.
+    fn abandon(&self, mark: Mark) -> Result<bool, Ended>;
     /// Answers a call.
     fn reply(&self, to: Caller, body: Body) -> Result<(), Ended>;
     /// Ends the event being handled, with this reply, and takes the next one if there is one and it may be handled now.

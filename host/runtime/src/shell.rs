@@ -43,7 +43,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use skep_kernel::signal::Undelivered;
-use skep_kernel::{Action, Address, Body, Caller, Event, Mark, Pid, Signal, Time};
+use skep_kernel::{Action, Address, Caller, Event, Mark, Pid, Signal, Time};
 
 use crate::Engine;
 use crate::observe::Observer;
@@ -108,9 +108,9 @@ impl Shell {
     }
 
     /// Delivers a call that `from` has begun. If it cannot be delivered, that is the answer, which is on its way.
-    pub(crate) fn send_call(&self, from: &Cell, to: Pid, mark: Mark, body: Body) {
+    pub(crate) fn send_call(&self, from: &Cell, to: Pid, mark: Mark, content: impl FnOnce(Caller) -> Event) {
         let caller = Caller { pid: from.pid, mark };
-        let _ = self.deliver(to, Signal::Message(Event::Call { caller, body }));
+        let _ = self.deliver(to, Signal::Message(content(caller)));
         // Its time may have run out before it was delivered: then the callee has been told to forget a caller that it did
         // not know yet, and is told again.
         if !from.process.lock().is_open(mark) {

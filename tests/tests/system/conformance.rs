@@ -4,6 +4,7 @@
 //! Owns what these tests have in common: probes told what to do, and the waits for what must follow. That nothing
 //! follows is shown by something that can only come behind it.
 
+mod agents;
 mod crashes;
 mod directory;
 mod exits;
@@ -17,6 +18,7 @@ mod reconfigure;
 mod servers;
 mod supervisors;
 mod system;
+mod tasks;
 mod timers;
 mod upgrades;
 

@@ -92,6 +92,25 @@ impl Process {
         mark
     }
 
+    /// The guest gives up a request that it does not block on. Its answer will not arrive, and one that is queued is taken
+    /// back (GS-19); the callee is not told, and may still perform it. True if there was something to give up.
+    pub fn abandon(&mut self, mark: Mark, actions: &mut Vec<Action>) -> bool {
+        let waits = |request: &Request| request.waiting == Waiting::AsEvent;
+        let Some(Request { what: Asked::Call(to), deadline, .. }) =
+            self.requests.get(&mark).filter(|request| waits(request)).cloned()
+        else {
+            return self.mailbox.flush_answer(mark);
+        };
+        self.requests.remove(&mark);
+        if let Some(at) = deadline {
+            actions.push(Action::CancelTimer { mark, at });
+        }
+        if let Some(to) = to {
+            actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.birth.pid, mark } });
+        }
+        true
+    }
+
     /// Whether a call has neither an answer nor run out of time.
     #[must_use]
     pub fn is_open(&self, mark: Mark) -> bool {

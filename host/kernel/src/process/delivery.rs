@@ -82,7 +82,10 @@ impl Process {
 
     fn take_message(&mut self, event: Event) -> Result<Effect, Undelivered> {
         let watcher = match &event {
-            Event::Call { caller, .. } => Some(Watcher { pid: caller.pid, mark: caller.mark, why: Watch::Call }),
+            Event::Stop { .. } if self.birth.kind != super::Kind::Server => return Err(Undelivered::NotAServer),
+            Event::Call { caller, .. } | Event::Stop { caller, .. } => {
+                Some(Watcher { pid: caller.pid, mark: caller.mark, why: Watch::Call })
+            }
             _ => None,
         };
         let is_cast = matches!(event, Event::Cast(_));

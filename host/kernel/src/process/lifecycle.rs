@@ -181,6 +181,7 @@ impl Process {
         if let Some(event) = self.mailbox.pop() {
             return match event {
                 Event::Exit { pid, reason } if self.is_order_of_parent(pid) => self.terminate(reason),
+                Event::Stop { reason, .. } => self.terminate(reason),
                 event => self.handle(event, now, actions),
             };
         }
@@ -285,7 +286,11 @@ impl Process {
         self.handled(Outcome { reply, next: Next::Wait }, now, actions);
         // Without another it is still inside `handle`, and nobody may take it for one that waits.
         self.plan.handling = kind.map(|kind| Handling { kind, caller: None });
-        let order = matches!(self.mailbox.front(), Some(Event::Exit { pid, .. }) if self.is_order_of_parent(*pid));
+        let order = match self.mailbox.front() {
+            Some(Event::Exit { pid, .. }) => self.is_order_of_parent(*pid),
+            Some(Event::Stop { .. }) => true,
+            _ => false,
+        };
         let asked = self.is_asked_to_suspend() || self.has_system_message();
         if order || asked || self.birth.kind != Kind::Server || self.gives_back_after_each() {
             return None;

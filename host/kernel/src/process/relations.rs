@@ -64,7 +64,7 @@ impl Process {
                 Ok(())
             }
             Undelivered::Gone => Err(Refusal::Unknown("noproc".into())),
-            Undelivered::MailboxFull | Undelivered::TooLarge | Undelivered::TooManyLinks => {
+            Undelivered::MailboxFull | Undelivered::TooLarge | Undelivered::TooManyLinks | Undelivered::NotAServer => {
                 Err(Refusal::Limit("links of the other process".into()))
             }
         }

@@ -13,6 +13,7 @@ pub mod server {
         world: "process",
         imports: {
             "skep:process/messaging.me": trappable,
+            "skep:process/messaging.abandon": trappable,
             "skep:process/messaging": async | trappable,
             "skep:process/spawning": async | trappable,
             "skep:process/supervision": async | trappable,

@@ -253,6 +253,7 @@ impl From<Event> for types::Event {
             Event::Timer { mark, body } => types::Event::Timer(types::Alarm { mark: mark.0, body: body.into() }),
             Event::Idle => types::Event::Idle,
             Event::Continue(body) => types::Event::Continue(body.into()),
+            Event::Stop { .. } => unreachable!("it is an order, and never handed to a guest"),
             Event::Started { .. } => unreachable!("only native processes spawn without blocking"),
         }
     }

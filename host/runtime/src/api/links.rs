@@ -9,7 +9,7 @@ use crate::engine::context::Context;
 use crate::engine::fuel;
 
 /// The size of what a reason carries.
-fn size(reason: &ExitReason) -> usize {
+pub(super) fn size(reason: &ExitReason) -> usize {
     match reason {
         ExitReason::Shutdown(Some(body)) | ExitReason::Custom(body) => body.len(),
         ExitReason::Trap(fault) => fault.kind.len() + fault.message.len() + fault.trace.len(),

@@ -109,6 +109,34 @@ impl Host for Context {
         Ok(syscalls.request(to, body, timeout_ms)?.0)
     }
 
+    async fn stop_server(
+        &mut self,
+        to: types::Address,
+        reason: types::ExitReason,
+        timeout_ms: Option<u64>,
+    ) -> wasmtime::Result<Result<(), types::CallError>> {
+        let to = convert::address(to)?;
+        let reason = convert::reason(reason, self.body_bytes)?;
+        let timeout_ms = convert::maybe_number(timeout_ms, "`timeout-ms`")?;
+        let bytes = super::links::size(&reason);
+        let syscalls = self.act_with("stop-server", fuel::MESSAGE, bytes).await?.clone();
+        let answer = match syscalls.begin_stop(to, reason.clone(), timeout_ms)? {
+            Ok(mark) => poll_fn(|cx| syscalls.poll_call(mark, cx)).await?,
+            Err(refused) => Err(refused),
+        };
+        self.meter.waited();
+        Ok(match answer {
+            Err(CallError::Ended(ended)) if ended == reason => Ok(()),
+            Err(error) => Err(error.into()),
+            Ok(_) => Err(types::CallError::Refused("it answered, and did not end".to_owned())),
+        })
+    }
+
+    fn abandon(&mut self, mark: u64) -> wasmtime::Result<bool> {
+        let mark = convert::mark(mark)?;
+        Ok(self.act("abandon", fuel::MESSAGE)?.abandon(mark)?)
+    }
+
     async fn reply(&mut self, to: types::Caller, body: types::Body) -> wasmtime::Result<()> {
         let (to, body) = (convert::caller(to)?, Body::from(body));
         let limit = self.body_bytes;

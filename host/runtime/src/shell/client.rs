@@ -80,7 +80,7 @@ impl Client {
             let deadline = timeout.map(|timeout| now.saturating_add(timeout));
             process.begin_call(Some(pid), deadline, Waiting::Blocking, actions)
         })?;
-        self.shell.send_call(&self.cell, pid, mark, body);
+        self.shell.send_call(&self.cell, pid, mark, |caller| Event::Call { caller, body });
         self.poll(|process, _, _| process.poll_call(mark)).await
     }
 

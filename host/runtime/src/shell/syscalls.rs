@@ -73,9 +73,9 @@ impl GuestCalls {
     fn ask(
         &self,
         to: &Address,
-        body: Body,
         timeout_ms: Option<u64>,
         waiting: Waiting,
+        content: impl FnOnce(Caller) -> Event,
     ) -> Result<Result<Mark, CallError>, Ended> {
         let shell = self.shell()?;
         if let Err(refusal) = self.admit_address(to) {
@@ -86,7 +86,7 @@ impl GuestCalls {
             process.begin_call(Some(pid), deadline(now, timeout_ms), waiting, actions)
         });
         let Ok(mark) = begun else { return Ok(begun) };
-        shell.send_call(&self.cell, pid, mark, body);
+        shell.send_call(&self.cell, pid, mark, content);
         Ok(Ok(mark))
     }
 
@@ -149,7 +149,7 @@ fn milliseconds(left: Duration) -> u64 {
 /// What a sender is told. A process that has ended is no error (PROC-03).
 fn send_result(delivered: Result<(), Undelivered>) -> Result<(), Refusal> {
     match delivered {
-        Ok(()) | Err(Undelivered::Gone | Undelivered::TooManyLinks) => Ok(()),
+        Ok(()) | Err(Undelivered::Gone | Undelivered::TooManyLinks | Undelivered::NotAServer) => Ok(()),
         Err(Undelivered::MailboxFull) => Err(Refusal::Limit("mailbox".into())),
         Err(Undelivered::TooLarge) => Err(Refusal::Limit("body larger than the receiver takes".into())),
     }
@@ -178,7 +178,20 @@ impl Syscalls for GuestCalls {
     }
 
     fn begin_call(&self, to: Address, body: Body, timeout_ms: Option<u64>) -> Result<Result<Mark, CallError>, Ended> {
-        self.ask(&to, body, timeout_ms, Waiting::Blocking)
+        self.ask(&to, timeout_ms, Waiting::Blocking, |caller| Event::Call { caller, body })
+    }
+
+    fn begin_stop(
+        &self,
+        to: Address,
+        reason: ExitReason,
+        timeout_ms: Option<u64>,
+    ) -> Result<Result<Mark, CallError>, Ended> {
+        // A name alone would let anybody stop what it may only talk to; who has a pid may end it in any case.
+        if let (Address::Name(_), Err(refusal)) = (&to, self.grant_names()) {
+            return Ok(Err(CallError::Refused(refusal.to_string().into())));
+        }
+        self.ask(&to, timeout_ms, Waiting::Blocking, |caller| Event::Stop { caller, reason })
     }
 
     fn poll_call(&self, mark: Mark, _: &mut Context<'_>) -> Poll<Result<Result<Body, CallError>, Ended>> {
@@ -189,10 +202,15 @@ impl Syscalls for GuestCalls {
     }
 
     fn request(&self, to: Address, body: Body, timeout_ms: Option<u64>) -> Result<Mark, Ended> {
-        Ok(match self.ask(&to, body, timeout_ms, Waiting::AsEvent)? {
+        Ok(match self.ask(&to, timeout_ms, Waiting::AsEvent, |caller| Event::Call { caller, body })? {
             Ok(mark) => mark,
             Err(error) => self.process()?.answer_itself(error),
         })
+    }
+
+    fn abandon(&self, mark: Mark) -> Result<bool, Ended> {
+        let shell = self.shell()?;
+        Ok(self.transition(&shell, |process, _, actions| process.abandon(mark, actions)))
     }
 
     fn reply(&self, to: Caller, body: Body) -> Result<(), Ended> {

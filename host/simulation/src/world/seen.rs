@@ -92,7 +92,7 @@ impl World {
                 }
             }
             Event::Timer { mark, .. } => account.sees_timer(*mark, now),
-            Event::Idle | Event::Continue(_) | Event::Started { .. } => Ok(()),
+            Event::Idle | Event::Continue(_) | Event::Started { .. } | Event::Stop { .. } => Ok(()),
             Event::Change { .. } => unreachable!("nobody watches a directory"),
         }
     }

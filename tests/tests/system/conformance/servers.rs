@@ -10,7 +10,7 @@ use skep_tests::{Child, eventually, in_both_modes};
 
 use super::{
     block, call_and_wait, custom, dead, heard, journal_behind, monitor, of_kind, probes, process, reason, shutdown,
-    spawn, through, until,
+    spawn, task, through, until,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -260,6 +260,92 @@ async fn gs_12_an_exit_signal_of_a_stranger_is_an_event_to_those_who_trap() {
         let journal = through(app, "a", &pid, json!("Journal")).await;
         assert_eq!(journal[1], json!({ "exit": { "pid": app.pid_text("a"), "reason": shutdown() } }));
         assert_eq!(heard(app, "o", "info", 0).await, [] as [Value; 0]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gs_15_a_continue_comes_before_what_arrived_during_init() {
+    in_both_modes(probes(["a", "o", "holder"]), async |app| {
+        let init = json!([call_and_wait("holder"), { "Continue": 2 }]);
+        let spawn = json!([{ "Spawn": { "module": "probe", "args": init, "name": "late" } }]);
+        let sent = async {
+            until(app, "holder", json!("Held"), |held| *held != json!([])).await;
+            app.ask("a", json!({ "SendNamed": { "name": "late", "body": "early" } })).await;
+            app.ask("holder", json!({ "Release": { "body": null } })).await
+        };
+        tokio::join!(app.steps("o", spawn), sent);
+        let journal = app.journal("late", |journal| journal.len() >= 4).await;
+        assert_eq!(journal[1..], [json!({ "continue": 2 }), json!({ "continue": 1 }), json!({ "info": "early" })]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gs_19_a_request_is_waited_for_again_or_given_up() {
+    in_both_modes(probes(["a", "holder"]), async |app| {
+        let ask = json!({ "Request": { "to": { "name": "holder" }, "body": "Hold", "timeout_ms": null } });
+        let release = json!({ "Release": { "body": "answer" } });
+        let answered = async {
+            for _ in 0..2 {
+                until(app, "holder", json!("Held"), |held| *held != json!([])).await;
+                // By then the task has waited in vain at least once; or not, and then it is answered at once.
+                app.ask("holder", release.clone()).await;
+            }
+        };
+        let wait = |ms: u64| json!({ "ReceiveOnly": { "marks": [{ "step": 0 }], "timeout_ms": ms } });
+        let steps = json!([
+            ask,
+            { "ReceiveOnly": { "marks": [{ "step": 0 }] } },
+            ask,
+            { "Abandon": { "mark": { "step": 2 } } },
+            { "Abandon": { "mark": { "step": 2 } } },
+            { "Abandon": { "mark": { "step": 0 } } },
+            "Me",
+            // Only the answer that was given up could come.
+            { "Receive": { "timeout_ms": 300 } },
+            wait(0)
+        ]);
+        let (results, ()) = tokio::join!(task(app, "a", steps), answered);
+        assert_eq!(results[1]["answer"]["outcome"], json!({ "Ok": "answer" }));
+        assert_eq!(results[3..6], [json!(true), json!(false), json!(false)]);
+        assert_eq!(results[7..], [Value::Null, Value::Null]);
+        // One that is not given up may be waited for as often as one likes.
+        let late = json!([ask, wait(1), wait(1), { "ReceiveOnly": { "marks": [{ "step": 0 }] } }]);
+        let answered = async {
+            until(app, "holder", json!("Held"), |held| *held != json!([])).await;
+            app.ask("holder", release.clone()).await
+        };
+        let (results, _) = tokio::join!(task(app, "a", late), answered);
+        let heard = results[1..].iter().filter(|result| **result != Value::Null).count();
+        assert_eq!(heard, 1, "once, whenever it came: {results:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gs_14_stopping_a_server_says_whether_it_ended_as_it_should() {
+    in_both_modes(probes(["a", "o", "holder"]), async |app| {
+        let stop = |to: &Value, ms: u64| json!({ "StopServer": { "to": to, "reason": custom("x"), "timeout_ms": ms } });
+        let tell = json!({ "AtEnd": { "tell": { "name": "o" } } });
+        let named = json!({ "Spawn": { "module": "probe", "args": [tell], "name": "named" } });
+        let by_name = json!({ "name": "named" });
+        let results = app.steps("o", json!([named, stop(&by_name, 5_000), { "Whereis": { "name": "named" } }])).await;
+        assert_eq!((&results[1], &results[2]), (&json!({ "Ok": null }), &Value::Null), "its name is free");
+        assert_eq!(heard(app, "o", "info", 1).await, [json!({ "terminated": custom("x") })]);
+
+        let otherwise =
+            spawn(app, "o", json!([{ "AtEnd": { "steps": [{ "Stop": { "reason": custom("y") } }] } }])).await;
+        let gone = dead(app, "a").await;
+        let results = app.steps("a", json!([stop(&json!(otherwise), 5_000), stop(&json!(gone), 5_000)])).await;
+        assert_eq!(results, json!([{ "Err": { "ended": custom("y") } }, { "Err": { "ended": "noproc" } }]));
+
+        // It is busy for longer than that, and ends afterwards.
+        block(app, "o", "holder").await;
+        let mark = monitor(app, "a", json!({ "name": "o" })).await;
+        assert_eq!(app.ask("a", stop(&json!({ "name": "o" }), 20)).await, json!({ "Err": "timeout" }));
+        app.ask("holder", json!({ "Release": { "body": null } })).await;
+        assert_eq!(reason(app, "a", &mark).await, custom("x"));
     })
     .await;
 }

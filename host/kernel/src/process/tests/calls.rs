@@ -29,6 +29,17 @@ impl World {
             }
             Op::Call { to, timeout, body } => self.ask(pid, Ask { to, body, timeout, waiting: Waiting::Blocking }),
             Op::Request { to, timeout, body } => self.ask(pid, Ask { to, body, timeout, waiting: Waiting::AsEvent }),
+            Op::Halt { to, timeout, reason } => {
+                let content = |caller| Event::Stop { caller, reason };
+                self.ask_for(pid, &to, timeout, Waiting::Blocking, content);
+            }
+            Op::Abandon(to) => {
+                if let Some(mark) = self.person(pid).guest.asked.remove(&to) {
+                    let was = self.transition(pid, |process, _, actions| process.abandon(mark, actions));
+                    self.take_back(pid, Once::Answer(mark));
+                    self.result(pid, if was { "abandoned" } else { "no request" }.into());
+                }
+            }
             Op::Answer { whose, body } => {
                 let whose = self.pid(&whose);
                 if let Some(caller) = self.owed.get_mut(&whose).and_then(|owed| owed.pop_front()) {
@@ -168,7 +179,18 @@ impl World {
 
     fn ask(&mut self, pid: Pid, ask: Ask) {
         let Ask { to, body, timeout, waiting } = ask;
-        let begun = match self.resolve(&self.address(&to)) {
+        self.ask_for(pid, &to, timeout, waiting, |caller| Event::Call { caller, body });
+    }
+
+    fn ask_for(
+        &mut self,
+        pid: Pid,
+        to: &str,
+        timeout: Option<u64>,
+        waiting: Waiting,
+        content: impl FnOnce(Caller) -> Event,
+    ) {
+        let begun = match self.resolve(&self.address(to)) {
             Some(callee) => {
                 let deadline = timeout.map(|ms| self.after(ms));
                 let begun = self.transition(pid, |process, _, actions| {
@@ -180,11 +202,12 @@ impl World {
         };
         match begun {
             Ok((callee, mark)) => {
-                if waiting == Waiting::Blocking {
-                    self.person(pid).guest.blocked = Blocked::Call(mark);
+                match waiting {
+                    Waiting::Blocking => self.person(pid).guest.blocked = Blocked::Call(mark),
+                    Waiting::AsEvent => _ = self.person(pid).guest.asked.insert(to.to_owned(), mark),
                 }
                 let caller = Caller { pid, mark };
-                self.post(pid, callee, Signal::Message(Event::Call { caller, body }));
+                self.post(pid, callee, Signal::Message(content(caller)));
             }
             Err(error) if waiting == Waiting::Blocking => self.result(pid, notation::answer(&Err(error))),
             Err(error) => {

@@ -135,6 +135,8 @@ impl World {
             8..11 => Op::Cast(to, body),
             11..17 => Op::Call { to, timeout, body },
             17..20 => Op::Request { to, timeout, body },
+            20 if flag => Op::Abandon(to),
+            20 if number < 5 => Op::Halt { to, timeout, reason },
             20 => Op::Reply(body),
             21 => Op::Next(Next::Continue(Body::Json("say continued".into()))),
             22..26 => Op::Answer { whose: to, body },

@@ -72,6 +72,8 @@ pub(super) struct Guest {
     result: Option<Body>,
     /// Monitors and timers by what they were called.
     pub(super) marks: BTreeMap<String, Mark>,
+    /// Its requests, by whom they went to.
+    pub(super) asked: BTreeMap<String, Mark>,
 }
 
 /// What came of letting a guest go on.
@@ -103,6 +105,7 @@ impl Guest {
             start: None,
             result: None,
             marks: BTreeMap::new(),
+            asked: BTreeMap::new(),
         }
     }
 

@@ -166,6 +166,7 @@ impl World {
             Event::Down { target: Address::Via(via), reason: why, .. } => format!("down {via:?} {}", reason(why)),
             Event::Change { what, .. } => format!("change {what:?}"),
             Event::Idle => "idle".into(),
+            Event::Stop { .. } => unreachable!("no guest sees it"),
             Event::Started { outcome, .. } => format!("started {}", self.show_spawn(outcome)),
         }
     }
@@ -268,6 +269,8 @@ fn op(all: &str) -> Op {
         "cast" => Op::Cast(first.into(), body(second)),
         "call" => Op::Call { to: first.into(), timeout: timeout(middle), body: body(third) },
         "request" => Op::Request { to: first.into(), timeout: timeout(middle), body: body(third) },
+        "halt" => Op::Halt { to: first.into(), timeout: timeout(middle), reason: to_reason(third) },
+        "abandon" => Op::Abandon(first.into()),
         "reply" => Op::Reply(body(rest)),
         "answer" => Op::Answer { whose: first.into(), body: body(second) },
         "link" => Op::Link(first.into()),

@@ -20,6 +20,14 @@ pub(super) enum Op {
         timeout: Option<u64>,
         body: Body,
     },
+    /// Tells a server to end, and waits until it has.
+    Halt {
+        to: String,
+        timeout: Option<u64>,
+        reason: ExitReason,
+    },
+    /// Gives up the request to this one.
+    Abandon(String),
     /// Replies to the call that is being handled.
     Reply(Body),
     /// Replies to the oldest call that `whose` has left open.

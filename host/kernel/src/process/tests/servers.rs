@@ -378,3 +378,45 @@ fn a_native_process_is_told_of_its_parents_order_and_ends_when_it_likes() {
     assert_eq!(world.trace(), "n terminates shutdown, n ends shutdown, p ends shutdown");
     assert!(world.person(n).process.is_gone());
 }
+
+#[test]
+fn gs_19_a_request_that_is_given_up_brings_no_answer() {
+    let world = check(&[
+        ("new a; new b; new c", ""),
+        // Still open, with a time and without: neither the answer nor the end of the time nor that of the callee arrives.
+        ("a: request b 100 {say asked}, abandon b, abandon b", "a = abandoned, b says asked"),
+        ("b: answer b late; wait 200; info a next", "a: info next"),
+        ("a: request b - {say asked}, abandon b", "a = abandoned, b says asked"),
+        ("kill b", "b ends killed"),
+        // Answered, and not yet handled.
+        ("c: reply nothing", ""),
+        ("info a {request c - {reply now}, spin, spin, abandon c}", "a = abandoned"),
+        // Handled long ago.
+        ("a: request c - {reply now}", "a: answer now"),
+        ("a: abandon c; info a next", "a = no request, a: info next"),
+    ]);
+    assert!(world.timers.is_empty());
+}
+
+#[test]
+fn gs_14_a_stop_waits_until_the_server_has_ended() {
+    let world = check(&[
+        ("new p; new s", ""),
+        // In its turn: what was sent before is handled.
+        (
+            "p: send s one, cast s two, halt s 5000 boom",
+            "s: info one, s: cast two, s terminates boom, s ends boom, p = error ended boom",
+        ),
+        ("p: halt s 5000 boom, say on", "p = error ended noproc, p says on"),
+        (
+            "new t task init={receive -, finish done}; p: halt t - boom",
+            "p = error refused: only a server ends in order",
+        ),
+        ("p: halt p - boom", "p = error refused: a process cannot call itself"),
+        // Who does not wait long enough is not told; it ends all the same.
+        ("new slow; new holder", ""),
+        ("slow: call holder - {say asked}; p: halt slow 10 boom; wait 10", "holder says asked, p = error timeout"),
+        ("holder: answer holder go", "slow = go, slow terminates boom, slow ends boom"),
+    ]);
+    assert!(world.timers.is_empty());
+}

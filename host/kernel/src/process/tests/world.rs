@@ -334,7 +334,7 @@ impl World {
         };
         let size = message.as_ref().map(Event::len);
         let call = match &signal {
-            Signal::Message(Event::Call { caller, .. }) => Some(*caller),
+            Signal::Message(Event::Call { caller, .. } | Event::Stop { caller, .. }) => Some(*caller),
             _ => None,
         };
         let delivery = person.process.deliver(signal, now, &mut actions);

@@ -58,6 +58,12 @@ impl Syscalls for Recorder {
     fn request(&self, _: Address, _: Body, _: Option<u64>) -> Result<Mark, Ended> {
         Ok(Mark(2))
     }
+    fn begin_stop(&self, _: Address, _: ExitReason, _: Option<u64>) -> Result<Result<Mark, CallError>, Ended> {
+        Ok(Err(CallError::Timeout))
+    }
+    fn abandon(&self, _: Mark) -> Result<bool, Ended> {
+        Ok(false)
+    }
     fn reply(&self, to: Caller, body: Body) -> Result<(), Ended> {
         self.note(format!("reply {to:?} {body:?}"));
         Ok(())
