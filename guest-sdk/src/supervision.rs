@@ -63,7 +63,7 @@ impl SupervisorRef {
         SupervisorRef { address: address.into() }
     }
 
-    /// Its pid, unless it is known by its name.
+    /// Its pid, unless it is known by a name or a key.
     pub fn pid(&self) -> Option<Pid> {
         match self.address {
             Address::Pid(pid) => Some(pid),

@@ -221,6 +221,12 @@ impl Runtime {
         self.app(app).ok()?.app.whereis(name)
     }
 
+    /// Whom an address means now, within an app.
+    #[must_use]
+    pub fn resolve(&self, app: &str, address: &Address) -> Option<Pid> {
+        self.app(app).ok()?.app.resolve(address)
+    }
+
     /// Calls a process and waits for the reply. The target is told if the caller stops waiting, by nothing at all.
     pub async fn call(&self, app: &str, to: Address, body: Body, timeout: Option<Duration>) -> Result<Body, CallError> {
         let mut client = self.client(app).map_err(|error| CallError::Refused(error.to_string().into()))?;

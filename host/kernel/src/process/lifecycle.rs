@@ -328,9 +328,9 @@ impl Process {
         }
     }
 
-    /// The end begins: from now on nobody finds it, by name, by key or by pid. To be performed before [`Process::exit`]: whoever
-    /// is told that there is no such process must not find its name either (PROC-09). What still reaches it meanwhile
-    /// is answered by its end.
+    /// The end begins: from now on nobody finds it, by name, by key or by pid. To be performed before [`Process::exit`]:
+    /// whoever is told that there is no such process must not find its name either (PROC-09). What still reaches it
+    /// meanwhile is answered by its end.
     pub fn vanish(&mut self, reason: &ExitReason, actions: &mut Vec<Action>) {
         if self.is_gone() {
             return;

@@ -114,14 +114,8 @@ pub fn resolve(text: &str, directory: &dyn Directory) -> Result<Target, Unresolv
 /// The process that is meant by a text.
 pub fn pid(text: &str, runtime: &skep_runtime::Runtime) -> Result<Pid, Unresolved> {
     let Target { app, address } = resolve(text, runtime)?;
-    match address {
-        Address::Pid(pid) => Ok(pid),
-        // It may have ended since.
-        Address::Name(name) => {
-            runtime.whereis(&app, &name).ok_or_else(|| Unresolved::UnknownPid { text: text.to_owned() })
-        }
-        Address::Via(_) => unreachable!("no text means a key"),
-    }
+    // Whoever had the name may have ended since.
+    runtime.resolve(&app, &address).ok_or_else(|| Unresolved::UnknownPid { text: text.to_owned() })
 }
 
 fn unknown(name: &str, processes: &[ProcessInfo]) -> Unresolved {

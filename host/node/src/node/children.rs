@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use skep_runtime::inspect::TreeNode;
 use skep_runtime::kernel::supervisor::{Answer, ChildKind, ChildSpec, ChildView, RequestError, Restart, Shutdown};
-use skep_runtime::kernel::{Address, Body, Name, Pid, Refusal, SpawnError};
+use skep_runtime::kernel::{Body, Name, Pid, Refusal, SpawnError};
 use skep_runtime::spec::{Blueprint, Keep, ProcessSpec};
 use skep_runtime::{Request, RuntimeError};
 
@@ -221,21 +221,13 @@ impl Node {
             return Ok(Found { app: app.into(), pid });
         }
         let target = address::resolve(text, &self.runtime)?;
-        let pid = match target.address {
-            Address::Pid(pid) => pid,
-            Address::Name(name) => {
-                self.runtime.whereis(&target.app, &name).ok_or_else(|| NotDone::NoSupervisor(text.to_owned()))?
-            }
-            Address::Via(_) => return Err(NotDone::NoSupervisor(text.to_owned())),
-        };
+        let found = self.runtime.resolve(&target.app, &target.address);
+        let pid = found.ok_or_else(|| NotDone::NoSupervisor(text.to_owned()))?;
         Ok(Found { app: target.app, pid })
     }
 
     fn pid(&self, text: &str) -> Option<Pid> {
-        match address::resolve(text, &self.runtime).ok()?.address {
-            Address::Pid(pid) => Some(pid),
-            Address::Name(_) | Address::Via(_) => None,
-        }
+        address::resolve(text, &self.runtime).ok()?.address.pid()
     }
 
     fn new_child(&self, app: &Name, child: NewChild) -> Result<ChildSpec<Blueprint>, NotDone> {

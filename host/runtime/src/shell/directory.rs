@@ -125,8 +125,8 @@ impl Shell {
         if entered.is_err() {
             owner.process.lock().drop_entries(place, Removed { count: 1, bytes });
         }
-        // It may have ended before the entry was there: then it has not taken it out.
-        if owner.process.lock().is_gone() {
+        // Its end may have begun before the entry was there: then it has not taken it out.
+        if owner.process.lock().is_doomed() {
             self.withdraw(owner, place, HowMany::All);
         }
         entered
