@@ -402,6 +402,8 @@ impl Cell {
             _ => Invariant::Mail,
         };
         let grows = match fact {
+            // It is to end, and what comes is answered by that.
+            Fact::Mail { .. } if is_over => return Ok(()),
             Fact::Mail { from, number, bytes } => {
                 if effect.delivered {
                     account.mailed(from, number);

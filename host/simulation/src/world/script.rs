@@ -323,10 +323,12 @@ impl World {
         }
         let flush = self.dice.one_in(2);
         let was_set = self.transition(lane, pid, |process, _, actions| process.demonitor(mark, flush, actions));
-        if was_set != (watch.way == Way::Open) {
+        // A monitor of oneself is none, as in OTP.
+        let is_own = watch.target == Some(pid);
+        if was_set != (watch.way == Way::Open && !is_own) {
             self.violated(Invariant::Downs, format!("{pid} takes {mark:?} back, which is {watch:?}: {was_set}"));
         }
-        if was_set || flush {
+        if was_set || flush || is_own {
             self.cell(pid).account.monitors.remove(&mark);
         }
         if was_set && self.strikes(Bug::DownAfterDemonitor) {

@@ -87,7 +87,7 @@ impl World {
                 let of = account.monitors.get(mark).and_then(|watch| watch.target).or(target.pid());
                 account.sees_down(*mark)?;
                 match of {
-                    Some(of) if *reason != ExitReason::Noproc => self.check_end(pid, of),
+                    Some(of) => self.check_end(pid, of),
                     _ => Ok(()),
                 }
             }
@@ -146,7 +146,7 @@ impl World {
             Err(CallError::Timeout) => {
                 wrong(Invariant::Calls, format!("call {number} is given up before {deadline:?}"))
             }
-            Err(CallError::Ended(ExitReason::Noproc) | CallError::Refused(_)) => Ok(()),
+            Err(CallError::Refused(_)) => Ok(()),
             Err(CallError::Ended(_)) => to.map_or(Ok(()), |to| self.check_end(pid, to)),
         }
     }
