@@ -83,7 +83,7 @@ impl World {
                 self.check_outcome(pid, asked, outcome)
             }
             Event::Exit { pid: of, reason } => self.sees_exit(pid, *of, reason),
-            Event::Down { mark, target, reason, .. } => {
+            Event::Down { mark, target, .. } => {
                 let of = account.monitors.get(mark).and_then(|watch| watch.target).or(target.pid());
                 account.sees_down(*mark)?;
                 match of {
