@@ -12,7 +12,7 @@ use crate::host::{links, log, messaging, names, spawning, timers};
 use crate::reference::{Pending, Ref, written};
 use crate::server::Protocol;
 use crate::task::{Link, Task, TaskRef};
-use crate::types::{Address, Body, Caller, ExitReason, Level, Mark, Pid, Refusal};
+use crate::types::{Address, Body, Caller, ExitReason, Level, Mark, Pid, Refusal, Via};
 
 /// What a handler may do beside returning an outcome. Only a running process has one.
 #[derive(Debug)]
@@ -47,6 +47,7 @@ impl Context {
         match to.into() {
             Address::Pid(pid) => messaging::send(pid, &body),
             Address::Name(name) => messaging::send_named(&name, &body),
+            to @ Address::Via(_) => messaging::send_to(&to, &body),
         }
     }
 
@@ -65,7 +66,7 @@ impl Context {
     ///
     /// # Errors
     ///
-    /// [`SpawnError`]: not granted, no such module, the name is taken, or `init` did not succeed.
+    /// [`SpawnError`]: not granted, no such module, the name or the key is taken (the refusal says by whom), or `init` did not succeed.
     pub fn spawn<P: Protocol>(&self, module: &str, args: &P::Args, options: Options) -> Result<Child<P>, SpawnError> {
         let child = spawn(module, args, options)?;
         Ok(Child { pid: child.pid, process: Ref::pid(child.pid), monitor: child.mark })
@@ -97,7 +98,7 @@ impl Context {
         args: &impl Message,
         link: Link,
     ) -> Result<TaskRef<R>, SpawnError> {
-        let options = Options { link: link == Link::Linked, monitor: true, name: None };
+        let options = Options { link: link == Link::Linked, monitor: true, ..Options::default() };
         let child = spawn(module, args, options)?;
         match child.mark {
             Some(mark) => Ok(TaskRef::new(self.me(), child.pid, mark)),
@@ -255,14 +256,15 @@ pub(crate) fn millis(time: Duration) -> u64 {
 
 fn spawn(module: &str, args: &impl Message, options: Options) -> Result<spawning::Child, SpawnError> {
     let body = args.encode(Codec::default()).map_err(|e| SpawnError::Refused(Refusal::Invalid(e.to_string())))?;
-    let Options { link, monitor, name } = options;
-    spawning::spawn(module, &body, &spawning::Options { link, monitor, name, more: None }).map_err(
-        |error| match error {
+    let Options { link, monitor, name, claim } = options;
+    let claim = claim.map(|(via, value)| spawning::Claim { via, value });
+    spawning::spawn(module, &body, &spawning::Options { link, monitor, name, claim, more: None }).map_err(|error| {
+        match error {
             spawning::SpawnError::Refused(refusal) => SpawnError::Refused(refusal),
             spawning::SpawnError::Ignored => SpawnError::Ignored,
             spawning::SpawnError::Failed(reason) => SpawnError::Failed(reason),
-        },
-    )
+        }
+    })
 }
 
 /// How a child is started: by default neither linked nor monitored nor named.
@@ -276,6 +278,7 @@ pub struct Options {
     pub(crate) link: bool,
     pub(crate) monitor: bool,
     pub(crate) name: Option<String>,
+    pub(crate) claim: Option<(Via, Body)>,
 }
 
 impl Options {
@@ -297,6 +300,21 @@ impl Options {
     /// With a name before it runs.
     pub fn named(self, name: impl Into<String>) -> Options {
         Options { name: Some(name.into()), ..self }
+    }
+
+    /// Holding a key of a unique registry before it runs, with null for its value: for a registry whose keys are names and
+    /// nothing else. See [`Registry::via`](crate::Registry::via).
+    pub fn via(self, via: Via) -> Options {
+        self.holding(via, &())
+    }
+
+    /// Holding a key of a unique registry before it runs, with this value.
+    ///
+    /// # Panics
+    ///
+    /// If serde cannot write the value.
+    pub fn holding(self, via: Via, value: &impl Message) -> Options {
+        Options { claim: Some((via, written(value, Codec::default()))), ..self }
     }
 }
 

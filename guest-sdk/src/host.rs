@@ -4,16 +4,26 @@
 //! the same functions. Called by everything that acts.
 
 #[cfg(target_family = "wasm")]
-pub(crate) use crate::bindings::process::skep::process::{inbox, links, log, messaging, names, timers};
+pub(crate) use crate::bindings::process::skep::process::{
+    groups, inbox, links, log, messaging, names, registry, timers,
+};
+pub(crate) mod topics {
+    //! The type is the generated one on both sides.
+    pub(crate) use crate::bindings::process::skep::process::topics::Audience;
+    #[cfg(target_family = "wasm")]
+    pub(crate) use crate::bindings::process::skep::process::topics::{broadcast, subscribe, unsubscribe};
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) use crate::testing::imports::topics::{broadcast, subscribe, unsubscribe};
+}
 pub(crate) mod spawning {
     //! The types are the generated ones on both sides.
     #[cfg(target_family = "wasm")]
     pub(crate) use crate::bindings::process::skep::process::spawning::spawn;
-    pub(crate) use crate::bindings::process::skep::process::spawning::{Child, Options, SpawnError};
+    pub(crate) use crate::bindings::process::skep::process::spawning::{Child, Claim, Options, SpawnError};
     #[cfg(not(target_family = "wasm"))]
     pub(crate) use crate::testing::imports::spawning::spawn;
 }
 #[cfg(target_family = "wasm")]
 pub(crate) use crate::supervision::wire as supervision;
 #[cfg(not(target_family = "wasm"))]
-pub(crate) use crate::testing::imports::{inbox, links, log, messaging, names, supervision, timers};
+pub(crate) use crate::testing::imports::{groups, inbox, links, log, messaging, names, registry, supervision, timers};

@@ -11,6 +11,7 @@
 //!   messages and live in states.
 //! - [`Context`]: what a running process can ask of the host: links, monitors, names, timers, children, the log.
 //! - [`supervision`]: supervisors as data, started and asked by whoever was granted it.
+//! - [`Registry`], [`Group`], [`Topic`]: processes by key, with a value each; in groups; and by what they want to hear.
 //! - [`Migrate`] and [`Revert`]: how a state in an older layout becomes one of today's, and goes back.
 //! - [`testing`]: the same server in `cargo test`, without Wasm.
 //!
@@ -100,11 +101,13 @@ mod bindings;
 mod codec;
 mod context;
 mod export;
+mod group;
 mod host;
 mod outcome;
 #[cfg(target_family = "wasm")]
 mod panics;
 mod reference;
+mod registry;
 mod requests;
 #[doc(hidden)]
 pub mod run;
@@ -117,13 +120,16 @@ pub mod supervision;
 mod task;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
+mod topic;
 pub mod types;
 
 pub use agent::{Agent, AgentCall, AgentProtocol, AgentServer};
 pub use codec::{Codec, CodecError, Message, Never, Raw};
 pub use context::{Child, Context, Options, SpawnError};
+pub use group::{Group, Scope};
 pub use outcome::{Failure, NotStarted, Outcome, Start, fail, noreply, reply};
 pub use reference::{CALL_TIMEOUT, From, Pending, Ref};
+pub use registry::{Holder, Registration, Registry};
 pub use requests::Requests;
 pub use server::{Protocol, Server, Timer, Untyped};
 pub use skep_sdk_macros::{agent, server, state_machine};
@@ -134,20 +140,21 @@ pub use state_machine::{
 };
 pub use supervision::{ChildSpec, Supervisor, SupervisorRef};
 pub use task::{AWAIT_TIMEOUT, OnTimeout, Task, TaskContext, TaskRef, TaskShutdown, TaskStream};
+pub use topic::Topic;
 pub use types::{
-    Address, Answer, Body, CallError, Caller, Cause, Ended as Exit, Event, ExitReason, Fault, Level, Lost as Down,
-    Mark, Pid, Refusal, Upgrade,
+    Address, Answer, Body, CallError, Caller, Cause, Change, Changed, Ended as Exit, Entry, Event, ExitReason, Fault,
+    Level, Lost as Down, Mark, Pid, Refusal, Removal, Upgrade, Via,
 };
 
 /// All that a guest usually needs, with serde's two traits.
 pub mod prelude {
     pub use crate::{
-        Address, Agent, Answer, Body, CallError, Child, ChildSpec, Context, Down, Entered, Event, Exit, ExitReason,
-        Failure, First, From, Level, Machine, Mark, Migrate, MigrateContext, Never, NotStarted, Options, Outcome,
-        Pending, Pid, Protocol, Ref, Refusal, Requests, Revert, Saved, Server, Snapshot, SpawnError, Start, StateEvent,
-        StateMachine, Supervisor, SupervisorRef, Task, TaskContext, TaskRef, TaskShutdown, TimeoutKind, Timer,
-        Transition, agent, fail, first_state, keep_state, next_state, noreply, repeat_state, reply, server,
-        state_machine, stop,
+        Address, Agent, Answer, Body, CallError, Change, Changed, Child, ChildSpec, Context, Down, Entered, Event,
+        Exit, ExitReason, Failure, First, From, Group, Holder, Level, Machine, Mark, Migrate, MigrateContext, Never,
+        NotStarted, Options, Outcome, Pending, Pid, Protocol, Ref, Refusal, Registration, Registry, Requests, Revert,
+        Saved, Scope, Server, Snapshot, SpawnError, Start, StateEvent, StateMachine, Supervisor, SupervisorRef, Task,
+        TaskContext, TaskRef, TaskShutdown, TimeoutKind, Timer, Topic, Transition, agent, fail, first_state,
+        keep_state, next_state, noreply, repeat_state, reply, server, state_machine, stop,
     };
     pub use serde::{Deserialize, Serialize};
 }

@@ -102,6 +102,7 @@ pub(crate) fn dispatch<S: Server>(server: &mut S, event: Event) -> Result<types:
             let timer = Timer::decode(alarm).map_err(|error| undecodable("a timer", &error))?;
             server.handle_timer(timer, context)
         }
+        Event::Change(change) => server.handle_change(change, context),
         Event::Idle => server.handle_idle(context),
         Event::Continue(body) => {
             let step = S::Continue::decode(body).map_err(|error| undecodable("a continue", &error))?;

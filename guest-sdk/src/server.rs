@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::outcome::{Failure, Outcome, Start, fail, noreply};
 use crate::reference::{CALL_TIMEOUT, From};
 use crate::state::{MigrateContext, Saved};
-use crate::types::{Alarm, Answer, Ended, ExitReason, Level, Lost};
+use crate::types::{Alarm, Answer, Change, Ended, ExitReason, Level, Lost};
 
 /// A process that keeps a state and answers messages, one at a time.
 ///
@@ -135,6 +135,13 @@ pub trait Server: Sized + 'static {
     fn handle_exit(&mut self, exit: Ended, context: &Context) -> Outcome<Never, Self::Continue> {
         let _ = exit;
         dropped("an exit signal", context)
+    }
+
+    /// Something has changed that this process watches: a registry it [listens](crate::Registry::listen) to, or process
+    /// groups it [monitors](crate::Group::monitor).
+    fn handle_change(&mut self, change: Change, context: &Context) -> Outcome<Never, Self::Continue> {
+        let _ = change;
+        dropped("a change", context)
     }
 
     /// Does what this process told itself to do next.

@@ -14,7 +14,7 @@ use crate::codec::Message;
 use crate::context::Context;
 use crate::outcome::Start;
 use crate::reference::From;
-use crate::types::{Answer, Ended, ExitReason, Lost};
+use crate::types::{Answer, Change, Ended, ExitReason, Lost};
 
 pub use held::{Held, TimeoutKind};
 pub use machine::{Machine, Snapshot};
@@ -228,6 +228,8 @@ pub enum StateEvent<M: StateMachine> {
     Answer(Answer),
     /// A monitored process ended.
     Down(Lost),
+    /// Something has changed that this process watches: a registry, or process groups.
+    Change(Change),
     /// An exit signal, where this process traps exits.
     Exit(Ended),
 }

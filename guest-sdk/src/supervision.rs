@@ -63,6 +63,14 @@ impl SupervisorRef {
         SupervisorRef { address: address.into() }
     }
 
+    /// Its pid, unless it is known by a name or a key.
+    pub fn pid(&self) -> Option<Pid> {
+        match self.address {
+            Address::Pid(pid) => Some(pid),
+            Address::Name(_) | Address::Via(_) => None,
+        }
+    }
+
     /// Where it is.
     pub fn address(&self) -> &Address {
         &self.address
@@ -184,7 +192,7 @@ impl SupervisorRef {
     /// Tells a supervisor of one's own to stop its children and end. Returns at once; monitor it to hear of its end. Does
     /// nothing to one that somebody else started.
     pub fn stop(&self, context: &Context) {
-        if let Address::Pid(pid) = self.address {
+        if let Some(pid) = self.pid() {
             context.exit(pid, &ExitReason::Shutdown(None));
         }
     }

@@ -76,7 +76,7 @@ impl TaskContext {
         inbox::receive(timeout.into().map(millis))
     }
 
-    /// As [`receive`](TaskContext::receive), only an answer, a timer or a down with one of these marks; the rest keeps
+    /// As [`receive`](TaskContext::receive), only an answer, a timer, a down or a change with one of these marks; the rest keeps
     /// its place.
     pub fn receive_only(&self, marks: &[Mark], timeout: impl Into<Option<Duration>>) -> Option<Event> {
         inbox::receive_only(marks, timeout.into().map(millis))

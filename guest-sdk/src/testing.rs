@@ -4,6 +4,7 @@
 //! codecs and handlers as in Wasm. Never runs in a guest: it does not exist there.
 
 mod action;
+mod directory;
 pub(crate) mod imports;
 mod played;
 pub(crate) mod world;

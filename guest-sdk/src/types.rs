@@ -13,20 +13,38 @@ pub use pid::{ParsePidError, Pid};
 /// Tells one monitor, timer or request from all others of this process.
 pub type Mark = u64;
 
-/// Whom to address: a process, or whoever holds a name at this moment.
+/// A key of a unique registry, as a name: [`Registry::via`](crate::Registry::via) makes one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Via {
+    /// The registry.
+    pub registry: String,
+    /// The key, in its text form.
+    pub key: String,
+}
+
+/// Whom to address: a process, or whoever holds a name or a key at this moment.
 ///
-/// In JSON `"0.7.1f2e"`, `{"pid":"0.7.1f2e"}` or `{"name":"bank"}`; a plain string that is no pid is read as a name.
+/// In JSON `"0.7.1f2e"`, `{"pid":"0.7.1f2e"}`, `{"name":"bank"}` or `{"via":{"registry":"users","key":"\"ada\""}}`; a
+/// plain string that is no pid is read as a name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     /// This process and no other.
     Pid(Pid),
     /// Whoever holds this name when the message is sent.
     Name(String),
+    /// Whoever holds this key when the message is sent.
+    Via(Via),
 }
 
 impl From<Pid> for Address {
     fn from(pid: Pid) -> Address {
         Address::Pid(pid)
+    }
+}
+
+impl From<Via> for Address {
+    fn from(via: Via) -> Address {
+        Address::Via(via)
     }
 }
 
@@ -47,6 +65,7 @@ impl std::fmt::Display for Address {
         match self {
             Address::Pid(pid) => pid.fmt(f),
             Address::Name(name) => name.fmt(f),
+            Address::Via(via) => write!(f, "{} in {}", via.key, via.registry),
         }
     }
 }
@@ -216,6 +235,47 @@ pub struct Answer {
     pub outcome: Result<Body, CallError>,
 }
 
+/// An entry of a registry, or a member of a group, as the host has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The key, in its text form, or the group's name.
+    pub key: String,
+    /// Whose it is.
+    pub pid: Pid,
+    /// Its value; of a member, null.
+    pub value: Body,
+}
+
+/// An entry that is no more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removal {
+    /// The key, in its text form, or the group's name.
+    pub key: String,
+    /// Whose it was.
+    pub pid: Pid,
+}
+
+/// What happened to the entries that this process watches.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Changed {
+    /// One came.
+    Added(Entry),
+    /// One went: its owner took it out, or has ended.
+    Removed(Removal),
+    /// The mailbox was full when something changed: nothing more comes of this watch. Watch anew.
+    Missed,
+}
+
+/// Something that this process watches has changed: a registry, or process groups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// What `listen` or `monitor` returned.
+    pub mark: Mark,
+    /// What happened.
+    pub what: Changed,
+}
+
 /// What arrives. Servers get each case in a handler of its own; tasks receive it as it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -234,6 +294,8 @@ pub enum Event {
     Down(Lost),
     /// A timer of this process went off.
     Timer(Alarm),
+    /// Something that this process watches has changed.
+    Change(Change),
     /// Nothing came for the time asked for.
     Idle,
     /// What this process told itself to do next.
@@ -316,7 +378,7 @@ pub enum Refusal {
     Denied(String),
     /// There is no such name, module or process.
     Unknown(String),
-    /// Somebody holds that name: this process.
+    /// Somebody holds that name or key: this process.
     Taken(Pid),
     /// A limit was reached; the text says which.
     Limit(String),

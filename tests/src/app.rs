@@ -1,11 +1,13 @@
 //! A runtime with one app, made from a list of children, and a way to talk to them in JSON.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{ChildSpec, Restart, Shutdown, Strategy, SupervisorSpec};
-use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Limits, Pid};
+use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Limits, Name, Pid};
 use skep_runtime::observe::{Observer, Report};
 use skep_runtime::spec::{AppSpec, Blueprint, Grants, Keep, ModuleSpec, ProcessSpec};
 use skep_runtime::upgrade::{Progress, Summary, Upgrade, UpgradeError};
@@ -18,7 +20,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Instances of the small class in a test's engine. Each costs two memory mappings from the start, and as many engines
 /// live at once as tests run: with the default, eight of them are too many for one program.
-const SLOTS: u32 = 256;
+pub const SLOTS: u32 = 256;
 
 /// Collects reports.
 #[derive(Default)]
@@ -59,6 +61,7 @@ impl Child {
             module: guest.into(),
             args: Body::Json(args.to_string()),
             name: Some(id.into()),
+            claim: None,
             limits: Limits::default(),
             grants: Arc::new(all_grants()),
             keep: Keep::default(),
@@ -109,14 +112,29 @@ impl Child {
 
 /// What a test's guests may: spawn any guest, and use names.
 fn all_grants() -> Grants {
-    let spawn = GUESTS.iter().map(|name| (*name).into()).collect();
-    let supervise = vec!["workers".into()];
-    Grants { folders: Vec::new(), spawn, names: true, supervise, supervisors: true }
+    Grants {
+        folders: Vec::new(),
+        spawn: GUESTS.iter().map(|name| (*name).into()).collect(),
+        names: true,
+        supervise: vec!["workers".into()],
+        supervisors: true,
+        registries: registries().into_keys().collect(),
+        groups: vec!["pg".into(), "rooms".into()],
+        topics: vec!["*".into()],
+    }
+}
+
+/// The registries of a test's app: one of each kind.
+fn registries() -> BTreeMap<Name, Keys> {
+    [("users", Keys::Unique), ("badges", Keys::Duplicate)].map(|(name, keys)| (name.into(), keys)).into()
 }
 
 /// The guests that tests use as modules.
 const GUESTS: &[&str] = &[
+    "chat-lobby",
+    "chat-user",
     "counter",
+    "counters",
     "door",
     "mailbox-flooder",
     "memory-hog",
@@ -178,7 +196,8 @@ impl TestApp {
         keep: Keep,
         root: SupervisorSpec<Blueprint>,
     ) -> Result<Self, StartError> {
-        Self::made(engine, keep, root, Arc::new(Reports::default())).await
+        let config = RuntimeConfig { engine, keep: Some(keep), ..RuntimeConfig::default() };
+        Self::try_start_as(config, root, Arc::new(Reports::default())).await
     }
 
     /// As [`TestApp::try_start`], with reports that outlive an app that does not start.
@@ -191,22 +210,30 @@ impl TestApp {
         root: SupervisorSpec<Blueprint>,
         reports: Arc<Reports>,
     ) -> Result<Self, StartError> {
-        Self::made(EngineConfig { slots: Some(SLOTS), ..EngineConfig::default() }, keep, root, reports).await
+        let engine = EngineConfig { slots: Some(SLOTS), ..EngineConfig::default() };
+        Self::try_start_as(RuntimeConfig { engine, keep: Some(keep), ..RuntimeConfig::default() }, root, reports).await
     }
 
-    async fn made(
-        mut engine: EngineConfig,
-        keep: Keep,
+    /// As [`TestApp::try_start_reporting`], with all said of the runtime but where compiled code lies.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from starting.
+    ///
+    /// # Panics
+    ///
+    /// If there can be no such runtime.
+    pub async fn try_start_as(
+        mut config: RuntimeConfig,
         root: SupervisorSpec<Blueprint>,
         reports: Arc<Reports>,
     ) -> Result<Self, StartError> {
-        engine.cache = Some(guests::cache());
-        let config = RuntimeConfig { engine, keep: Some(keep), ..RuntimeConfig::default() };
+        config.engine.cache = Some(guests::cache());
         let observer: Arc<dyn Observer> = reports.clone();
         let runtime = Runtime::new(config, observer).unwrap_or_else(|error| panic!("no runtime: {error}"));
         let modules = GUESTS.iter().map(|name| module(&runtime, name)).collect();
         let app = TestApp { runtime, reports };
-        app.runtime.start_app(AppSpec { name: "test".into(), modules, root }).await?;
+        app.runtime.start_app(AppSpec { name: "test".into(), modules, registries: registries(), root }).await?;
         Ok(app)
     }
 

@@ -109,6 +109,10 @@ impl Server for Probe {
         self.note(Event::Exit(exit))
     }
 
+    fn handle_change(&mut self, change: Change, _: &Context) -> Outcome<Never, u32> {
+        self.note(Event::Change(change))
+    }
+
     fn handle_idle(&mut self, _: &Context) -> Outcome<Never, u32> {
         self.note(Event::Idle)
     }

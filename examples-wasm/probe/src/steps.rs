@@ -5,6 +5,9 @@
 
 #[path = "steps/supervision.rs"]
 mod supervision;
+// By path, because it is found from two crates.
+#[path = "directory.rs"]
+pub mod directory;
 
 use std::time::Duration;
 
@@ -13,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use skep_sdk::prelude::*;
 use skep_sdk::supervision::Ask;
-use skep_sdk::{Caller, Codec, Message, Raw, Untyped};
+use skep_sdk::{Caller, Codec, Message, Raw, Untyped, Via};
+
+use directory::{GroupStep, RegistryStep, TopicStep};
 
 /// A body in a script or a journal: a JSON value as it is, everything else as an object with one key: `{"$text":"…"}`,
 /// `{"$raw":[1,2]}`, `{"$messagepack":value}`; in scripts also `{"$zeros":1000}`, raw bytes.
@@ -159,6 +164,8 @@ pub enum Step {
         monitor: bool,
         #[serde(default)]
         name: Option<String>,
+        #[serde(default)]
+        via: Option<Via>,
     },
     /// Without `pid`: itself. Brings `{"Ok":null}` or `{"Err":refusal}`.
     Register {
@@ -170,6 +177,17 @@ pub enum Step {
     Unregister { name: String },
     /// Brings a pid or null.
     Whereis { name: String },
+    /// With a registry of the app.
+    Registry { name: String, does: RegistryStep },
+    /// With a process group.
+    Group {
+        #[serde(default)]
+        scope: Option<String>,
+        name: String,
+        does: GroupStep,
+    },
+    /// With a topic.
+    Topic { name: String, does: TopicStep },
     /// Brings the mark.
     SendAfter { after_ms: u64, to: Given<Address>, body: Content },
     /// Brings the mark.
@@ -293,7 +311,7 @@ fn attempt(step: Step, results: &[Value], context: &Context) -> Result<Result<Va
         Step::Exit { to, reason } => pid(to, results).map(|to| nothing(|| context.exit(to, &reason))),
         Step::Kill { to } => pid(to, results).map(|to| nothing(|| context.kill(to))),
         Step::Stop { reason } => context.stop(reason),
-        Step::Spawn { module, args, link, monitor, name } => {
+        Step::Spawn { module, args, link, monitor, name, via } => {
             let args = Raw(Content::from(args).0);
             let mut options = Options::new();
             if link {
@@ -305,6 +323,9 @@ fn attempt(step: Step, results: &[Value], context: &Context) -> Result<Result<Va
             if let Some(name) = name {
                 options = options.named(name);
             }
+            if let Some(via) = via {
+                options = options.via(via);
+            }
             let child = context.spawn::<Untyped>(&module, &args, options);
             show(child.map(|child| json!({ "pid": child.pid, "mark": child.monitor })))
         }
@@ -314,6 +335,9 @@ fn attempt(step: Step, results: &[Value], context: &Context) -> Result<Result<Va
         }
         Step::Unregister { name } => show(context.unregister(&name)),
         Step::Whereis { name } => show(context.whereis(&name)),
+        Step::Registry { name, does } => directory::registry(name, does, results, context),
+        Step::Group { scope, name, does } => directory::group(scope, name, does, results, context),
+        Step::Topic { name, does } => directory::topic(name, does, context),
         Step::SendAfter { after_ms, to, body } => address(to, results)
             .and_then(|to| show(context.send_after(Duration::from_millis(after_ms), to, &Raw(body.0)))),
         Step::StartTimer { after_ms, body } => show(context.start_timer(Duration::from_millis(after_ms), &Raw(body.0))),
@@ -384,6 +408,7 @@ pub fn entry(event: Event) -> Value {
         Event::Exit(exit) => json!({ "exit": exit }),
         Event::Down(down) => json!({ "down": down }),
         Event::Timer(alarm) => json!({ "timer": { "mark": alarm.mark, "body": Content(alarm.body) } }),
+        Event::Change(change) => json!({ "change": directory::entry(change) }),
         Event::Idle => json!("idle"),
         Event::Continue(body) => json!({ "continue": Content(body) }),
     }

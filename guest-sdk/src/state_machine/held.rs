@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{Answer, Body, Event, Mark};
+use crate::types::{Answer, Body, Change, Changed, Event, Mark};
 
 /// Which of a machine's timeouts.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,6 +46,9 @@ impl HeldEvent {
         match self {
             HeldEvent::Outer(Event::Call(request)) => request.body.len(),
             HeldEvent::Outer(Event::Timer(alarm)) => alarm.body.len(),
+            HeldEvent::Outer(Event::Change(Change { what: Changed::Added(entry), .. })) => {
+                entry.key.len() + entry.value.len()
+            }
             HeldEvent::Outer(
                 Event::Answer(Answer { outcome: Ok(body), .. }) | Event::Cast(body) | Event::Info(body),
             )

@@ -182,6 +182,7 @@ fn seen<M: StateMachine>(event: HeldEvent) -> Result<Option<StateEvent<M>>, (&'s
         HeldEvent::Outer(Event::Answer(answer)) => StateEvent::Answer(answer),
         HeldEvent::Outer(Event::Down(down)) => StateEvent::Down(down),
         HeldEvent::Outer(Event::Exit(exit)) => StateEvent::Exit(exit),
+        HeldEvent::Outer(Event::Change(change)) => StateEvent::Change(change),
         HeldEvent::Outer(Event::Timer(_) | Event::Idle | Event::Continue(_)) => return Ok(None),
     }))
 }

@@ -38,6 +38,13 @@ pub enum Action {
         /// With what.
         body: Body,
     },
+    /// Published; its own subscriptions are served besides.
+    Broadcast {
+        /// Where.
+        topic: String,
+        /// What.
+        body: Body,
+    },
     /// Told a server to end; what [`World::on_stop`](super::World::on_stop) says became of it.
     StopServer {
         /// Whom.

@@ -20,6 +20,10 @@ pub(crate) mod messaging {
         act(|world| world.send(Address::Name(name.to_owned()), body.clone()))
     }
 
+    pub(crate) fn send_to(to: &Address, body: &Body) -> Result<(), Refusal> {
+        act(|world| world.send(to.clone(), body.clone()))
+    }
+
     pub(crate) fn cast(to: &Address, body: &Body) {
         act(|world| world.cast(to.clone(), body.clone()));
     }
@@ -152,6 +156,136 @@ pub(crate) mod names {
 
     pub(crate) fn whereis(name: &str) -> Option<Pid> {
         act(|world| world.names.get(name).copied())
+    }
+}
+
+/// Registries.
+pub(crate) mod registry {
+    use crate::testing::directory::Table;
+    use crate::testing::world::act;
+    use crate::types::{Body, Entry, Mark, Pid, Refusal};
+
+    fn table(registry: &str) -> Table {
+        Table::Registry(registry.to_owned())
+    }
+
+    pub(crate) fn register(registry: &str, key: &str, value: &Body) -> Result<(), Refusal> {
+        act(|world| world.enroll(table(registry), key, world.me, value.clone()))
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "the signature is the contract's")]
+    pub(crate) fn unregister(registry: &str, key: &str) -> Result<u32, Refusal> {
+        act(|world| Ok(world.withdraw(&table(registry), key, world.me, usize::MAX)))
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "the signature is the contract's")]
+    pub(crate) fn lookup(registry: &str, key: &str) -> Result<Vec<Entry>, Refusal> {
+        act(|world| Ok(world.directory.find(&table(registry), key)))
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "the signature is the contract's")]
+    pub(crate) fn entries(registry: &str) -> Result<Vec<Entry>, Refusal> {
+        act(|world| Ok(world.directory.list(&table(registry))))
+    }
+
+    pub(crate) fn count(registry: &str) -> Result<u64, Refusal> {
+        entries(registry).map(|entries| entries.len() as u64)
+    }
+
+    pub(crate) fn keys(registry: &str, of: Pid) -> Result<Vec<String>, Refusal> {
+        let theirs = |entry: Entry| (entry.pid == of).then_some(entry.key);
+        entries(registry).map(|entries| entries.into_iter().filter_map(theirs).collect())
+    }
+
+    pub(crate) fn update_value(registry: &str, key: &str, value: &Body) -> Result<(), Refusal> {
+        act(|world| world.directory.replace(registry, key, world.me, value.clone()))
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "the signature is the contract's")]
+    pub(crate) fn listen(registry: &str) -> Result<Mark, Refusal> {
+        act(|world| Ok(world.watch(table(registry), None)))
+    }
+
+    pub(crate) fn unlisten(mark: Mark) -> bool {
+        act(|world| world.unwatch(mark))
+    }
+
+    pub(crate) fn lock(registry: &str, key: &str, _: Option<u64>) -> Result<bool, Refusal> {
+        act(|world| world.directory.lock(registry, key))
+    }
+
+    pub(crate) fn unlock(registry: &str, key: &str) -> bool {
+        act(|world| world.directory.unlock(registry, key))
+    }
+}
+
+/// Process groups.
+pub(crate) mod groups {
+    use crate::testing::directory::Table;
+    use crate::testing::world::act;
+    use crate::types::{Body, Entry, Mark, Pid, Refusal};
+
+    fn table(scope: &str) -> Table {
+        Table::Scope(scope.to_owned())
+    }
+
+    pub(crate) fn join(scope: &str, group: &str, pid: Pid) -> Result<(), Refusal> {
+        act(|world| world.enroll(table(scope), group, pid, Body::Json("null".to_owned())))
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "the signature is the contract's")]
+    pub(crate) fn leave(scope: &str, group: &str, pid: Pid) -> Result<bool, Refusal> {
+        act(|world| Ok(world.withdraw(&table(scope), group, pid, 1) > 0))
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "the signature is the contract's")]
+    pub(crate) fn members(scope: &str, group: &str) -> Result<Vec<Pid>, Refusal> {
+        act(|world| Ok(world.directory.find(&table(scope), group).iter().map(|entry| entry.pid).collect()))
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "the signature is the contract's")]
+    pub(crate) fn which(scope: &str) -> Result<Vec<String>, Refusal> {
+        let mut groups: Vec<String> =
+            act(|world| world.directory.list(&table(scope))).into_iter().map(|entry| entry.key).collect();
+        groups.dedup();
+        Ok(groups)
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "the signature is the contract's")]
+    pub(crate) fn monitor(scope: &str, group: Option<&str>) -> Result<(Mark, Vec<Entry>), Refusal> {
+        act(|world| {
+            let there = match group {
+                Some(group) => world.directory.find(&table(scope), group),
+                None => world.directory.list(&table(scope)),
+            };
+            Ok((world.watch(table(scope), group.map(str::to_owned)), there))
+        })
+    }
+
+    pub(crate) fn demonitor(mark: Mark) -> bool {
+        act(|world| world.unwatch(mark))
+    }
+}
+
+/// Topics.
+pub(crate) mod topics {
+    use crate::host::topics::Audience;
+    use crate::testing::directory::Table;
+    use crate::testing::world::act;
+    use crate::types::{Body, Refusal};
+
+    pub(crate) fn subscribe(topic: &str) -> Result<(), Refusal> {
+        act(|world| world.enroll(Table::Topics, topic, world.me, Body::Json("null".to_owned())))
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "the signature is the contract's")]
+    pub(crate) fn unsubscribe(topic: &str) -> Result<u32, Refusal> {
+        act(|world| Ok(world.withdraw(&Table::Topics, topic, world.me, usize::MAX)))
+    }
+
+    #[allow(clippy::unnecessary_wraps, reason = "the signature is the contract's")]
+    pub(crate) fn broadcast(topic: &str, body: &Body, to: Audience) -> Result<u32, Refusal> {
+        act(|world| Ok(world.broadcast(topic, body, to)))
     }
 }
 

@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::action::Action;
+use super::directory::{Directory, Table};
 use super::played::{Played, Playing};
 use crate::host::spawning;
+use crate::host::topics::Audience;
 use crate::supervision::{Ask, Counts, Reply, SupervisionError, Supervisor};
 use crate::types::{
-    Address, Alarm, Answer, Body, CallError, Caller, Ended, Event, ExitReason, Lost, Mark, Pid, Refusal,
+    Address, Alarm, Answer, Body, CallError, Caller, Change, Ended, Event, ExitReason, Lost, Mark, Pid, Refusal,
 };
 
 struct Timer {
@@ -39,6 +41,7 @@ pub struct World {
     pub(crate) current: Option<Caller>,
     pub(crate) replies: HashMap<Mark, Body>,
     pub(crate) names: BTreeMap<String, Pid>,
+    pub(crate) directory: Directory,
     pub(crate) traps_exits: bool,
     pub(crate) actions: Vec<Action>,
     /// False while a state is saved or restored.
@@ -69,6 +72,7 @@ impl Default for World {
             current: None,
             replies: HashMap::new(),
             names: BTreeMap::new(),
+            directory: Directory::default(),
             traps_exits: false,
             actions: Vec::new(),
             may_act: true,
@@ -138,6 +142,41 @@ impl World {
         self
     }
 
+    /// A registry whose keys may have several entries. All others are unique.
+    #[must_use]
+    pub fn duplicate(mut self, registry: &str) -> World {
+        self.directory.is_duplicate(registry);
+        self
+    }
+
+    /// An entry that somebody has in a registry, under a key as JSON.
+    ///
+    /// # Errors
+    ///
+    /// Who holds the key, if it is unique.
+    pub fn registered(&mut self, registry: &str, key: &str, pid: Pid, value: Body) -> Result<(), Refusal> {
+        self.enroll(Table::Registry(registry.to_owned()), key, pid, value)
+    }
+
+    /// Somebody who joins a group.
+    pub fn joined(&mut self, scope: &str, group: &str, pid: Pid) {
+        // Nobody holds a group.
+        let _ = self.enroll(Table::Scope(scope.to_owned()), group, pid, Body::Json("null".to_owned()));
+    }
+
+    /// Somebody who subscribes to a topic.
+    pub fn subscribed(&mut self, topic: &str, pid: Pid) {
+        // Nobody holds a topic.
+        let _ = self.enroll(Table::Topics, topic, pid, Body::Json("null".to_owned()));
+    }
+
+    /// Somebody who ends, with all entries.
+    pub fn gone(&mut self, pid: Pid) {
+        for told in self.directory.remove_all(pid) {
+            self.inbox.push_back(Event::Change(told));
+        }
+    }
+
     /// What a task under test did; a server's harness tells it.
     pub fn take_actions(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.actions)
@@ -173,7 +212,49 @@ impl World {
         match address {
             Address::Pid(pid) => Some(*pid),
             Address::Name(name) => self.names.get(name).copied(),
+            Address::Via(via) => {
+                let table = Table::Registry(via.registry.clone());
+                self.directory.find(&table, &via.key).first().map(|entry| entry.pid)
+            }
         }
+    }
+
+    /// An entry of any process; if this one watches, it is told.
+    pub(crate) fn enroll(&mut self, table: Table, key: &str, pid: Pid, value: Body) -> Result<(), Refusal> {
+        let told = self.directory.add(table, key, pid, value)?;
+        self.inbox.extend(told.into_iter().map(Event::Change));
+        Ok(())
+    }
+
+    pub(crate) fn withdraw(&mut self, table: &Table, key: &str, pid: Pid, most: usize) -> u32 {
+        let (count, told) = self.directory.remove(table, key, pid, most);
+        self.inbox.extend(told.into_iter().map(Event::Change));
+        count
+    }
+
+    pub(crate) fn watch(&mut self, table: Table, key: Option<String>) -> Mark {
+        let mark = self.mark();
+        self.directory.watch(mark, table, key);
+        mark
+    }
+
+    pub(crate) fn unwatch(&mut self, mark: Mark) -> bool {
+        self.inbox.retain(|event| !matches!(event, Event::Change(change) if change.mark == mark));
+        self.directory.unwatch(mark)
+    }
+
+    pub(crate) fn broadcast(&mut self, topic: &str, body: &Body, to: Audience) -> u32 {
+        self.note(Action::Broadcast { topic: topic.to_owned(), body: body.clone() });
+        let mut reached = 0;
+        for entry in self.directory.find(&Table::Topics, topic) {
+            if entry.pid != self.me {
+                reached += 1;
+            } else if to == Audience::Everybody {
+                self.inbox.push_back(Event::Info(body.clone()));
+                reached += 1;
+            }
+        }
+        reached
     }
 
     pub(crate) fn send(&mut self, to: Address, body: Body) -> Result<(), Refusal> {
@@ -284,6 +365,7 @@ impl World {
                 (None, _) => true,
                 (Some(marks), Event::Answer(Answer { mark, .. }))
                 | (Some(marks), Event::Timer(Alarm { mark, .. }))
+                | (Some(marks), Event::Change(Change { mark, .. }))
                 | (Some(marks), Event::Down(Lost { mark, .. })) => marks.contains(mark),
                 _ => false,
             };
@@ -333,8 +415,10 @@ impl World {
         options: &spawning::Options,
     ) -> Result<spawning::Child, spawning::SpawnError> {
         self.note(Action::Spawn { module: module.to_owned(), args: args.clone() });
-        if let Some(holder) = options.name.as_ref().and_then(|name| self.names.get(name)) {
-            return Err(spawning::SpawnError::Refused(Refusal::Taken(*holder)));
+        let via = options.claim.as_ref().map(|claim| Address::Via(claim.via.clone()));
+        let name = options.name.clone().map(Address::Name);
+        if let Some(holder) = [name, via].into_iter().flatten().find_map(|address| self.holder(&address)) {
+            return Err(spawning::SpawnError::Refused(Refusal::Taken(holder)));
         }
         let pid = match &mut self.on_spawn {
             Some(start) => start(module, args.clone()).map_err(spawning::SpawnError::Failed)?,
@@ -342,6 +426,11 @@ impl World {
         };
         if let Some(name) = &options.name {
             self.names.insert(name.clone(), pid);
+        }
+        if let Some(claim) = &options.claim {
+            let table = Table::Registry(claim.via.registry.clone());
+            let entered = self.enroll(table, &claim.via.key, pid, claim.value.clone());
+            entered.map_err(spawning::SpawnError::Refused)?;
         }
         if options.link {
             self.note(Action::Link(pid));

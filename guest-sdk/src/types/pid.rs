@@ -16,6 +16,8 @@ use super::Address;
 /// In JSON a string, `"0.7.1f2e"`; in MessagePack a map of the three numbers. Both are read wherever a pid is expected.
 /// `Display` and `Debug` leave the tag out, for logs; [`Pid::to_text`] has it, for messages.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+// The bindings read a list of pids as it lies in memory.
+#[repr(C)]
 pub struct Pid {
     /// The node it lives on.
     pub node: u32,
@@ -130,6 +132,7 @@ impl Serialize for Address {
         match self {
             Address::Pid(pid) => serializer.serialize_newtype_variant("Address", 0, "pid", pid),
             Address::Name(name) => serializer.serialize_newtype_variant("Address", 1, "name", name),
+            Address::Via(via) => serializer.serialize_newtype_variant("Address", 2, "via", via),
         }
     }
 }
@@ -146,7 +149,7 @@ impl<'de> Visitor<'de> for AddressVisitor {
     type Value = Address;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an address: a pid, a name, {pid} or {name}")
+        f.write_str("an address: a pid, a name, {pid}, {name} or {via}")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Address, E> {
@@ -157,10 +160,11 @@ impl<'de> Visitor<'de> for AddressVisitor {
         let address = match map.next_key::<String>()?.as_deref() {
             Some("pid") => Address::Pid(map.next_value()?),
             Some("name") => Address::Name(map.next_value()?),
-            _ => return Err(de::Error::custom("an address is {pid} or {name}")),
+            Some("via") => Address::Via(map.next_value()?),
+            _ => return Err(de::Error::custom("an address is {pid}, {name} or {via}")),
         };
         if map.next_key::<de::IgnoredAny>()?.is_some() {
-            return Err(de::Error::custom("an address is either {pid} or {name}"));
+            return Err(de::Error::custom("an address is one of {pid}, {name} and {via}"));
         }
         Ok(address)
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::directory::Via;
 use crate::{Body, ExitReason, Mark, Name, Pid};
 
 /// Whom to address.
@@ -12,6 +13,8 @@ pub enum Address {
     Pid(Pid),
     /// Whoever holds the name at the moment of sending.
     Name(Name),
+    /// Whoever holds this key of a unique registry at the moment of sending.
+    Via(Via),
 }
 
 impl From<Pid> for Address {
@@ -44,6 +47,29 @@ pub enum CallError {
     Ended(ExitReason),
     /// It was not delivered: the text says why.
     Refused(Arc<str>),
+}
+
+/// What happened to entries that a process watches.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Changed {
+    /// An entry came.
+    Added {
+        /// Under which key: the group, for a scope.
+        key: Name,
+        /// Whose.
+        pid: Pid,
+        /// Its value. Shared, since every watcher gets a copy.
+        value: Arc<Body>,
+    },
+    /// An entry went, taken out by its owner or with it.
+    Removed {
+        /// Under which key.
+        key: Name,
+        /// Whose.
+        pid: Pid,
+    },
+    /// The mailbox was full when something changed: nothing more comes of this watch.
+    Missed,
 }
 
 /// Why the host did not do what was asked.
@@ -162,6 +188,13 @@ pub enum Event {
         /// What was given to `start`.
         body: Body,
     },
+    /// What this process watches has changed.
+    Change {
+        /// Which watch.
+        mark: Mark,
+        /// What happened.
+        what: Changed,
+    },
     /// Nothing came for as long as the process said.
     Idle,
     /// The body of a `continue`.
@@ -193,6 +226,7 @@ impl Event {
             Event::Answer { .. } => "answer",
             Event::Exit { .. } => "exit",
             Event::Down { .. } => "down",
+            Event::Change { .. } => "change",
             Event::Timer { .. } => "timer",
             Event::Idle => "idle",
             Event::Continue(_) => "continue",
@@ -210,10 +244,12 @@ impl Event {
             | Event::Timer { body, .. }
             | Event::Continue(body)
             | Event::Answer { outcome: Ok(body), .. } => Some(body),
+            Event::Change { what: Changed::Added { value, .. }, .. } => Some(value),
             Event::Stop { .. }
             | Event::Answer { .. }
             | Event::Exit { .. }
             | Event::Down { .. }
+            | Event::Change { .. }
             | Event::Idle
             | Event::Started { .. } => None,
         }

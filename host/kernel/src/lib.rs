@@ -5,6 +5,7 @@
 //! decided here and nowhere else, so that each rule of OTP can be tested as a table.
 
 pub mod body;
+pub mod directory;
 pub mod event;
 pub mod limits;
 pub mod mailbox;
@@ -19,7 +20,7 @@ pub mod timer_queue;
 pub mod upgrade;
 
 pub use body::{Body, Cause, Shape, State};
-pub use event::{Address, CallError, Caller, Event, Next, Outcome, Refusal, SpawnError, Start};
+pub use event::{Address, CallError, Caller, Changed, Event, Next, Outcome, Refusal, SpawnError, Start};
 pub use limits::Limits;
 pub use pid::{Mark, Pid};
 pub use process::Process;

@@ -15,8 +15,12 @@ pub struct Limits {
     pub timers: usize,
     /// Links at once. Beyond, a link is refused.
     pub links: usize,
-    /// Monitors set at once. Beyond, the process ends.
+    /// Monitors set at once. Beyond, the process ends. As many watches of registries and groups; beyond, refused.
     pub monitors: usize,
+    /// Entries in registries, groups and topics, and locks, at once. Beyond, one more is refused.
+    pub entries: usize,
+    /// Bytes of the keys and values of these entries. Beyond, as above.
+    pub entry_bytes: usize,
     /// Requests unanswered at once. Beyond, a request is refused.
     pub requests: usize,
     /// Supervisors of its own at once, those within others included. Beyond, a start is refused.
@@ -40,6 +44,8 @@ impl Default for Limits {
             timers: 1_000,
             links: 10_000,
             monitors: 10_000,
+            entries: 10_000,
+            entry_bytes: 1 << 20,
             requests: 1_000,
             supervisors: 16,
             children: 1_000,

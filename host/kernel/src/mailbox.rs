@@ -79,7 +79,7 @@ impl Mailbox {
         Some(event)
     }
 
-    /// Takes the oldest answer, timer or loss with one of these marks; the rest keeps its place (MBX-01).
+    /// Takes the oldest answer, timer, loss or change with one of these marks; the rest keeps its place (MBX-01).
     pub fn take_marked(&mut self, marks: &[Mark]) -> Option<Event> {
         self.take_first(|event| event_mark(event).is_some_and(|mark| marks.contains(&mark)))
     }
@@ -87,6 +87,16 @@ impl Mailbox {
     /// Takes back a loss that was queued but not yet handled.
     pub fn flush_down(&mut self, mark: Mark) {
         self.take_first(|event| matches!(event, Event::Down { mark: queued, .. } if *queued == mark));
+    }
+
+    /// Takes back what a watch has brought and was not yet handled.
+    pub fn flush_changes(&mut self, mark: Mark) {
+        let bytes = &mut self.bytes;
+        self.queue.retain(|event| {
+            let flushed = matches!(event, Event::Change { mark: queued, .. } if *queued == mark);
+            *bytes -= if flushed { event.len() } else { 0 };
+            !flushed
+        });
     }
 
     /// Takes back an answer that was queued but not yet handled. True if there was one.
@@ -139,7 +149,10 @@ fn is_exit_of(event: &Event, of: Pid) -> bool {
 /// The mark that a selective receive looks for.
 fn event_mark(event: &Event) -> Option<Mark> {
     match event {
-        Event::Answer { mark, .. } | Event::Down { mark, .. } | Event::Timer { mark, .. } => Some(*mark),
+        Event::Answer { mark, .. }
+        | Event::Down { mark, .. }
+        | Event::Timer { mark, .. }
+        | Event::Change { mark, .. } => Some(*mark),
         _ => None,
     }
 }

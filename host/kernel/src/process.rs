@@ -8,6 +8,7 @@ mod calls;
 mod code_change;
 mod delivery;
 mod hibernation;
+mod holdings;
 mod lifecycle;
 mod looks;
 mod relations;
@@ -27,6 +28,7 @@ pub use lifecycle::{SliceEnd, Step, Turn};
 pub use looks::WaitsFor;
 pub use relations::LinkRequest;
 
+use crate::directory::Claim;
 use crate::mailbox::Mailbox;
 use crate::pid::NUMBER_LIMIT;
 use crate::system::Statistics;
@@ -53,6 +55,8 @@ pub struct Birth {
     pub kind: Kind,
     /// The name it holds, which the registry has given already.
     pub name: Option<Name>,
+    /// The key it is registered under, which the directory gives it before anybody knows it.
+    pub claim: Option<Claim>,
     /// Who started it; a trapped exit signal of theirs is an order to shut down (GS-12).
     pub parent: Option<Pid>,
     /// Who waits for its `init`.
@@ -134,8 +138,15 @@ pub struct Process {
     system: Option<Box<system::System>>,
     statistics: Statistics,
     links: BTreeSet<Pid>,
+    /// The link that is being asked for.
+    asking: Option<Box<relations::Asking>>,
     watchers: Vec<Watcher>,
+    /// Who came behind an exit signal that ends it, and so finds nobody (PROC-06). They hear of it with all others, when
+    /// its name is free.
+    behind: Vec<Watcher>,
     monitors: BTreeMap<Mark, Monitor>,
+    /// What it has in the app's directory. In a box: few processes have anything there.
+    holdings: Option<Box<holdings::Holdings>>,
     requests: BTreeMap<Mark, calls::Request>,
     timers: BTreeMap<Mark, timers::Timer>,
     marks_drawn: u64,
@@ -168,8 +179,11 @@ impl Process {
             system: None,
             statistics: Statistics::default(),
             links: BTreeSet::new(),
+            asking: None,
             watchers: Vec::new(),
+            behind: Vec::new(),
             monitors: BTreeMap::new(),
+            holdings: None,
             requests: BTreeMap::new(),
             timers: BTreeMap::new(),
             marks_drawn: 0,
@@ -182,6 +196,9 @@ impl Process {
             if let Some(mark) = process.birth.monitor {
                 process.watchers.push(Watcher { pid: parent, mark, why: Watch::Monitor });
             }
+        }
+        if let Some(claim) = process.birth.claim.take() {
+            process.is_born_with(claim);
         }
         if !process.is_suspended() {
             process.limit_init(now, actions);
@@ -276,7 +293,8 @@ impl Process {
             let mark = Mark(hash.finish() % NUMBER_LIMIT);
             let used = self.requests.contains_key(&mark)
                 || self.timers.contains_key(&mark)
-                || self.monitors.contains_key(&mark);
+                || self.monitors.contains_key(&mark)
+                || self.holdings.as_ref().is_some_and(|holdings| holdings.watches(mark));
             if !used {
                 return mark;
             }

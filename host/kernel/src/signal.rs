@@ -3,9 +3,10 @@
 //! Signals from one sender to one receiver are delivered in the order they were sent, whatever their kind (PROC-01);
 //! between senders there is no order (PROC-02).
 
+use crate::directory::Holding;
 use crate::system::{SystemAnswer, SystemError, SystemId, SystemRequest};
 use crate::upgrade::{News, UpgradeId, Verdict};
-use crate::{Address, Body, CallError, Event, ExitReason, Mark, Name, Pid, SpawnError, Time};
+use crate::{Address, Body, CallError, Changed, Event, ExitReason, Mark, Name, Pid, SpawnError, Time};
 
 /// What reaches a process.
 #[derive(Clone, PartialEq, Debug)]
@@ -81,6 +82,13 @@ pub enum Signal {
         mark: Mark,
         /// Why.
         reason: ExitReason,
+    },
+    /// What the receiver watches has changed.
+    Change {
+        /// Which of its watches.
+        mark: Mark,
+        /// What happened.
+        what: Changed,
     },
     /// A timer that this process ordered is due.
     TimeUp {
@@ -209,6 +217,8 @@ pub enum Action {
     },
     /// Free the name this process held.
     ReleaseName(Name),
+    /// Take out of the app's directory what this process had in it.
+    Release(Holding),
     /// Forget the process: from now on there is none with this pid.
     Remove,
 }

@@ -236,7 +236,7 @@ impl<S: Clone, A> Supervisor<S, A> {
             }
             self.rebuild = None;
             if let Some((rank, at)) = self.late.take() {
-                self.put_off(rank, at, out);
+                self.put_off(rank, at.max(now), out);
             }
         }
         if self.turn.is_some() {

@@ -4,6 +4,7 @@
 //! makes one or two calls on `node`, `build` or `control::client`. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 mod build;
+mod child;
 mod demo;
 mod deploy;
 mod failure;
@@ -11,6 +12,7 @@ mod inspect;
 mod json;
 mod log_line;
 mod logs;
+mod names;
 mod new;
 mod output;
 mod ps;
@@ -59,6 +61,8 @@ enum Command {
     Tree(tree::Tree),
     Inspect(inspect::Inspect),
     Sys(sys::Sys),
+    Child(child::Child),
+    Names(names::Names),
     Call(talk::Call),
     Cast(talk::Cast),
     Logs(logs::Logs),
@@ -74,11 +78,11 @@ enum Command {
 #[derive(Args)]
 struct Asking {
     /// Which node; needed only where several run
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", global = true)]
     node: Option<String>,
 
     /// Print JSON, for scripts
-    #[arg(long)]
+    #[arg(long, global = true)]
     json: bool,
 }
 
@@ -108,6 +112,8 @@ impl Command {
             Command::Sys(sys) => sys.json(),
             Command::Tree(tree::Tree { asking, .. })
             | Command::Inspect(inspect::Inspect { asking, .. })
+            | Command::Child(child::Child { asking, .. })
+            | Command::Names(names::Names { asking, .. })
             | Command::Call(talk::Call { asking, .. })
             | Command::Cast(talk::Cast { asking, .. })
             | Command::Logs(logs::Logs { asking, .. })
@@ -129,6 +135,8 @@ impl Command {
             Command::Tree(tree) => tree.perform(shared).await,
             Command::Inspect(inspect) => inspect.perform(shared).await,
             Command::Sys(sys) => sys.perform(shared).await,
+            Command::Child(child) => child.perform(shared).await,
+            Command::Names(names) => names.perform(shared).await,
             Command::Call(call) => call.perform(shared).await,
             Command::Cast(cast) => cast.perform(shared).await,
             Command::Logs(logs) => logs.perform(shared).await,

@@ -13,6 +13,9 @@
 //! limits = { memory = "16MiB" }          # for each of its processes, whoever starts it
 //! grants = { names = true }              # the same
 //!
+//! [registries]                           # keys that processes hold, each with a value
+//! users = "unique"                       # one holder a key; or "duplicate", any number
+//!
 //! [supervisor]
 //! strategy = "one_for_one"               # or "one_for_all", "rest_for_one"
 //! max_restarts = 3                       # so many restarts (default 1)…
@@ -87,6 +90,8 @@
 //! | `timers`           | timers       | 1,000          | the process ends                                 |
 //! | `links`            | links        | 10,000         | a link is refused                                |
 //! | `monitors`         | monitors     | 10,000         | the process ends                                 |
+//! | `entries`          | entries      | 10,000         | registering, joining, subscribing is refused     |
+//! | `entry_bytes`      | size         | 1 MiB          | the same: keys and values together               |
 //! | `requests`         | requests     | 1,000          | a request is refused                             |
 //! | `supervisors`      | supervisors  | 16             | a supervisor of its own is not started           |
 //! | `children`         | processes    | 1,000          | a child of these is not started                  |
@@ -94,7 +99,9 @@
 //!
 //! Nothing is granted that `grants` does not say: `read` and `write` give folders (`"host:guest"`, or a table with `host`
 //! and `guest`), `spawn` modules to start processes of, `names` the right to register and look up names, `supervisors` the
-//! right to start supervisors of its own, `supervise` names of supervisors whose children it may start, stop and list.
+//! right to start supervisors of its own, `supervise` names of supervisors whose children it may start, stop and list,
+//! `registries` registries by name, `groups` scopes of process groups, `topics` topics to publish and subscribe to, by name
+//! or by how they begin (`"room:*"`).
 
 mod check;
 mod error;
@@ -106,10 +113,12 @@ mod supervisors;
 mod tests;
 pub mod units;
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::SupervisorSpec;
 use skep_runtime::kernel::{Limits, Name};
 use skep_runtime::spec::{AppSpec, Blueprint, Grants, ModuleSpec};
@@ -123,6 +132,8 @@ pub struct Manifest {
     pub name: Name,
     /// Its modules, in the order of their names.
     pub modules: Vec<Module>,
+    /// Its registries.
+    pub registries: BTreeMap<Name, Keys>,
     /// Its root supervisor.
     pub root: SupervisorSpec<Blueprint>,
     /// The text, for errors that are found later.
@@ -181,6 +192,6 @@ impl Manifest {
             limits: declared.limits,
             grants: declared.grants,
         });
-        AppSpec { name: self.name, modules: modules.collect(), root: self.root }
+        AppSpec { name: self.name, modules: modules.collect(), registries: self.registries, root: self.root }
     }
 }

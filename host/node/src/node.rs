@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod body;
+pub mod children;
 pub mod code;
 pub mod deploy;
 pub mod deployment;

@@ -5,18 +5,23 @@
 
 pub(crate) mod bindings;
 pub(crate) mod convert;
+pub mod directory;
+mod groups;
 mod inbox;
 mod links;
 pub(crate) mod log;
 mod messaging;
 mod names;
+mod registry;
 mod spawning;
 mod supervision;
 pub(crate) mod text;
 mod timers;
+mod topics;
 
 use std::task::{Context, Poll};
 
+use skep_kernel::directory::Claim;
 use skep_kernel::{Address, Body, CallError, Caller, Event, ExitReason, Mark, Name, Pid, Refusal, SpawnError};
 
 use crate::observe::Level;
@@ -30,7 +35,7 @@ pub struct Ended(pub ExitReason);
 ///
 /// Every call answers [`Ended`] once the process has been doomed by an exit signal, so that nothing it does afterwards
 /// has an effect (PROC-10). Nothing here blocks; what takes time is begun by one call and polled by another.
-pub trait Syscalls: Send + Sync + 'static {
+pub trait Syscalls: directory::DirectoryCalls {
     /// The process itself.
     fn pid(&self) -> Pid;
     /// Sends a message, which arrives as `info`.
@@ -116,6 +121,8 @@ pub struct SpawnOptions {
     pub monitor: bool,
     /// Name the child.
     pub name: Option<Name>,
+    /// The key of a unique registry that the child holds.
+    pub claim: Option<Claim>,
 }
 
 /// A spawn under way.
@@ -139,6 +146,9 @@ pub(crate) fn add_to_linker(
     bindings::spawning::add_to_linker::<_, Own>(linker, |context| context)?;
     bindings::supervision::add_to_linker::<_, Own>(linker, |context| context)?;
     bindings::names::add_to_linker::<_, Own>(linker, |context| context)?;
+    bindings::registry::add_to_linker::<_, Own>(linker, |context| context)?;
+    bindings::groups::add_to_linker::<_, Own>(linker, |context| context)?;
+    bindings::topics::add_to_linker::<_, Own>(linker, |context| context)?;
     bindings::timers::add_to_linker::<_, Own>(linker, |context| context)?;
     bindings::log::add_to_linker::<_, Own>(linker, |context| context)?;
     inbox::add_to_linker(linker)

@@ -208,6 +208,7 @@ mod tests {
             module: "m".into(),
             args: Body::Json(if other { "1" } else { "null" }.into()),
             name: None,
+            claim: None,
             limits: Limits::default(),
             grants: Arc::new(Grants::default()),
             keep: Keep::default(),

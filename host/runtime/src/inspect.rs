@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use skep_kernel::directory::Table;
 use skep_kernel::supervisor::ChildKind;
 use skep_kernel::system::Statistics;
-use skep_kernel::{Limits, Name, Pid};
+use skep_kernel::{Body, Limits, Name, Pid};
 
 pub use crate::observe::Peer;
 
@@ -38,6 +39,19 @@ pub struct ProcessInfo {
     pub timers: usize,
     /// Bytes of its saved state; none while it has an instance.
     pub saved_bytes: Option<usize>,
+}
+
+/// One entry of a registry, a group or a topic.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct EntryInfo {
+    /// Where.
+    pub table: Table,
+    /// The key, the group or the topic.
+    pub key: Name,
+    /// Whose.
+    pub pid: Pid,
+    /// Its value; of members and subscribers, null.
+    pub value: Arc<Body>,
 }
 
 /// A supervisor or a process in its tree.

@@ -5,13 +5,14 @@ mod inspect;
 mod reconfigure;
 mod system;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use skep_kernel::directory::Keys;
 use skep_kernel::supervisor::{Answer, ChildKind, ChildStatus, ChildView, RequestError, RouteError, SupervisorSpec};
 use skep_kernel::{Address, Body, CallError, Event, ExitReason, Name, Pid, Signal, SpawnError};
 use tokio::sync::watch;
@@ -20,7 +21,7 @@ pub use client::Client;
 pub use system::{SYSTEM_TIMEOUT, Trace};
 
 use crate::engine::{Engine, EngineConfig, EngineError, LoadError, Module};
-use crate::inspect::{ProcessInfo, TreeNode};
+use crate::inspect::{EntryInfo, ProcessInfo, TreeNode};
 use crate::observe::Observer;
 use crate::shell::{self, App, Cell, Content, Shell};
 use crate::spec::{AppSpec, Blueprint, Keep, ModuleSpec};
@@ -131,7 +132,7 @@ impl Runtime {
             return Err(StartError::Taken(spec.name));
         }
         prepare(&spec.modules, &spec.root).await?;
-        let app = App::new(Arc::clone(&spec.name), spec.modules);
+        let app = App::new(Arc::clone(&spec.name), spec.modules, spec.registries);
         let mut owner = shell::Client::new(&self.inner.shell, Arc::clone(&app), Some("app".into()));
         let tree = Arc::new(spec.root);
         let root = Blueprint::Supervisor(Arc::clone(&tree));
@@ -220,6 +221,12 @@ impl Runtime {
         self.app(app).ok()?.app.whereis(name)
     }
 
+    /// Whom an address means now, within an app.
+    #[must_use]
+    pub fn resolve(&self, app: &str, address: &Address) -> Option<Pid> {
+        self.app(app).ok()?.app.resolve(address)
+    }
+
     /// Calls a process and waits for the reply. The target is told if the caller stops waiting, by nothing at all.
     pub async fn call(&self, app: &str, to: Address, body: Body, timeout: Option<Duration>) -> Result<Body, CallError> {
         let mut client = self.client(app).map_err(|error| CallError::Refused(error.to_string().into()))?;
@@ -293,6 +300,29 @@ impl Runtime {
     #[must_use]
     pub fn processes(&self) -> Vec<ProcessInfo> {
         self.inner.shell.table.all().iter().map(|cell| info(cell)).collect()
+    }
+
+    /// All entries of an app's registries, groups and topics, in the order of their keys.
+    #[must_use]
+    pub fn entries(&self, app: &str) -> Option<Vec<EntryInfo>> {
+        let Running { app, .. } = self.app(app).ok()?;
+        let mut entries = Vec::new();
+        for shard in app.directories() {
+            entries.extend(shard.lock().iter().map(|(place, pid, value)| EntryInfo {
+                table: place.table.clone(),
+                key: Arc::clone(&place.key),
+                pid,
+                value: Arc::clone(value),
+            }));
+        }
+        entries.sort_by(|a, b| (&a.table, &a.key, a.pid).cmp(&(&b.table, &b.key, b.pid)));
+        Some(entries)
+    }
+
+    /// The registries of an app, and how many entries a key of each may have.
+    #[must_use]
+    pub fn registries(&self, app: &str) -> Option<BTreeMap<Name, Keys>> {
+        Some(self.app(app).ok()?.app.registries())
     }
 
     /// The tree of an app.

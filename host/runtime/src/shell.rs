@@ -10,6 +10,7 @@ mod arguments;
 mod cell;
 mod client;
 mod clock;
+mod directory;
 mod drive;
 mod guest;
 mod incidents;
@@ -22,6 +23,7 @@ mod serve;
 mod spawn;
 mod supervise;
 mod supervision;
+mod sync;
 mod syscalls;
 mod table;
 mod traces;
@@ -142,6 +144,7 @@ impl Shell {
                 Action::Tell { upgrade, news } => self.upgrades.tell(upgrade, owner, news),
                 Action::Inform { request, answer } => self.operators.inform(request, answer),
                 Action::ReleaseName(name) => app.release(&name, owner),
+                Action::Release(holding) => self.release(&app, owner, &holding, &mut duties),
                 Action::Remove => self.table.remove(owner),
             }
         }

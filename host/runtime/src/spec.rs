@@ -2,10 +2,12 @@
 //!
 //! Written by whoever embeds the runtime (the node makes it from a manifest), read when children are started.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use skep_kernel::directory::{Claim, Keys};
 use skep_kernel::supervisor::{ChildSpec, SupervisorSpec};
 use skep_kernel::{Body, Limits, Name};
 
@@ -18,6 +20,8 @@ pub struct AppSpec {
     pub name: Name,
     /// Its code, by the names that [`ProcessSpec::module`] and a guest's `spawn` use.
     pub modules: Vec<ModuleSpec>,
+    /// Its registries, and how many entries a key of each may have.
+    pub registries: BTreeMap<Name, Keys>,
     /// Its root supervisor.
     pub root: SupervisorSpec<Blueprint>,
 }
@@ -27,13 +31,20 @@ impl AppSpec {
     #[must_use]
     pub fn new(name: &str) -> Self {
         let root = SupervisorSpec { max_restarts: 3, ..SupervisorSpec::default() };
-        AppSpec { name: name.into(), modules: Vec::new(), root }
+        AppSpec { name: name.into(), modules: Vec::new(), registries: BTreeMap::new(), root }
     }
 
     /// With this module too.
     #[must_use]
     pub fn module(mut self, module: ModuleSpec) -> Self {
         self.modules.push(module);
+        self
+    }
+
+    /// With this registry too.
+    #[must_use]
+    pub fn registry(mut self, name: &str, keys: Keys) -> Self {
+        self.registries.insert(name.into(), keys);
         self
     }
 
@@ -61,6 +72,7 @@ impl ProcessSpec {
             module: module.into(),
             args: Body::Json("null".to_owned()),
             name: None,
+            claim: None,
             limits: Limits::default(),
             grants: Arc::default(),
             keep: Keep::default(),
@@ -124,6 +136,8 @@ pub struct ProcessSpec {
     pub args: Body,
     /// The name it holds from before its `init`.
     pub name: Option<Name>,
+    /// The key of a unique registry that it holds from before its `init`.
+    pub claim: Option<Claim>,
     /// Its bounds.
     pub limits: Limits,
     /// Its rights.
@@ -159,6 +173,12 @@ pub struct Grants {
     pub supervise: Vec<Name>,
     /// Whether it may start supervisors of its own, of what it may spawn.
     pub supervisors: bool,
+    /// Registries that it may use.
+    pub registries: Vec<Name>,
+    /// Scopes of process groups that it may use.
+    pub groups: Vec<Name>,
+    /// Topics that it may use: a name, or how names begin, with a `*` behind.
+    pub topics: Vec<Name>,
 }
 
 impl Grants {
@@ -170,6 +190,10 @@ impl Grants {
         match interface {
             "skep:process/spawning" => self.spawn.is_empty(),
             "skep:process/names" => !self.names,
+            "skep:process/supervision" => !self.supervisors && self.supervise.is_empty() && !self.names,
+            "skep:process/registry" => self.registries.is_empty(),
+            "skep:process/groups" => self.groups.is_empty(),
+            "skep:process/topics" => self.topics.is_empty(),
             "wasi:filesystem/types" => self.folders.is_empty(),
             _ => interface.starts_with("wasi:sockets/"),
         }
@@ -183,12 +207,28 @@ impl Grants {
         };
         Grants {
             folders: self.folders.iter().filter(covered).cloned().collect(),
-            spawn: self.spawn.iter().filter(|module| parent.spawn.contains(module)).cloned().collect(),
+            spawn: common(&self.spawn, &parent.spawn),
             names: self.names && parent.names,
-            supervise: self.supervise.iter().filter(|name| parent.supervise.contains(name)).cloned().collect(),
+            supervise: common(&self.supervise, &parent.supervise),
             supervisors: self.supervisors && parent.supervisors,
+            registries: common(&self.registries, &parent.registries),
+            groups: common(&self.groups, &parent.groups),
+            topics: self.topics.iter().filter(|topic| parent.allows_topic(topic)).cloned().collect(),
         }
     }
+
+    /// Whether a topic, or all topics that begin as this pattern does, may be used.
+    #[must_use]
+    pub fn allows_topic(&self, topic: &str) -> bool {
+        self.topics.iter().any(|granted| match granted.strip_suffix('*') {
+            Some(beginning) => topic.starts_with(beginning),
+            None => topic == &**granted,
+        })
+    }
+}
+
+fn common(own: &[Name], parent: &[Name]) -> Vec<Name> {
+    own.iter().filter(|name| parent.contains(name)).cloned().collect()
 }
 
 /// One folder of the host that a guest sees.
@@ -217,13 +257,62 @@ mod tests {
 
     #[test]
     fn what_an_interface_needs_is_granted_or_it_refuses() {
-        let needy = ["skep:process/spawning@0.1.0", "skep:process/names@0.1.3", "wasi:filesystem/types@0.2.12"]
-            .map(str::to_owned);
+        let needy = [
+            "skep:process/spawning@0.1.0",
+            "skep:process/names@0.1.3",
+            "skep:process/registry@0.1.0",
+            "skep:process/groups@0.1.0",
+            "skep:process/topics@0.1.0",
+            "wasi:filesystem/types@0.2.12",
+        ]
+        .map(str::to_owned);
         let nothing = Grants::default();
         let folder = FolderGrant { host: "/".into(), guest: "/in".into(), access: Access::Read };
-        let all = Grants { folders: vec![folder], spawn: vec!["worker".into()], names: true, ..Grants::default() };
+        let all = Grants {
+            folders: vec![folder],
+            spawn: vec!["worker".into()],
+            names: true,
+            registries: vec!["users".into()],
+            groups: vec!["pg".into()],
+            topics: vec!["news".into()],
+            ..Grants::default()
+        };
+        let supervision = "skep:process/supervision@0.1.0";
+        assert!(nothing.refuse(supervision));
+        for some in [
+            Grants { supervisors: true, ..Grants::default() },
+            Grants { supervise: vec!["workers".into()], ..Grants::default() },
+        ] {
+            assert!(!some.refuse(supervision));
+        }
         assert!(needy.iter().all(|import| nothing.refuse(import) && !all.refuse(import)));
         assert!(all.refuse("wasi:sockets/tcp@0.2.0"), "there is no grant of it yet");
         assert!(!nothing.refuse("skep:process/messaging@0.1.0") && !nothing.refuse("wasi:clocks/wall-clock@0.2.0"));
+    }
+
+    #[test]
+    fn a_topic_is_granted_by_its_name_or_its_beginning_and_passed_on_no_wider() {
+        let grants = |topics: &[&str]| Grants {
+            topics: topics.iter().map(|topic| Name::from(*topic)).collect(),
+            ..Grants::default()
+        };
+        let parent = grants(&["news", "room:*"]);
+        for (topic, allowed) in
+            [("news", true), ("news!", false), ("room:1", true), ("room:", true), ("room", false), ("", false)]
+        {
+            assert_eq!(parent.allows_topic(topic), allowed, "{topic}");
+        }
+        assert!(grants(&["*"]).allows_topic("anything"));
+        let child = grants(&["news", "news*", "room:1", "room:1*", "room*", "*", "other"]);
+        assert_eq!(child.within(&parent), grants(&["news", "room:1", "room:1*"]));
+    }
+
+    #[test]
+    fn registries_and_scopes_are_passed_on_by_name() {
+        let grants = |names: &[&str]| {
+            let names: Vec<Name> = names.iter().map(|name| Name::from(*name)).collect();
+            Grants { registries: names.clone(), groups: names, ..Grants::default() }
+        };
+        assert_eq!(grants(&["a", "b"]).within(&grants(&["b", "c"])), grants(&["b"]));
     }
 }

@@ -60,8 +60,14 @@ pub(crate) struct Account {
     pub(crate) links: BTreeSet<Pid>,
     /// Linked processes that have ended, and whose exit signal is under way.
     pub(crate) exits_due: BTreeSet<Pid>,
+    /// Whom it asks for a link, and whether that one's exit signal has come meanwhile.
+    pub(crate) asks: Option<(Pid, bool)>,
     /// Trapped exit signals of links in the mailbox.
     pub(crate) exits: BTreeMap<Pid, u32>,
+    /// It was handed the end of its parent, to make of it what it likes.
+    pub(crate) knows_of_its_parent: bool,
+    /// Orders of its parent to shut down, in the mailbox.
+    pub(crate) orders: u32,
     pub(crate) timers: BTreeMap<Mark, Timer>,
     pub(crate) calls: BTreeMap<Mark, Asked>,
     /// Spawns under way, with the monitor on the child.
@@ -71,6 +77,8 @@ pub(crate) struct Account {
     /// It has told itself to do something next.
     pub(crate) continues: bool,
     pub(crate) traps: bool,
+    /// It has been suspended by the operator, who was told so.
+    pub(crate) held: bool,
     /// Events it was handed: its state.
     pub(crate) handled: u64,
 }

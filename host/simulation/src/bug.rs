@@ -24,13 +24,13 @@ pub enum Invariant {
     Intensity,
     /// A supervisor that is gone leaves nobody behind.
     Orphans,
-    /// Each request to a supervisor is answered once.
+    /// Each request to a supervisor, and each system message, is answered once.
     Requests,
     /// A timer goes off once, not before its time (TMR-01), and not after it was cancelled (TMR-04).
     Timers,
     /// A call has one outcome (GS-01), and a late reply reaches nobody (GS-04).
     Calls,
-    /// When an upgrade is over, nobody is suspended (HOT-09).
+    /// When an upgrade is over, nobody is suspended (HOT-09); and whoever the operator suspends handles nothing (SYS-01).
     Suspended,
     /// After an upgrade all run the same code: the new, or the old (HOT-09).
     AllOrNone,
@@ -50,6 +50,34 @@ pub enum Invariant {
     Stops,
     /// Neither the kernel nor the simulation panics.
     Panics,
+}
+
+impl Invariant {
+    /// All of them.
+    pub const ALL: [Invariant; 22] = [
+        Invariant::Mail,
+        Invariant::Downs,
+        Invariant::Exits,
+        Invariant::Links,
+        Invariant::NamesFree,
+        Invariant::StartOrder,
+        Invariant::StopOrder,
+        Invariant::Intensity,
+        Invariant::Orphans,
+        Invariant::Requests,
+        Invariant::Timers,
+        Invariant::Calls,
+        Invariant::Suspended,
+        Invariant::AllOrNone,
+        Invariant::States,
+        Invariant::Continues,
+        Invariant::Limits,
+        Invariant::WakeUps,
+        Invariant::OneWorker,
+        Invariant::Leaks,
+        Invariant::Stops,
+        Invariant::Panics,
+    ];
 }
 
 /// A defect to plant. It strikes once in an episode, at a moment that the seed chooses.
@@ -89,6 +117,10 @@ pub enum Bug {
     ForgetChildren,
     /// A supervisor's answer is given twice.
     DoubleReply,
+    /// The answer to a system message is not given.
+    ForgetAnswer,
+    /// A process that was suspended by the operator goes on.
+    IgnoreSuspension,
     /// A timer goes off early.
     EarlyTimer,
     /// A timer never goes off.
@@ -125,7 +157,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them, each with the invariant that it breaks.
-    pub const ALL: [(Bug, Invariant); 33] = [
+    pub const ALL: [(Bug, Invariant); 35] = [
         (Bug::DropMessage, Invariant::Mail),
         (Bug::DoubleMessage, Invariant::Mail),
         (Bug::SwapMessages, Invariant::Mail),
@@ -143,6 +175,8 @@ impl Bug {
         (Bug::ForgetRestarts, Invariant::Intensity),
         (Bug::ForgetChildren, Invariant::Orphans),
         (Bug::DoubleReply, Invariant::Requests),
+        (Bug::ForgetAnswer, Invariant::Requests),
+        (Bug::IgnoreSuspension, Invariant::Suspended),
         (Bug::EarlyTimer, Invariant::Timers),
         (Bug::LostTimer, Invariant::Timers),
         (Bug::DoubleTimer, Invariant::Timers),

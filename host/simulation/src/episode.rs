@@ -114,6 +114,7 @@ fn stop(world: &mut World) {
         if world.steps > last {
             return world.violated(Invariant::Stops, "it never comes to rest");
         }
+        world.stop_the_tree();
         if world.step() == Progress::Made {
             continue;
         }

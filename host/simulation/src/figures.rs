@@ -31,6 +31,8 @@ pub struct Figures {
     pub gave_up: u64,
     /// Requests to supervisors that were answered.
     pub requests: u64,
+    /// System messages that were answered.
+    pub answers: u64,
     /// Moments at which nobody had anything to do, and everything was checked.
     pub audits: u64,
 }
@@ -38,7 +40,7 @@ pub struct Figures {
 impl Figures {
     /// Each count and its name.
     #[must_use]
-    pub fn list(&self) -> [(&'static str, u64); 15] {
+    pub fn list(&self) -> [(&'static str, u64); 16] {
         [
             ("births", self.births),
             ("ends", self.ends),
@@ -54,6 +56,7 @@ impl Figures {
             ("restarts", self.restarts),
             ("gave_up", self.gave_up),
             ("requests", self.requests),
+            ("answers", self.answers),
             ("audits", self.audits),
         ]
     }
@@ -74,6 +77,7 @@ impl Figures {
         self.restarts += other.restarts;
         self.gave_up += other.gave_up;
         self.requests += other.requests;
+        self.answers += other.answers;
         self.audits += other.audits;
     }
 }

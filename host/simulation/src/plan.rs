@@ -29,13 +29,15 @@ pub enum Feature {
     Spawns,
     /// The operator asks supervisors to start, stop and replace children.
     Requests,
+    /// The operator suspends servers, and asks for and replaces their states.
+    System,
     /// Some processes are tasks, which receive selectively.
     Tasks,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Feature; 13] = [
+    pub const ALL: [Feature; 14] = [
         Feature::Calls,
         Feature::Crashes,
         Feature::Kills,
@@ -48,6 +50,7 @@ impl Feature {
         Feature::Upgrades,
         Feature::Spawns,
         Feature::Requests,
+        Feature::System,
         Feature::Tasks,
     ];
 

@@ -14,6 +14,7 @@ mod overseer;
 mod rooms;
 mod script;
 mod seen;
+mod system;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -36,7 +37,7 @@ use overseer::Overseer;
 use rooms::Rooms;
 
 /// Lines of the trace that are kept.
-const TRACE_LINES: usize = 400;
+const TRACE_LINES: usize = 2_000;
 
 /// One process as the simulation holds it.
 pub(crate) struct Cell {
@@ -95,6 +96,7 @@ enum Stage {
     Drive,
     Leave,
     End(ExitReason),
+    Vanished(ExitReason),
     Ended,
 }
 
@@ -131,10 +133,13 @@ pub(crate) struct World {
     coordinator: Option<Coordinator>,
     upgrades: u64,
     operator: Operator,
+    system: system::Asked,
     pids: u64,
     numbers: u64,
     /// A message held back by a planted defect.
     held_back: Option<(Pid, skep_kernel::Signal)>,
+    /// Duties that a planted defect puts off.
+    late: Vec<Duty>,
     /// How long time stands still, in steps, and how far it moves then, in milliseconds.
     pace: (usize, u64),
     /// Times that a planted defect lets pass before it strikes; none when it has.
@@ -171,9 +176,11 @@ impl World {
             coordinator: None,
             upgrades: 0,
             operator: Operator::default(),
+            system: system::Asked::default(),
             pids: 0,
             numbers: 0,
             held_back: None,
+            late: Vec::new(),
             pace,
             fuse,
             winding_down: false,
@@ -393,6 +400,10 @@ impl World {
             }
             Stage::End(reason) => {
                 self.finish(lane, pid, &reason);
+                Some(Stage::Vanished(reason))
+            }
+            Stage::Vanished(reason) => {
+                self.farewell(lane, pid, &reason);
                 Some(Stage::Ended)
             }
             Stage::Ended => {
@@ -429,6 +440,11 @@ impl World {
             self.discard(lane, pid);
         }
         self.figures.ends += 1;
+        self.transition(lane, pid, |process, _, actions| process.vanish(reason, actions));
+    }
+
+    /// Nobody finds it any more: everybody hears of it.
+    fn farewell(&mut self, lane: usize, pid: Pid, reason: &ExitReason) {
         self.account_for_the_end(pid);
         self.transition(lane, pid, |process, _, actions| process.exit(reason, actions));
         self.meddle_with_the_end(lane, pid);
@@ -462,7 +478,9 @@ impl World {
 
     fn ring(&mut self, lane: usize) {
         let Some((pid, mark)) = self.clock.pop_due(self.hand()) else { return };
-        self.keys.remove(&(pid.id, mark));
+        if self.keys.remove(&(pid.id, mark)).is_none() {
+            return self.violated(Invariant::Leaks, format!("{pid} has cancelled {mark:?}, and the clock knows of it"));
+        }
         if self.cells.get(&pid.id).is_some_and(|cell| cell.account.timers.contains_key(&mark))
             && self.strikes(Bug::LostTimer)
         {

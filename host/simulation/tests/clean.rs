@@ -16,7 +16,6 @@ fn a_million_steps_keep_every_promise() {
         figures.add(&outcome.figures);
         seed += 1;
     }
-    println!("{seed} {steps} {:?}", figures);
     for (what, count) in figures.list() {
         assert!(count > 0, "there were no {what}");
     }

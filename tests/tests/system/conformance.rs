@@ -6,6 +6,7 @@
 
 mod agents;
 mod crashes;
+mod directory;
 mod exits;
 mod links;
 mod machines;

@@ -1,6 +1,8 @@
 //! Whole-system tests: real guests on a real runtime, in one binary, because linking the engine takes long.
 
+mod chat;
 mod conformance;
+mod differential;
 mod embedding;
 mod hostile;
 mod semantics;

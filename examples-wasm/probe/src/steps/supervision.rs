@@ -8,7 +8,7 @@ use skep_sdk::supervision::Ask;
 
 /// Brings `{"Ok":{"pid":…}}` or `{"Err":…}`.
 pub(super) fn start(supervisor: Supervisor, context: &Context) -> Result<Value, String> {
-    super::show(context.start_supervisor(supervisor).map(|started| json!({ "pid": started.address() })))
+    super::show(context.start_supervisor(supervisor).map(|started| json!({ "pid": started.pid() })))
 }
 
 /// Brings `{"Ok":reply}` or `{"Err":…}`.

@@ -43,7 +43,6 @@ impl Process {
 
     fn take_in(&mut self, signal: Signal, now: Time, actions: &mut Vec<Action>) -> Result<Effect, Undelivered> {
         match signal {
-            Signal::Message(event) => self.take_message(event),
             Signal::Answer { mark, by, outcome } => Ok(self.take_answer(mark, by, outcome, actions)),
             Signal::Started { mark, outcome } => Ok(self.take_started(mark, outcome, actions)),
             Signal::Finished { mark, body } => Ok(self.take_result(mark, body)),
@@ -52,8 +51,14 @@ impl Process {
                 self.links.remove(&from);
                 Ok(Effect::Quiet)
             }
+            Signal::Message(Event::Call { caller, .. }) if self.doomed.is_some() => {
+                self.behind.push(Watcher { pid: caller.pid, mark: caller.mark, why: Watch::Call });
+                Ok(Effect::Quiet)
+            }
+            Signal::Message(event) => self.take_message(event),
             Signal::Monitor { from, mark } => {
-                self.watchers.push(Watcher { pid: from, mark, why: Watch::Monitor });
+                let watchers = if self.doomed.is_some() { &mut self.behind } else { &mut self.watchers };
+                watchers.push(Watcher { pid: from, mark, why: Watch::Monitor });
                 Ok(Effect::Quiet)
             }
             Signal::Demonitor { from, mark } => {
@@ -64,6 +69,7 @@ impl Process {
             Signal::Exit { from, reason } => Ok(self.take_exit(from, reason)),
             Signal::Kill => Ok(self.condemn(ExitReason::Killed)),
             Signal::Down { mark, reason } => Ok(self.take_down(mark, reason)),
+            Signal::Change { mark, what } => Ok(self.take_change(mark, what, actions)),
             Signal::TimeUp { mark } => Ok(self.take_time_up(mark, now, actions)),
             Signal::Evict => Ok(self.take_evict()),
             Signal::Suspend { upgrade } => Ok(self.take_suspend(upgrade, now, actions)),
@@ -99,7 +105,11 @@ impl Process {
     }
 
     /// A signal of a link fires only while the link exists: an unlink in between has taken it back.
-    fn take_link_exit(&mut self, from: Pid, reason: ExitReason) -> Effect {
+    pub(super) fn take_link_exit(&mut self, from: Pid, reason: ExitReason) -> Effect {
+        if let Some(asking) = self.asking.as_mut().filter(|asking| asking.to == from) {
+            asking.ended = Some(reason);
+            return Effect::Quiet;
+        }
         if !self.links.remove(&from) {
             return Effect::Quiet;
         }
@@ -157,7 +167,7 @@ impl Address {
     pub fn pid(&self) -> Option<Pid> {
         match self {
             Address::Pid(pid) => Some(*pid),
-            Address::Name(_) => None,
+            Address::Name(_) | Address::Via(_) => None,
         }
     }
 }

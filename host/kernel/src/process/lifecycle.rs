@@ -328,7 +328,22 @@ impl Process {
         }
     }
 
-    /// The end. Its name is free and its pid unknown before anybody hears of it (PROC-09); its mail is lost (MBX-06).
+    /// The end begins: from now on nobody finds it, by name, by key or by pid. To be performed before [`Process::exit`]:
+    /// whoever is told that there is no such process must not find its name either (PROC-09). What still reaches it
+    /// meanwhile is answered by its end.
+    pub fn vanish(&mut self, reason: &ExitReason, actions: &mut Vec<Action>) {
+        if self.is_gone() {
+            return;
+        }
+        self.doomed.get_or_insert_with(|| reason.clone());
+        if let Some(name) = self.name.take() {
+            actions.push(Action::ReleaseName(name));
+        }
+        self.give_up_holdings(actions);
+        actions.push(Action::Remove);
+    }
+
+    /// The end of a process that has vanished: everybody hears of it, and its mail is lost (MBX-06).
     pub fn exit(&mut self, reason: &ExitReason, actions: &mut Vec<Action>) {
         if self.is_gone() {
             return;
@@ -338,10 +353,6 @@ impl Process {
         self.leave_system(actions);
         self.doomed = None;
         self.saved = None;
-        if let Some(name) = self.name.take() {
-            actions.push(Action::ReleaseName(name));
-        }
-        actions.push(Action::Remove);
         if let Some(starter) = self.birth.starter.take() {
             self.tell_starter(starter, reason, actions);
         }

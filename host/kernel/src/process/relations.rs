@@ -11,10 +11,19 @@ use crate::{Action, Address, Event, ExitReason, Mark, Name, Pid, Refusal, Signal
 pub enum LinkRequest {
     /// Nothing to do: linked already, or to itself (LINK-02, LINK-05).
     Done,
-    /// Deliver [`Signal::Link`] to the other; if it is not delivered, call [`Process::link_failed`].
+    /// Deliver [`Signal::Link`] to the other; then call [`Process::link_made`], or [`Process::link_failed`] if it was not
+    /// delivered.
     Ask,
     /// This process has as many links as it may have.
     Refused(Refusal),
+}
+
+/// A link that was asked for, and of which the other side may not know yet.
+#[derive(Debug)]
+pub(super) struct Asking {
+    pub(super) to: Pid,
+    /// An exit signal of the other side that has come meanwhile: of this link, or of an earlier one.
+    pub(super) ended: Option<ExitReason>,
 }
 
 pub(super) fn exit_event(pid: Pid, reason: ExitReason) -> Event {
@@ -32,16 +41,23 @@ impl Process {
             return LinkRequest::Refused(Refusal::Limit("links".into()));
         }
         self.links.insert(to);
+        self.asking = Some(Box::new(Asking { to, ended: None }));
         LinkRequest::Ask
     }
 
-    /// The other side could not be linked. Without such a process the answer is an exit signal where exits are trapped,
-    /// and a refusal where they are not (EXIT-09). If the other had linked too and ended meanwhile, its exit signal has
-    /// come already, and there is nothing more to say.
-    pub fn link_failed(&mut self, to: Pid, why: Undelivered) -> Result<(), Refusal> {
-        if !self.links.remove(&to) {
-            return Ok(());
+    /// The other side is linked. If it has ended since, that is heard now.
+    pub fn link_made(&mut self) {
+        if let Some(Asking { to, ended: Some(reason) }) = self.asking.take().map(|asking| *asking) {
+            self.take_link_exit(to, reason);
         }
+    }
+
+    /// The other side could not be linked. Without such a process the answer is an exit signal where exits are trapped,
+    /// and a refusal where they are not (EXIT-09). If an exit signal of it has come meanwhile, it was that of an earlier
+    /// link, which had been taken back (LINK-03).
+    pub fn link_failed(&mut self, to: Pid, why: Undelivered) -> Result<(), Refusal> {
+        self.asking = None;
+        self.links.remove(&to);
         match why {
             Undelivered::Gone if self.trap_exit => {
                 self.mailbox.push(exit_event(to, ExitReason::Noproc));
@@ -102,12 +118,15 @@ impl Process {
         if let Some(to) = monitor.as_ref().and_then(|monitor| monitor.pid) {
             actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.birth.pid, mark } });
         }
-        monitor.is_some()
+        // Nobody hears of his own end: in OTP, too, a monitor of oneself is none.
+        monitor.is_some_and(|monitor| monitor.pid != Some(self.birth.pid))
     }
 
     pub(super) fn forget_watcher(&mut self, pid: Pid, mark: Mark) {
-        if let Some(place) = self.watchers.iter().position(|watcher| watcher.pid == pid && watcher.mark == mark) {
-            self.watchers.swap_remove(place);
+        for watchers in [&mut self.watchers, &mut self.behind] {
+            if let Some(place) = watchers.iter().position(|watcher| watcher.pid == pid && watcher.mark == mark) {
+                watchers.swap_remove(place);
+            }
         }
     }
 
@@ -150,7 +169,9 @@ impl Process {
         for to in std::mem::take(&mut self.links) {
             actions.push(Action::Deliver { to, signal: Signal::LinkExit { from, reason: reason.clone() } });
         }
-        for watcher in std::mem::take(&mut self.watchers) {
+        let watchers = std::mem::take(&mut self.watchers).into_iter().map(|watcher| (watcher, reason));
+        let behind = std::mem::take(&mut self.behind).into_iter().map(|watcher| (watcher, &ExitReason::Noproc));
+        for (watcher, reason) in watchers.chain(behind) {
             let signal = match watcher.why {
                 Watch::Monitor => Signal::Down { mark: watcher.mark, reason: reason.clone() },
                 Watch::Call => Signal::Answer {

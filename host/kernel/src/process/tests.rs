@@ -14,6 +14,8 @@ mod world;
 
 mod dice;
 mod exits;
+mod holdings;
+mod looks;
 mod marks;
 mod processes;
 mod random;

@@ -417,12 +417,13 @@ impl<S: Clone, A> DynamicSupervisor<S, A> {
         let token = self.token();
         let Some(child) = self.children.get(&number) else { return };
         let (id, kind) = (child.id.clone(), self.policy(child).kind);
-        // Without what it was started with it could not have been meant to be restarted, but for another template.
-        let Some(start) = child.start.clone() else {
+        let start = child.start.clone();
+        self.put(number, State::Retrying { token, was, at: None });
+        // It was temporary when it was started, and another template says otherwise now.
+        let Some(start) = start else {
             self.forget(number, out);
             return;
         };
-        self.put(number, State::Retrying { token, was, at: None });
         if self.intensity.count(now) == Verdict::GiveUp {
             out.push(Order::Report(Report::GaveUp { child: id }));
             return self.end(ExitReason::Shutdown(None), now, out);

@@ -1,6 +1,7 @@
 //! Tests of the supervisor: scenarios by rule of OTP, interleavings that OTP does not have, the full table of endings,
 //! and random sequences. All drive the machine by hand; none has a process, a thread or a clock.
 
+mod anything;
 mod auto_shutdown;
 mod backoff;
 mod dice;

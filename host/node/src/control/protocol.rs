@@ -2,8 +2,10 @@
 //!
 //! Owns the JSON shapes, for both sides. Log entries are `node::log::Entry`.
 
+mod children;
 mod deploy;
 mod inspect;
+mod names;
 mod upgrade;
 
 use serde::{Deserialize, Serialize};
@@ -11,8 +13,10 @@ use serde_json::value::RawValue;
 use skep_runtime::inspect::{ProcessInfo, TreeNode};
 use skep_runtime::kernel::supervisor::ChildKind;
 
+pub use children::{AskChildren, ChildLine, ChildOrder, Children, RestartWord};
 pub use deploy::{Agreed, DeployLine, DeployStep, Deployed, FailedChild, Proposal, Undeploy, Undeployed, Wanted};
 pub use inspect::{Answered, Ask, Asked, Bounds, Inspected, TraceLine, Waiting};
+pub use names::Known;
 pub use upgrade::{Step, UpgradeLine, Upgraded};
 
 /// `GET /v1/node`
@@ -171,8 +175,10 @@ pub struct Halted {
 /// Why it was not done.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Problem {
-    /// A stable word: `bad_request`, `not_found`, `unknown_process`, `ambiguous`, `timeout`, `ended`, `refused`, `stopping`,
-    /// `busy`, `not_a_server`, `too_many`, `callback_failed`, and those of [`crate::node::code::refused::Refused`] and [`crate::node::deployment::NotDeployed`].
+    /// A stable word: `bad_request`, `not_found`, `unknown_process`, `ambiguous`, `timeout`, `ended`, `refused`,
+    /// `stopping`, `busy`, `not_a_server`, `too_many`, `callback_failed`, and those of
+    /// [`crate::node::code::refused::Refused`], [`crate::node::deployment::NotDeployed`] and
+    /// [`crate::node::children::NotDone`].
     pub code: String,
     /// What went wrong, in one line.
     pub message: String,

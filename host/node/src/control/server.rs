@@ -3,9 +3,11 @@
 //! Owns the routes, the check of who connects, and the bounds of what is read. Decides nothing about processes: each
 //! handler makes one call on the node.
 
+mod children;
 mod deploy;
 mod inspect;
 mod listener;
+mod names;
 mod refusal;
 mod stream;
 mod upgrade;
@@ -50,6 +52,8 @@ pub async fn serve(node: Arc<Node>, listener: Listener) -> std::io::Result<()> {
         .route("/v1/inspect", get(inspect::inspect))
         .route("/v1/system", post(inspect::system))
         .route("/v1/trace", get(inspect::trace))
+        .route("/v1/children", post(children::children))
+        .route("/v1/names", get(names::names))
         .route("/v1/call", post(call))
         .route("/v1/cast", post(cast))
         .route("/v1/logs", get(logs))

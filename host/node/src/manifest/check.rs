@@ -7,6 +7,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::registry::valid_name;
 use skep_runtime::kernel::supervisor::{ChildSpec, SupervisorSpec};
 use skep_runtime::kernel::{Body, Limits, Name};
@@ -32,7 +33,15 @@ pub(super) fn manifest(file: shape::File, source: Source, home: &Path) -> Result
     let folder = source.path.parent().unwrap_or(Path::new(""));
     let home = resolved(home);
     let supervisors_named = supervisors::named(file.supervisor.get_ref());
-    let ground = Ground { source: &source, folder, home: &home, modules: &names, supervisors: &supervisors_named };
+    let registries = registries(&file.registries, &source)?;
+    let ground = Ground {
+        source: &source,
+        folder,
+        home: &home,
+        modules: &names,
+        supervisors: &supervisors_named,
+        registries: &registries,
+    };
     let modules =
         file.modules.iter().map(|(name, module)| self::module(&ground, name, module)).collect::<Result<Vec<_>, _>>()?;
     let mut tree = Tree {
@@ -49,7 +58,18 @@ pub(super) fn manifest(file: shape::File, source: Source, home: &Path) -> Result
             "add a section [[supervisor.children]] with an `id` and a `module`",
         ));
     }
-    Ok(Manifest { name: name.as_str().into(), modules, root, source })
+    Ok(Manifest { name: name.as_str().into(), modules, registries, root, source })
+}
+
+fn registries(
+    given: &BTreeMap<Spanned<String>, shape::Keys>,
+    source: &Source,
+) -> Result<BTreeMap<Name, Keys>, ManifestError> {
+    let registry = |(name, keys): (&Spanned<String>, &shape::Keys)| match valid_name(name.get_ref()) {
+        Ok(()) => Ok((name.get_ref().as_str().into(), (*keys).into())),
+        Err(why) => Err(source.error(name.span(), format!("bad name of a registry: {why}"), "choose another name")),
+    };
+    given.iter().map(registry).collect()
 }
 
 fn module(
@@ -220,7 +240,8 @@ impl Tree<'_> {
             return self.refuse(span, problem, "make the arguments smaller, or raise the limit `body_bytes`");
         }
         let keep = child.hibernate_after.as_ref().map_or(Keep::default(), |keep| keep.get_ref().0);
-        Ok(ProcessSpec { module: name, args: Body::Json(args), name: None, limits, grants, keep, charge: None })
+        let args = Body::Json(args);
+        Ok(ProcessSpec { module: name, args, name: None, claim: None, limits, grants, keep, charge: None })
     }
 
     /// A name that no other process of the app has.

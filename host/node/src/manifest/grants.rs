@@ -3,11 +3,13 @@
 //! Owns the rule that no guest gets near the node's own folder, whatever links lead there. Looks at the file system, and
 //! changes nothing in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use skep_runtime::kernel::Name;
+use skep_runtime::kernel::directory::{Keys, valid_key};
+use skep_runtime::kernel::registry::valid_name;
 use skep_runtime::spec::{Access, FolderGrant, Grants};
 use toml::Spanned;
 
@@ -26,6 +28,8 @@ pub(super) struct Ground<'a> {
     pub(super) modules: &'a BTreeSet<Name>,
     /// The app's supervisors that have names.
     pub(super) supervisors: &'a BTreeSet<Name>,
+    /// The app's registries.
+    pub(super) registries: &'a BTreeMap<Name, Keys>,
 }
 
 impl Ground<'_> {
@@ -46,8 +50,11 @@ impl Ground<'_> {
         }
         let spawn = given.spawn.iter().map(|module| self.module(module)).collect::<Result<_, _>>()?;
         let supervise = given.supervise.iter().map(|name| self.supervisor(name)).collect::<Result<_, _>>()?;
+        let registries = given.registries.iter().map(|registry| self.registry(registry)).collect::<Result<_, _>>()?;
+        let groups = given.groups.iter().map(|scope| self.text(scope, valid_name)).collect::<Result<_, _>>()?;
+        let topics = given.topics.iter().map(|topic| self.text(topic, valid_key)).collect::<Result<_, _>>()?;
         let (names, supervisors) = (given.names, given.supervisors);
-        Ok(Arc::new(Grants { folders, spawn, names, supervise, supervisors }))
+        Ok(Arc::new(Grants { folders, spawn, names, supervise, supervisors, registries, groups, topics }))
     }
 
     /// The app's supervisor of this name.
@@ -59,6 +66,29 @@ impl Ground<'_> {
             let remedy = suggest::remedy_or(wanted, "supervisors with a name", known, way_out);
             self.source.error(name.span(), format!("no supervisor is called `{wanted}`"), remedy)
         })
+    }
+
+    /// The app's registry of this name.
+    fn registry(&self, name: &Spanned<String>) -> Result<Name, ManifestError> {
+        let wanted = name.get_ref().as_str();
+        self.registries.get_key_value(wanted).map(|(name, _)| Arc::clone(name)).ok_or_else(|| {
+            let known = self.registries.keys().map(|known| &**known);
+            let way_out = format!("; or declare it: [registries] with {wanted} = \"unique\" or \"duplicate\"");
+            let remedy = suggest::remedy_or(wanted, "registries", known, &way_out);
+            self.source.error(name.span(), format!("unknown registry `{wanted}`"), remedy)
+        })
+    }
+
+    /// A name that needs no declaration.
+    fn text(
+        &self,
+        given: &Spanned<String>,
+        valid: fn(&str) -> Result<(), &'static str>,
+    ) -> Result<Name, ManifestError> {
+        match valid(given.get_ref()) {
+            Ok(()) => Ok(given.get_ref().as_str().into()),
+            Err(why) => Err(self.source.error(given.span(), format!("bad name: {why}"), "choose another name")),
+        }
     }
 
     /// The app's module of this name.

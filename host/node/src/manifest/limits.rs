@@ -53,6 +53,8 @@ pub(super) fn laid_over(inherited: &Limits, given: &shape::Limits, source: &Sour
     count("timers", &given.timers, 0, &mut limits.timers)?;
     count("links", &given.links, 0, &mut limits.links)?;
     count("monitors", &given.monitors, 0, &mut limits.monitors)?;
+    count("entries", &given.entries, 0, &mut limits.entries)?;
+    size("entry_bytes", &given.entry_bytes, (0, BYTES_MOST), &mut limits.entry_bytes)?;
     count("requests", &given.requests, 0, &mut limits.requests)?;
     count("supervisors", &given.supervisors, 0, &mut limits.supervisors)?;
     count("children", &given.children, 0, &mut limits.children)?;

@@ -18,6 +18,8 @@ pub(super) struct File {
     pub(super) name: Spanned<String>,
     #[serde(default)]
     pub(super) modules: BTreeMap<Spanned<String>, Spanned<Module>>,
+    #[serde(default)]
+    pub(super) registries: BTreeMap<Spanned<String>, Keys>,
     pub(super) supervisor: Spanned<Supervisor>,
 }
 
@@ -87,6 +89,8 @@ pub(super) struct Limits {
     pub(super) timers: Option<Spanned<u64>>,
     pub(super) links: Option<Spanned<u64>>,
     pub(super) monitors: Option<Spanned<u64>>,
+    pub(super) entries: Option<Spanned<u64>>,
+    pub(super) entry_bytes: Option<Spanned<Size>>,
     pub(super) requests: Option<Spanned<u64>>,
     pub(super) supervisors: Option<Spanned<u64>>,
     pub(super) children: Option<Spanned<u64>>,
@@ -109,6 +113,12 @@ pub(super) struct Grants {
     pub(super) supervise: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) supervisors: bool,
+    #[serde(default)]
+    pub(super) registries: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) groups: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) topics: Vec<Spanned<String>>,
 }
 
 /// One folder: `"./data:/input"`, or a table where a path has a colon in it.
@@ -150,6 +160,23 @@ impl<'de> serde::de::Visitor<'de> for FolderVisitor {
         }
         let Table { host, guest } = Table::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
         Ok(Folder { host, guest })
+    }
+}
+
+/// `[registries]`
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Keys {
+    Unique,
+    Duplicate,
+}
+
+impl From<Keys> for skep_runtime::kernel::directory::Keys {
+    fn from(keys: Keys) -> Self {
+        match keys {
+            Keys::Unique => Self::Unique,
+            Keys::Duplicate => Self::Duplicate,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use skep_runtime::kernel::Body;
+use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{ChildKind, Restart, Shutdown, Strategy};
 use skep_runtime::spec::{Access, Blueprint, Keep, ProcessSpec};
 
@@ -143,6 +144,38 @@ shutdown = "infinity"
     );
     assert_eq!((nested.children[0].restart, nested.children[0].shutdown), (Restart::Temporary, Shutdown::Infinity));
     assert!(process(&nested.children[0].start).name.is_none());
+}
+
+#[test]
+fn registries_are_declared_and_granted_by_name_and_topics_by_their_beginning() {
+    let site = Site::new();
+    let manifest = site
+        .parse(&child(
+            "grants = { registries = ['users'], groups = ['pg'], topics = ['news', 'room:*'] }\n\
+             limits = { entries = 5, entry_bytes = '1kB' }\n[registries]\nusers = 'unique'\nrooms = 'duplicate'",
+        ))
+        .expect("it makes sense");
+    let declared: Vec<(&str, Keys)> = manifest.registries.iter().map(|(name, keys)| (&**name, *keys)).collect();
+    assert_eq!(declared, [("rooms", Keys::Duplicate), ("users", Keys::Unique)]);
+    let spec = process(&manifest.root.children[0].start);
+    let names = |names: &[&str]| names.iter().map(|name| Name::from(*name)).collect::<Vec<_>>();
+    assert_eq!((&spec.grants.registries, &spec.grants.groups), (&names(&["users"]), &names(&["pg"])));
+    assert_eq!(spec.grants.topics, names(&["news", "room:*"]));
+    assert_eq!((spec.limits.entries, spec.limits.entry_bytes), (5, 1000));
+    for (keys, expected) in [
+        (
+            "grants.registries = ['user']\n[registries]\nusers = 'unique'",
+            "unknown registry `user`; did you mean `users`?",
+        ),
+        ("grants.registries = ['users']", "unknown registry `users`"),
+        ("grants.groups = ['']", "bad name: a name cannot be empty"),
+        ("grants.topics = ['']", "bad name: a key cannot be empty"),
+        ("[registries]\nusers = 'uniqe'", "unknown value `uniqe`; did you mean `unique`?"),
+        ("[registries]\n'' = 'unique'", "bad name of a registry"),
+    ] {
+        let refusal = refusal(&child(keys));
+        assert!(refusal.contains(expected), "{keys}: {refusal}");
+    }
 }
 
 #[test]

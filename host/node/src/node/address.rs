@@ -114,13 +114,8 @@ pub fn resolve(text: &str, directory: &dyn Directory) -> Result<Target, Unresolv
 /// The process that is meant by a text.
 pub fn pid(text: &str, runtime: &skep_runtime::Runtime) -> Result<Pid, Unresolved> {
     let Target { app, address } = resolve(text, runtime)?;
-    match address {
-        Address::Pid(pid) => Ok(pid),
-        // It may have ended since.
-        Address::Name(name) => {
-            runtime.whereis(&app, &name).ok_or_else(|| Unresolved::UnknownPid { text: text.to_owned() })
-        }
-    }
+    // Whoever had the name may have ended since.
+    runtime.resolve(&app, &address).ok_or_else(|| Unresolved::UnknownPid { text: text.to_owned() })
 }
 
 fn unknown(name: &str, processes: &[ProcessInfo]) -> Unresolved {
@@ -211,6 +206,7 @@ mod tests {
         match resolve(text, &APPS) {
             Ok(Target { app, address: Address::Name(name) }) => format!("{app}: {name}"),
             Ok(Target { app, address: Address::Pid(pid) }) => format!("{app}: {pid}"),
+            Ok(Target { address: Address::Via(_), .. }) => unreachable!("a person has no word for it"),
             Err(error) => format!("{error}; {}", error.remedy()),
         }
     }

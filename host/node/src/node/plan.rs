@@ -7,19 +7,20 @@ mod fields;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 use skep_runtime::difference::{Differences, Path};
-use skep_runtime::kernel::Limits;
+use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{ChildSpec, SupervisorSpec};
+use skep_runtime::kernel::{Limits, Name};
 use skep_runtime::spec::{AppSpec, Blueprint, Grants};
 
 use super::code::CodeId;
 use fields::Changes;
 
-/// What is to be done, in this order: modules, then children.
+/// What is to be done, in this order: modules, then registries, then children.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Plan {
     /// The app.
@@ -28,6 +29,9 @@ pub struct Plan {
     pub does: Does,
     /// Modules that change, by name.
     pub modules: Vec<ModuleStep>,
+    /// Registries that come, go, or take their keys in another way, of an app that runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub registries: Vec<Change>,
     /// Children that change, then those that are stopped, then those that are started.
     pub children: Vec<ChildStep>,
 }
@@ -178,6 +182,8 @@ impl fmt::Display for When {
 pub struct App<'a> {
     /// In the order of their names.
     pub modules: Vec<Module<'a>>,
+    /// Its registries.
+    pub registries: &'a BTreeMap<Name, Keys>,
     /// Its root supervisor.
     pub root: &'a SupervisorSpec<Blueprint>,
 }
@@ -202,7 +208,7 @@ impl<'a> From<&'a AppSpec> for App<'a> {
             limits: &module.limits,
             grants: &module.grants,
         });
-        App { modules: modules.collect(), root: &spec.root }
+        App { modules: modules.collect(), registries: &spec.registries, root: &spec.root }
     }
 }
 
@@ -217,14 +223,29 @@ impl Plan {
                 app: app.to_owned(),
                 does: Does::Start,
                 modules: modules(&[], &wanted.modules),
+                registries: Vec::new(),
                 children: in_rows(starts),
             };
         };
         let modules = modules(&running.modules, &wanted.modules);
+        let registries = registries(running.registries, wanted.registries);
         let children = children(running.root, wanted.root);
-        let does = if modules.is_empty() && children.is_empty() { Does::Nothing } else { Does::Change };
-        Plan { app: app.to_owned(), does, modules, children }
+        let does = if modules.is_empty() && registries.is_empty() && children.is_empty() {
+            Does::Nothing
+        } else {
+            Does::Change
+        };
+        Plan { app: app.to_owned(), does, modules, registries, children }
     }
+}
+
+fn registries(running: &BTreeMap<Name, Keys>, wanted: &BTreeMap<Name, Keys>) -> Vec<Change> {
+    let names: BTreeSet<&Name> = running.keys().chain(wanted.keys()).collect();
+    let mut changes = Changes::default();
+    for name in names {
+        changes.registry(name, running.get(name).copied(), wanted.get(name).copied());
+    }
+    changes.list()
 }
 
 fn modules(running: &[Module<'_>], wanted: &[Module<'_>]) -> Vec<ModuleStep> {

@@ -1,8 +1,10 @@
 //! The `skep` command as it is typed: one binary for all of it, because linking the engine takes long.
 
+mod child;
 mod demo;
 mod deploy;
 mod docs;
+mod names;
 mod new;
 mod node;
 mod refusals;

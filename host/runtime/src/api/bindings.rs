@@ -20,6 +20,9 @@ pub mod server {
             "skep:process/links.exit": async | trappable,
             "skep:process/links.monitor": async | trappable,
             "skep:process/names": async | trappable,
+            "skep:process/registry": async | trappable,
+            "skep:process/groups": async | trappable,
+            "skep:process/topics": async | trappable,
             "skep:process/timers.send-after": async | trappable,
             "skep:process/timers.start": async | trappable,
             "skep:process/log": async | trappable,
@@ -39,4 +42,6 @@ pub mod task {
     });
 }
 
-pub use server::skep::process::{links, log, messaging, names, spawning, supervision, timers, types};
+pub use server::skep::process::{
+    groups, links, log, messaging, names, registry, spawning, supervision, timers, topics, types,
+};

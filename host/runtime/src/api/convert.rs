@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use skep_kernel::directory::{Via, valid_key};
 use skep_kernel::pid::NUMBER_LIMIT;
 use skep_kernel::{
-    Address, Body, CallError, Caller, Cause, Event, ExitReason, Fault, Mark, Name, Next, Outcome, Pid, Refusal, Shape,
-    SpawnError, Start, State,
+    Address, Body, CallError, Caller, Cause, Changed, Event, ExitReason, Fault, Mark, Name, Next, Outcome, Pid,
+    Refusal, Shape, SpawnError, Start, State,
 };
 
 use super::Ended;
@@ -56,6 +57,13 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
+/// A key of a registry, as a name.
+pub(crate) fn via(via: types::Via) -> Result<Via, String> {
+    check_name(&via.registry)?;
+    valid_key(&via.key)?;
+    Ok(Via { registry: via.registry.into(), key: via.key.into() })
+}
+
 /// An address from a guest.
 pub(crate) fn address(address: types::Address) -> Result<Address, Ended> {
     match address {
@@ -64,6 +72,7 @@ pub(crate) fn address(address: types::Address) -> Result<Address, Ended> {
             check_name(&name).map_err(|why| Ended(ExitReason::failed(why)))?;
             Ok(Address::Name(Name::from(name)))
         }
+        types::Address::Via(given) => via(given).map(Address::Via).map_err(|why| Ended(ExitReason::failed(why))),
     }
 }
 
@@ -164,6 +173,9 @@ impl From<Address> for types::Address {
         match address {
             Address::Pid(pid) => types::Address::Pid(pid.into()),
             Address::Name(name) => types::Address::Name(name.to_string()),
+            Address::Via(Via { registry, key }) => {
+                types::Address::Via(types::Via { registry: registry.to_string(), key: key.to_string() })
+            }
         }
     }
 }
@@ -237,11 +249,27 @@ impl From<Event> for types::Event {
             Event::Down { mark, target, reason } => {
                 types::Event::Down(types::Lost { mark: mark.0, target: target.into(), reason: reason.into() })
             }
+            Event::Change { mark, what } => types::Event::Change(types::Change { mark: mark.0, what: what.into() }),
             Event::Timer { mark, body } => types::Event::Timer(types::Alarm { mark: mark.0, body: body.into() }),
             Event::Idle => types::Event::Idle,
             Event::Continue(body) => types::Event::Continue(body.into()),
             Event::Stop { .. } => unreachable!("it is an order, and never handed to a guest"),
             Event::Started { .. } => unreachable!("only native processes spawn without blocking"),
+        }
+    }
+}
+
+impl From<Changed> for types::Changed {
+    fn from(what: Changed) -> Self {
+        match what {
+            Changed::Added { key, pid, value } => {
+                let value = Arc::unwrap_or_clone(value).into();
+                types::Changed::Added(types::Entry { key: key.to_string(), pid: pid.into(), value })
+            }
+            Changed::Removed { key, pid } => {
+                types::Changed::Removed(types::Removal { key: key.to_string(), pid: pid.into() })
+            }
+            Changed::Missed => types::Changed::Missed,
         }
     }
 }

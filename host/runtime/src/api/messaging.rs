@@ -17,7 +17,7 @@ pub(crate) fn too_large(body: &Body, limit: usize) -> Option<String> {
 }
 
 impl Context {
-    async fn send_to(
+    async fn send_body(
         &mut self,
         import: &'static str,
         to: Address,
@@ -43,7 +43,7 @@ impl Host for Context {
 
     async fn send(&mut self, to: types::Pid, body: types::Body) -> wasmtime::Result<Result<(), types::Refusal>> {
         let to = Address::Pid(convert::pid(to)?);
-        Ok(self.send_to("send", to, body.into()).await?.map_err(types::Refusal::from))
+        Ok(self.send_body("send", to, body.into()).await?.map_err(types::Refusal::from))
     }
 
     async fn send_named(&mut self, name: String, body: types::Body) -> wasmtime::Result<Result<(), types::Refusal>> {
@@ -52,7 +52,12 @@ impl Host for Context {
             return Ok(Err(types::Refusal::Invalid(why)));
         }
         let to = Address::Name(Name::from(name));
-        Ok(self.send_to("send-named", to, body.into()).await?.map_err(types::Refusal::from))
+        Ok(self.send_body("send-named", to, body.into()).await?.map_err(types::Refusal::from))
+    }
+
+    async fn send_to(&mut self, to: types::Address, body: types::Body) -> wasmtime::Result<Result<(), types::Refusal>> {
+        let to = convert::address(to)?;
+        Ok(self.send_body("send-to", to, body.into()).await?.map_err(types::Refusal::from))
     }
 
     async fn cast(&mut self, to: types::Address, body: types::Body) -> wasmtime::Result<()> {

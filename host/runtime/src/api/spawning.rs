@@ -1,7 +1,9 @@
 //! `skep:process/spawning`: starting other processes.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 
+use skep_kernel::directory::Claim;
 use skep_kernel::{Body, Name, Refusal};
 
 use super::bindings::spawning::{Child, Host, Options, SpawnError};
@@ -11,8 +13,9 @@ use super::{SpawnOptions, convert};
 use crate::engine::context::Context;
 use crate::engine::fuel;
 
-/// What is wrong with the arguments, before anybody is asked.
-fn check(module: &str, args: &Body, options: &Options, body_bytes: usize) -> Result<(), Refusal> {
+/// How the child is tied to this process and found by others; or what is wrong with the arguments, before anybody is
+/// asked.
+fn checked(module: &str, args: &Body, options: Options, body_bytes: usize) -> Result<SpawnOptions, Refusal> {
     convert::check_name(module).map_err(Refusal::Invalid)?;
     if let Some(name) = &options.name {
         convert::check_name(name).map_err(Refusal::Invalid)?;
@@ -20,7 +23,27 @@ fn check(module: &str, args: &Body, options: &Options, body_bytes: usize) -> Res
     if options.more.is_some() {
         return Err(Refusal::Invalid("`more` of the options has no meaning to this host".into()));
     }
-    too_large(args, body_bytes).map_or(Ok(()), |why| Err(Refusal::Limit(why)))
+    let claim = options.claim.map(|claim| {
+        let via = convert::via(claim.via).map_err(Refusal::Invalid)?;
+        Ok(Claim { via, value: Arc::new(claim.value.into()) })
+    });
+    let claim = claim.transpose()?;
+    for body in [Some(args), claim.as_ref().map(|claim| &*claim.value)].into_iter().flatten() {
+        too_large(body, body_bytes).map_or(Ok(()), |why| Err(Refusal::Limit(why)))?;
+    }
+    Ok(SpawnOptions { link: options.link, monitor: options.monitor, name: options.name.map(Name::from), claim })
+}
+
+/// Bytes of all that the options carry.
+fn bytes(options: &Options) -> usize {
+    let body = |body: &types::Body| match body {
+        types::Body::Raw(bytes) | types::Body::Messagepack(bytes) => bytes.len(),
+        types::Body::Json(text) | types::Body::Text(text) => text.len(),
+    };
+    let claim = options.claim.as_ref();
+    claim.map_or(0, |claim| claim.via.registry.len() + claim.via.key.len() + body(&claim.value))
+        + options.more.as_ref().map_or(0, body)
+        + options.name.as_ref().map_or(0, String::len)
 }
 
 impl Host for Context {
@@ -28,17 +51,16 @@ impl Host for Context {
         &mut self,
         module: String,
         args: types::Body,
-        mut options: Options,
+        options: Options,
     ) -> wasmtime::Result<Result<Child, SpawnError>> {
         let args = Body::from(args);
-        let checked = check(&module, &args, &options, self.body_bytes);
-        let more = options.more.take().map_or(0, |more| Body::from(more).len());
-        let bytes = args.len() + more + module.len() + options.name.as_ref().map_or(0, String::len);
+        let bytes = args.len() + module.len() + bytes(&options);
+        let checked = checked(&module, &args, options, self.body_bytes);
         let syscalls = self.act_with("spawn", fuel::SPAWN, bytes).await?.clone();
-        if let Err(refusal) = checked {
-            return Ok(Err(SpawnError::Refused(refusal.into())));
-        }
-        let options = SpawnOptions { link: options.link, monitor: options.monitor, name: options.name.map(Name::from) };
+        let options = match checked {
+            Ok(options) => options,
+            Err(refusal) => return Ok(Err(SpawnError::Refused(refusal.into()))),
+        };
         let pending = match syscalls.begin_spawn(&module, args, options)? {
             Ok(pending) => pending,
             Err(error) => return Ok(Err(error.into())),

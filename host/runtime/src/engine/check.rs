@@ -8,7 +8,20 @@ use wasmtime::component::types::ComponentItem;
 use super::module::LoadError;
 
 /// The interfaces of `wit/` that the host offers; `types` has no functions.
-const OWN: [&str; 8] = ["messaging", "inbox", "links", "spawning", "names", "timers", "log", "types"];
+const OWN: [&str; 12] = [
+    "messaging",
+    "inbox",
+    "links",
+    "spawning",
+    "supervision",
+    "names",
+    "registry",
+    "groups",
+    "topics",
+    "timers",
+    "log",
+    "types",
+];
 /// The interfaces of WASI 0.2 that the host offers.
 const WASI: [&str; 27] = [
     "cli/environment",
@@ -119,7 +132,7 @@ mod tests {
         }
         for name in [
             "skep:process/log@0.2.0",
-            "skep:process/groups@0.1.0",
+            "skep:process/tables@0.1.0",
             "wasi:http/types@0.2.0",
             "wasi:cli/exit@0.3.0",
             "log",

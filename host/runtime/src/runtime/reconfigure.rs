@@ -21,7 +21,12 @@ impl Runtime {
     #[must_use]
     pub fn app_spec(&self, app: &str) -> Option<AppSpec> {
         let Running { app, spec, .. } = self.app(app).ok()?;
-        Some(AppSpec { name: Arc::clone(&app.name), modules: app.modules(), root: SupervisorSpec::clone(&spec) })
+        Some(AppSpec {
+            name: Arc::clone(&app.name),
+            modules: app.modules(),
+            registries: app.registries(),
+            root: SupervisorSpec::clone(&spec),
+        })
     }
 
     /// Gives an app that runs another spec. What is wrong with it is refused before anything changes, and if the modules
@@ -44,7 +49,7 @@ impl Runtime {
         check(&wanted.app)?;
         prepare(&wanted.app.modules, &wanted.app.root).await?;
 
-        let Reconfiguration { app: AppSpec { modules, root, .. }, wait, migrate_within } = wanted;
+        let Reconfiguration { app: AppSpec { modules, registries, root, .. }, wait, migrate_within } = wanted;
         let changes = changed(&running.app.modules(), &modules);
         let upgraded = if changes.is_empty() {
             None
@@ -57,6 +62,10 @@ impl Runtime {
         for module in &modules {
             running.app.put_module(module.clone());
         }
+        // And look for the registries that they were made with; who runs on needs those that go, until it has ended.
+        let mut all = running.app.registries();
+        all.extend(registries.clone());
+        running.app.set_registries(all);
 
         let differences = Differences::between(&running.spec, &root);
         let tree = Tree { runtime: self, root: running.root };
@@ -75,6 +84,7 @@ impl Runtime {
                 running.app.remove_module(&module.name);
             }
         }
+        running.app.set_registries(registries);
         if let Some(running) = self.inner.apps.lock().get_mut(&name) {
             running.spec = root;
         }

@@ -1,10 +1,12 @@
-//! What the processes of one app share: names and modules. Names are spread over shards, each with a lock of its own.
+//! What the processes of one app share: names, keys and modules. Names and keys are spread over shards, each with a lock of
+//! its own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock};
 
 use parking_lot::{Mutex, RwLock};
+use skep_kernel::directory::{Directory, Keys, Place, Table, Via};
 use skep_kernel::registry::Registry;
 use skep_kernel::{Address, Name, Pid, Refusal};
 
@@ -19,6 +21,8 @@ pub(crate) struct App {
     pub(crate) name: Name,
     modules: RwLock<HashMap<Name, Arc<ModuleSlot>>>,
     shards: [Mutex<Registry>; SHARDS],
+    registries: RwLock<BTreeMap<Name, Keys>>,
+    directory: [Mutex<Directory>; SHARDS],
     hasher: RandomState,
 }
 
@@ -27,18 +31,20 @@ fn slot(module: ModuleSpec) -> (Name, Arc<ModuleSlot>) {
 }
 
 impl App {
-    pub(crate) fn new(name: Name, modules: Vec<ModuleSpec>) -> Arc<Self> {
+    pub(crate) fn new(name: Name, modules: Vec<ModuleSpec>, registries: BTreeMap<Name, Keys>) -> Arc<Self> {
         Arc::new(App {
             name,
             modules: RwLock::new(modules.into_iter().map(slot).collect()),
             shards: Default::default(),
+            registries: RwLock::new(registries),
+            directory: Default::default(),
             hasher: RandomState::new(),
         })
     }
 
     /// The app of what belongs to none.
     pub(crate) fn nowhere() -> Arc<Self> {
-        static NOWHERE: LazyLock<Arc<App>> = LazyLock::new(|| App::new("".into(), Vec::new()));
+        static NOWHERE: LazyLock<Arc<App>> = LazyLock::new(|| App::new("".into(), Vec::new(), BTreeMap::new()));
         Arc::clone(&NOWHERE)
     }
 
@@ -95,6 +101,44 @@ impl App {
         match address {
             Address::Pid(pid) => Some(*pid),
             Address::Name(name) => self.whereis(name),
+            Address::Via(via) => self.holder(via),
         }
+    }
+
+    /// The app's registries.
+    pub(crate) fn registries(&self) -> BTreeMap<Name, Keys> {
+        self.registries.read().clone()
+    }
+
+    /// Other registries from now on. Entries that are there stay until their owners take them out or end.
+    pub(crate) fn set_registries(&self, registries: BTreeMap<Name, Keys>) {
+        *self.registries.write() = registries;
+    }
+
+    /// How many entries a key of a table may have; none if there is no such table.
+    pub(crate) fn keys(&self, table: &Table) -> Option<Keys> {
+        match table {
+            Table::Registry(name) => self.registries.read().get(name).copied(),
+            Table::Scope(_) | Table::Topics => Some(Keys::Duplicate),
+        }
+    }
+
+    /// Who holds a key; nobody where keys are no names (RPG-03).
+    fn holder(&self, via: &Via) -> Option<Pid> {
+        let place = Place::from(via.clone());
+        let unique = self.keys(&place.table) == Some(Keys::Unique);
+        if unique { self.directory(&place).lock().holder(&place) } else { None }
+    }
+
+    /// The shard that a key belongs to.
+    pub(crate) fn directory(&self, place: &Place) -> &Mutex<Directory> {
+        // The remainder is below 16.
+        let shard = self.hasher.hash_one(place) % SHARDS as u64;
+        &self.directory[usize::try_from(shard).unwrap_or_default()]
+    }
+
+    /// All shards, for what concerns a whole table.
+    pub(crate) fn directories(&self) -> &[Mutex<Directory>] {
+        &self.directory
     }
 }

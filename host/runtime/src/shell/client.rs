@@ -42,6 +42,7 @@ impl Client {
             pid: shell.table.new_pid(),
             kind: Kind::Native,
             name: None,
+            claim: None,
             parent: None,
             starter: None,
             link: false,

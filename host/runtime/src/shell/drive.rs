@@ -84,6 +84,7 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
 
 /// One event, shown to whoever looks. What it was, if the handler answered with an error.
 async fn handle(cell: &Arc<Cell>, instance: &mut Instance, event: Event, waiting: u32) -> Result<Option<Excerpt>, End> {
+    // Not held while the guest runs: the shell holds the process, and so this future.
     let traces = |show: &dyn Fn(&Traces)| {
         if let Some(shell) = cell.shell() {
             show(&shell.traces);

@@ -84,8 +84,8 @@ impl Shell {
         let above = parent.and_then(|parent| self.table.get(parent));
         let report = match above.as_deref().map(|above| &above.content) {
             Some(Content::Supervisor(overseer)) => match overseer.crashes.hold(cell.pid, crash) {
-                Ok(()) => return,
-                Err(crash) => crash.decided(Decision::SupervisorEnded),
+                None => return,
+                Some(crash) => crash.decided(Decision::SupervisorEnded),
             },
             Some(Content::Guest(_) | Content::Client(_)) | None => crash.decided(Decision::NotSupervised),
         };
@@ -128,13 +128,13 @@ impl Default for Crashes {
 
 impl Crashes {
     /// Keeps a crash for the supervisor; gives it back if that has ended.
-    fn hold(&self, pid: Pid, crash: Crash) -> Result<(), Crash> {
+    fn hold(&self, pid: Pid, crash: Crash) -> Option<Crash> {
         match &mut *self.0.lock() {
             Some(held) => {
                 held.insert(pid, crash);
-                Ok(())
+                None
             }
-            None => Err(crash),
+            None => Some(crash),
         }
     }
 

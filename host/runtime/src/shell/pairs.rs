@@ -3,8 +3,9 @@
 //! A link is kept on both sides, and each side changes under a lock of its own: a link from here that crossed an unlink
 //! from there would leave half of one. Taken before the lock of any process, by `link` and `unlink` alone.
 
-use parking_lot::{Mutex, MutexGuard};
 use skep_kernel::Pid;
+
+use super::sync::{Mutex, MutexGuard};
 
 /// Enough that unrelated pairs seldom wait for each other.
 const STRIPES: usize = 64;

@@ -5,12 +5,11 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-
-use crossbeam_deque::{Injector, Steal, Stealer, Worker};
-use parking_lot::{Condvar, Mutex};
 
 use super::Cell;
+use super::sync::{
+    AtomicBool, AtomicUsize, Condvar, Injector, Mutex, Ordering, Steal, Stealer, Worker, fence, thread_local,
+};
 
 /// After so many turns a worker looks at the shared queue first, so that nothing there starves.
 const SHARED_EVERY: u32 = 31;
@@ -52,7 +51,7 @@ impl RunQueue {
 
     /// Puts a process on the queue.
     pub(crate) fn push(&self, cell: Arc<Cell>) {
-        OWN.with_borrow(|own| match own {
+        OWN.with(|own| match &*own.borrow() {
             Some(own) => own.push(cell),
             None => self.shared.push(cell),
         });
@@ -73,7 +72,7 @@ impl RunQueue {
     /// Makes this thread a worker: hands it one process after the other until the queue is closed.
     pub(crate) fn serve(&self, mut turn: impl FnMut(Arc<Cell>)) {
         let end = self.ends.lock().pop();
-        OWN.set(end);
+        OWN.with(|own| own.replace(end));
         let mut turns = 0_u32;
         while !self.closed.load(Ordering::SeqCst) {
             turns = turns.wrapping_add(1);
@@ -82,18 +81,18 @@ impl RunQueue {
                 None => self.sleep(),
             }
         }
-        OWN.set(None);
+        OWN.with(|own| own.replace(None));
     }
 
     fn take(&self, shared_first: bool) -> Option<Arc<Cell>> {
-        let own = || OWN.with_borrow(|own| own.as_ref().and_then(Worker::pop));
+        let own = || OWN.with(|own| own.borrow().as_ref().and_then(Worker::pop));
         let first = if shared_first { self.take_shared().or_else(own) } else { own().or_else(|| self.take_shared()) };
         first.or_else(|| self.steal())
     }
 
     fn take_shared(&self) -> Option<Arc<Cell>> {
         settle(|| {
-            OWN.with_borrow(|own| match own {
+            OWN.with(|own| match &*own.borrow() {
                 Some(own) => self.shared.steal_batch_and_pop(own),
                 None => self.shared.steal(),
             })

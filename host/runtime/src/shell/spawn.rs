@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use skep_kernel::directory::{Claim, Keys, Place, Via};
 use skep_kernel::process::{Birth, Kind};
 use skep_kernel::registry::valid_name;
 use skep_kernel::supervisor::SupervisorSpec;
 use skep_kernel::upgrade::UpgradeId;
-use skep_kernel::{Action, Caller, Limits, Mark, Name, Pid, Process, Refusal, Signal, SpawnError};
+use skep_kernel::{Action, Body, Caller, Limits, Mark, Name, Pid, Process, Refusal, Signal, SpawnError};
 
 use super::guest::Guest;
 use super::supervise::{Overseer, Owner};
@@ -31,6 +32,7 @@ pub(crate) struct Birthplace {
 /// What makes a process the one it is.
 struct Traits {
     name: Option<Name>,
+    claim: Option<Claim>,
     kind: Kind,
     limits: Arc<Limits>,
     hibernate_after: Option<Duration>,
@@ -62,7 +64,7 @@ impl Shell {
         if spec.args.len() > spec.limits.body_bytes {
             return Err(Refusal::Limit("arguments larger than a body may be".into()));
         }
-        let name = spec.name.clone();
+        let (name, claim) = (spec.name.clone(), spec.claim.clone());
         let kind = if module.is_task() { Kind::Task } else { Kind::Server };
         let limits = Arc::new(spec.limits.clone());
         let hibernate_after = match self.keep.unwrap_or(spec.keep) {
@@ -73,7 +75,7 @@ impl Shell {
         // A task ends on the code that it begins with, and waits for no other.
         let held = births.held().filter(|_| kind == Kind::Server);
         let content = Content::Guest(Guest::new(spec, module));
-        let cell = self.bear(place, Traits { name, kind, limits, hibernate_after, held }, content)?;
+        let cell = self.bear(place, Traits { name, claim, kind, limits, hibernate_after, held }, content)?;
         births.note(&cell);
         Ok(())
     }
@@ -83,6 +85,7 @@ impl Shell {
         let content = Content::Supervisor(Box::new(overseer));
         let traits = Traits {
             name: spec.name.clone(),
+            claim: None,
             kind: Kind::Native,
             limits: native_limits(),
             hibernate_after: None,
@@ -92,7 +95,7 @@ impl Shell {
     }
 
     fn bear(self: &Arc<Self>, place: Birthplace, traits: Traits, content: Content) -> Result<Arc<Cell>, Refusal> {
-        let Traits { name, kind, limits, hibernate_after, held } = traits;
+        let Traits { name, claim, kind, limits, hibernate_after, held } = traits;
         if let Some(name) = &name {
             valid_name(name).map_err(|why| Refusal::Invalid(why.into()))?;
         }
@@ -100,6 +103,7 @@ impl Shell {
             pid: place.pid,
             kind,
             name: name.clone(),
+            claim,
             parent: Some(place.parent),
             starter: Some(Caller { pid: place.parent, mark: place.starter }),
             link: place.link,
@@ -114,8 +118,8 @@ impl Shell {
         Ok(cell)
     }
 
-    /// Puts a new process into the table, then under the name it is born with. Not the other way round: whoever finds a
-    /// name must reach its holder. Refused if the name is taken; without a name, never.
+    /// Puts a new process into the table, then under the name and the key it is born with. Not the other way round: whoever
+    /// finds a name must reach its holder. Refused if one of them is taken; without any, never.
     pub(super) fn enter(
         self: &Arc<Self>,
         app: Arc<App>,
@@ -124,16 +128,28 @@ impl Shell {
         content: Content,
     ) -> Result<Arc<Cell>, Refusal> {
         let mut actions: Vec<Action> = Vec::new();
-        let name = birth.name.clone();
+        let (name, claim) = (birth.name.clone(), birth.claim.clone());
         let process = Process::new(birth, self.now(), &mut actions);
         let cell = Cell::new(self, app, label, process, content);
         self.table.insert(Arc::clone(&cell));
-        if let Some(name) = name {
-            // Nobody knows the pid yet, so it goes as it came.
-            cell.app.register(name, cell.pid).inspect_err(|_| self.table.remove(cell.pid))?;
+        // Nobody knows the pid yet, so it goes as it came.
+        if let Some(name) = &name {
+            cell.app.register(Arc::clone(name), cell.pid).inspect_err(|_| self.table.remove(cell.pid))?;
+        }
+        if let Some(Claim { via, value }) = claim {
+            self.born_under(&cell, via, &value).inspect_err(|_| {
+                name.iter().for_each(|name| cell.app.release(name, cell.pid));
+                self.table.remove(cell.pid);
+            })?;
         }
         self.perform(&cell, actions);
         Ok(cell)
+    }
+
+    fn born_under(&self, cell: &Cell, via: Via, value: &Arc<Body>) -> Result<(), Refusal> {
+        let place = Place::from(via);
+        cell.app.names_by(&place)?;
+        self.enter_directory(&cell.app, cell.pid, &place, Keys::Unique, value)
     }
 
     /// Gives a process a name, if it is free and the process has none (REG-02).

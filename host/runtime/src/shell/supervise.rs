@@ -137,7 +137,7 @@ impl Overseer {
                 Ok(spec) => Input::StartChild { spec, ask },
                 Err(error) => return Err((ask, error)),
             },
-            Request::StartFromTemplate(args) => match child(self.from_template(args)) {
+            Request::StartFromTemplate(args) => match child(self.made_from_template(args)) {
                 Ok(spec) => Input::StartChild { spec, ask },
                 Err(error) => return Err((ask, error)),
             },
@@ -160,7 +160,7 @@ impl Overseer {
     }
 
     /// A child as the template says, with arguments of its own behind those of the template.
-    fn from_template(&self, args: Option<Body>) -> Result<ChildSpec<Blueprint>, RequestError> {
+    fn made_from_template(&self, args: Option<Body>) -> Result<ChildSpec<Blueprint>, RequestError> {
         let mut spec = self.inner.lock().machine.template().cloned().ok_or(RequestError::NoTemplate)?;
         if let Some(args) = args {
             spec.start = prepended(&spec.start, |own| joined(own, &args)).map_err(refused)?;

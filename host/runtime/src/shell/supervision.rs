@@ -139,6 +139,7 @@ fn in_words(address: &Address) -> String {
     match address {
         Address::Pid(pid) => pid.to_string(),
         Address::Name(name) => name.to_string(),
+        Address::Via(via) => via.to_string(),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Each call looks first whether an exit signal has come: from then on nothing the guest does has an effect (PROC-10).
 
+mod directory;
+
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -62,7 +64,9 @@ impl GuestCalls {
         result
     }
 
+    /// Whom an address means now; nobody, where looking that up is not granted.
     pub(super) fn resolve(&self, to: &Address) -> Option<Pid> {
+        self.admit_address(to).ok()?;
         self.cell.app.resolve(to)
     }
 
@@ -74,6 +78,9 @@ impl GuestCalls {
         content: impl FnOnce(Caller) -> Event,
     ) -> Result<Result<Mark, CallError>, Ended> {
         let shell = self.shell()?;
+        if let Err(refusal) = self.admit_address(to) {
+            return Ok(Err(CallError::Refused(refusal.to_string().into())));
+        }
         let Some(pid) = self.resolve(to) else { return Ok(Err(CallError::Ended(ExitReason::Noproc))) };
         let begun = self.transition(&shell, |process, now, actions| {
             process.begin_call(Some(pid), deadline(now, timeout_ms), waiting, actions)
@@ -106,10 +113,14 @@ impl GuestCalls {
         if options.name.is_some() {
             self.grant_names()?;
         }
+        if let Some(claim) = &options.claim {
+            self.admit_address(&Address::Via(claim.via.clone()))?;
+        }
         Ok(ProcessSpec {
             module: module.name,
             args,
             name: options.name.clone(),
+            claim: options.claim.clone(),
             limits: module.limits,
             grants: Arc::new(module.grants.within(&parent.spec.grants)),
             keep: parent.spec.keep,
@@ -151,6 +162,9 @@ impl Syscalls for GuestCalls {
 
     fn send(&self, to: Address, body: Body) -> Result<Result<(), Refusal>, Ended> {
         let shell = self.shell_to_send()?;
+        if let Err(refusal) = self.admit_address(&to) {
+            return Ok(Err(refusal));
+        }
         let Some(pid) = self.resolve(&to) else { return Ok(Err(Refusal::Unknown("no process has this name".into()))) };
         Ok(send_result(shell.deliver(pid, Signal::Message(Event::Info(body)))))
     }
@@ -243,7 +257,10 @@ impl Syscalls for GuestCalls {
             LinkRequest::Done => Ok(()),
             LinkRequest::Refused(refusal) => Err(refusal),
             LinkRequest::Ask => match shell.deliver(to, Signal::Link { from: self.cell.pid }) {
-                Ok(()) => Ok(()),
+                Ok(()) => {
+                    self.cell.process.lock().link_made();
+                    Ok(())
+                }
                 Err(why) => self.link_refused(to, why),
             },
         })

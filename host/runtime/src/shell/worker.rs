@@ -62,7 +62,7 @@ impl Shell {
         }
     }
 
-    /// The end of a process: its instance first, then everybody hears of it.
+    /// The end of a process: its instance first, then its name and its place in the table, then everybody hears of it.
     pub(super) fn finish(&self, cell: &Cell, reason: &ExitReason, manner: Manner) {
         if let Content::Guest(guest) = &cell.content {
             guest.discard(self, cell);
@@ -70,6 +70,7 @@ impl Shell {
         if let Manner::Crash { trace, message } = manner {
             self.crashed(cell, reason, trace, message);
         }
+        cell.transition(|process, _, actions| process.vanish(reason, actions));
         cell.transition(|process, _, actions| process.exit(reason, actions));
         if let Content::Supervisor(overseer) = &cell.content {
             let unheard = overseer.crashes.close();

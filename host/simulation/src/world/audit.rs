@@ -10,15 +10,16 @@ impl World {
     pub(crate) fn audit(&mut self) {
         let pids: Pids = self.cells.values().map(|cell| cell.pid).collect();
         for pid in &pids {
+            self.audit_parent(*pid);
+        }
+        self.audit_answers();
+        for pid in pids {
             if self.violation.is_some() {
                 return;
             }
-            self.audit_wake_ups(*pid);
-            self.audit_ties(*pid);
-            self.audit_waiting(*pid);
-        }
-        for pid in pids {
-            self.audit_parent(pid);
+            self.audit_wake_ups(pid);
+            self.audit_ties(pid);
+            self.audit_waiting(pid);
         }
         let wrong = self.names.iter().find(|(_, holder)| !self.is_alive(*holder));
         if let Some((name, holder)) = wrong.map(|(name, holder)| (Arc::clone(name), holder)) {
@@ -37,7 +38,7 @@ impl World {
         if process.is_doomed() {
             return self.violated(Invariant::WakeUps, format!("{pid} is to end, and nobody looks"));
         }
-        let is_idle = !process.is_blocked() && !process.is_suspended() && !waits_for_room;
+        let is_idle = !process.is_blocked() && !process.is_suspended() && !process.is_held() && !waits_for_room;
         if is_idle && !process.mailbox().is_empty() {
             return self.violated(Invariant::WakeUps, format!("{pid} is {} and has mail", process.status()));
         }
@@ -55,7 +56,7 @@ impl World {
         {
             return self.violated(Invariant::Requests, format!("{pid} has not answered all requests"));
         }
-        if self.coordinator.is_none() && process.is_suspended() {
+        if self.coordinator.is_none() && process.is_suspended() && !process.is_held() {
             return self.violated(Invariant::Suspended, format!("{pid} is suspended, by nobody"));
         }
         if process.mailbox().is_empty() {
@@ -120,11 +121,15 @@ impl World {
     fn audit_parent(&mut self, pid: Pid) {
         let cell = &self.cells[&pid.id];
         let (Some(parent), Some(_)) = (cell.parent, &cell.label) else { return };
-        let can_not_yet = cell.account.traps
-            && (cell.process.is_blocked()
-                || cell.process.is_suspended()
-                || self.rooms.waiting.contains(&pid)
-                || cell.process.kind() == Kind::Task);
+        let has_mail_of_it = cell.account.exits.contains_key(&parent);
+        let can_not_read = cell.process.is_blocked()
+            || cell.process.is_suspended() && self.coordinator.is_some()
+            || self.rooms.waiting.contains(&pid)
+            || cell.process.kind() == Kind::Task;
+        // A task that traps exits chooses what it makes of them.
+        let chose_to_live = cell.account.knows_of_its_parent;
+        // In the middle of `terminate` it may wait for somebody, as in OTP.
+        let can_not_yet = has_mail_of_it && can_not_read || cell.process.status() == "stopping" || chose_to_live;
         if !self.is_alive(parent) && !can_not_yet && cell.process.kind() != Kind::Native {
             self.violated(Invariant::Orphans, format!("{pid} lives on without its supervisor {parent}"));
         }

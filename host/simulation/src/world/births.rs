@@ -103,6 +103,7 @@ impl World {
             pid,
             kind,
             name: name.clone(),
+            claim: None,
             parent: Some(parent),
             starter: Some(skep_kernel::Caller { pid: parent, mark: starter }),
             link,

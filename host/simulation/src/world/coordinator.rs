@@ -242,11 +242,11 @@ impl World {
         let mut wrong = None;
         for cell in self.cells.values() {
             let Content::Guest(guest) = &cell.content else { continue };
-            if cell.process.is_gone() || cell.process.kind() == Kind::Task {
+            if !cell.listed || cell.process.is_gone() || cell.process.kind() == Kind::Task {
                 continue;
             }
             let code = self.slots[guest.spec.module].code;
-            if cell.process.is_suspended() {
+            if cell.process.is_suspended() && !cell.process.is_held() {
                 wrong = Some((Invariant::Suspended, format!("{} is left suspended", cell.pid)));
             } else if guest.code != code {
                 wrong =

@@ -33,6 +33,11 @@ pub(super) enum Duty {
         from: Pid,
         to: Pid,
     },
+    /// The other side is linked.
+    LinkMade {
+        from: Pid,
+        to: Pid,
+    },
     Birth(Box<Born>),
     Schedule(Pid),
 }
@@ -53,12 +58,9 @@ enum Fact {
 impl Fact {
     fn of(signal: &Signal) -> Self {
         match signal {
-            Signal::Message(event) => match event {
-                Event::Call { body, .. } | Event::Cast(body) | Event::Info(body) => {
-                    read(body).map_or(Fact::Other, |(_, from, number)| Fact::Mail { from, number, bytes: body.len() })
-                }
-                _ => Fact::Other,
-            },
+            Signal::Message(Event::Call { body, .. } | Event::Cast(body) | Event::Info(body)) => {
+                read(body).map_or(Fact::Other, |(_, from, number)| Fact::Mail { from, number, bytes: body.len() })
+            }
             Signal::LinkExit { from, reason } => Fact::LinkExit { from: *from, reason: reason.clone() },
             Signal::Exit { from, reason } => Fact::Exit { from: *from, number: exit_number(reason) },
             Signal::Down { mark, .. } => Fact::Down(*mark),
@@ -105,6 +107,7 @@ impl World {
                 }
             }
             Duty::Link { from, to } => self.ask_for_link(lane, from, to),
+            Duty::LinkMade { from, to } => self.link_made(from, to),
             Duty::Birth(born) => self.bear(lane, *born),
             Duty::Schedule(pid) => self.schedule(pid),
         }
@@ -131,10 +134,13 @@ impl World {
                     self.clock.remove(key);
                 }
             }
-            Action::Inform { .. } => unreachable!("nobody asks by system messages"),
+            Action::Release(_) => unreachable!("nobody has anything in a directory"),
+            Action::Inform { request, answer } => self.inform(request, owner, &answer),
             Action::Tell { upgrade, news } => self.tell(upgrade, owner, news),
             Action::ReleaseName(name) => {
-                if !self.strikes(Bug::ForgetName) {
+                if self.strikes(Bug::LateName) {
+                    self.late.push(Duty::Act { owner, action: Action::ReleaseName(name) });
+                } else if !self.strikes(Bug::ForgetName) {
                     self.names.release(&name, owner);
                 }
             }
@@ -150,6 +156,7 @@ impl World {
         match address {
             Address::Pid(pid) => Some(*pid),
             Address::Name(name) => self.names.whereis(name),
+            Address::Via(_) => unreachable!("nobody is known by a key"),
         }
     }
 
@@ -223,20 +230,49 @@ impl World {
 
     fn ask_for_link(&mut self, lane: usize, from: Pid, to: Pid) {
         let Err(why) = self.hand_over(lane, to, Signal::Link { from }) else {
-            // It may have ended before it was asked.
             for (one, other) in [(from, to), (to, from)] {
                 if let Some(cell) = self.cells.get_mut(&one.id) {
                     cell.account.links.insert(other);
                 }
             }
+            self.lanes[lane].duties.push_back(Duty::LinkMade { from, to });
             return;
         };
         let cell = self.cell(from);
         let waiting = cell.process.mailbox().len();
+        cell.account.asks = None;
         let failed = cell.process.link_failed(to, why);
         if failed.is_ok() && cell.process.mailbox().len() > waiting {
             *cell.account.exits.entry(to).or_default() += 1;
         }
+    }
+
+    /// What became of a link is known; and so is whether an exit signal that has come meanwhile was of that link.
+    fn link_made(&mut self, from: Pid, to: Pid) {
+        let now = self.now;
+        let cell = self.cell(from);
+        let has_come = cell.account.asks.take().is_some_and(|(_, has_come)| has_come);
+        let (waiting, was_doomed) = (cell.process.mailbox().len(), cell.process.is_doomed());
+        cell.process.link_made();
+        let effect = Effect {
+            grew: cell.process.mailbox().len() > waiting,
+            doomed: cell.process.is_doomed() && !was_doomed,
+            delivered: true,
+            waiting,
+            bytes: 0,
+        };
+        let entry = match has_come {
+            true => {
+                // Its reason is no longer known here: at most it was a normal one.
+                let reason = if effect.doomed { ExitReason::Killed } else { ExitReason::Normal };
+                cell.enter(Fact::LinkExit { from: to, reason }, &effect, was_doomed, now)
+            }
+            false if effect.grew || effect.doomed => {
+                wrong(Invariant::Exits, format!("it hears of the end of {to}, which has not come"))
+            }
+            false => Ok(()),
+        };
+        self.check(from, entry);
     }
 
     /// What a planted defect makes of a signal; none if it is handed over as it is.
@@ -279,7 +315,11 @@ impl World {
         let has_room = cell.process.mailbox().len() + 2 < cell.limits.mailbox_messages
             && cell.process.mailbox().bytes() + 100 < cell.limits.mailbox_bytes;
         match (bug, signal) {
-            (Bug::DropMessage | Bug::DoubleMessage | Bug::SwapMessages, Signal::Message(Event::Info(_))) => has_room,
+            (Bug::DropMessage | Bug::DoubleMessage, Signal::Message(Event::Info(_))) => has_room,
+            // Of what the clock sends, there is no next one.
+            (Bug::SwapMessages, Signal::Message(Event::Info(body))) => {
+                has_room && read(body).is_some_and(|(kind, ..)| kind == 'm')
+            }
             (Bug::DropDown, Signal::Down { mark, .. }) => account.monitors.contains_key(mark) && is_guest(cell),
             (Bug::DeafSupervisor, Signal::Down { mark, .. }) => {
                 account.monitors.contains_key(mark) && matches!(cell.content, Content::Overseer(_))
@@ -312,16 +352,11 @@ impl World {
 
     /// What planted defects make of an end that has just been decided.
     pub(super) fn meddle_with_the_end(&mut self, lane: usize, pid: Pid) {
-        let is_release = |duty: &Duty| matches!(duty, Duty::Act { action: Action::ReleaseName(_), .. });
         let is_exit = |duty: &Duty| {
             matches!(duty, Duty::Act { action: Action::Deliver { signal: Signal::LinkExit { .. }, .. }, .. })
         };
-        if self.lanes[lane].duties.iter().any(is_release) && self.strikes(Bug::LateName) {
-            let (release, rest) =
-                std::mem::take(&mut self.lanes[lane].duties).into_iter().partition::<VecDeque<_>, _>(is_release);
-            self.lanes[lane].duties = rest;
-            self.lanes[lane].duties.extend(release);
-        }
+        let late = std::mem::take(&mut self.late);
+        self.lanes[lane].duties.extend(late);
         let is_supervisor = matches!(self.cell(pid).content, Content::Overseer(_));
         if is_supervisor && self.lanes[lane].duties.iter().any(is_exit) && self.strikes(Bug::ForgetChildren) {
             self.lanes[lane].duties.retain(|duty| !is_exit(duty));
@@ -367,6 +402,8 @@ impl Cell {
             _ => Invariant::Mail,
         };
         let grows = match fact {
+            // It is to end, and what comes is answered by that.
+            Fact::Mail { .. } if is_over => return Ok(()),
             Fact::Mail { from, number, bytes } => {
                 if effect.delivered {
                     account.mailed(from, number);
@@ -377,6 +414,10 @@ impl Cell {
                     }
                 }
                 effect.delivered
+            }
+            Fact::LinkExit { from, .. } if account.asks.is_some_and(|(to, _)| to == from) => {
+                account.asks = Some((from, true));
+                false
             }
             Fact::LinkExit { from, reason } => {
                 let linked = account.exits_due.remove(&from);
@@ -393,8 +434,10 @@ impl Cell {
                 trapped
             }
             Fact::Exit { from, number } => {
-                if let (true, Some(number)) = (effect.grew, number) {
-                    account.mailed(from.id, number);
+                match number {
+                    _ if !effect.grew => {}
+                    Some(number) => account.mailed(from.id, number),
+                    None => account.orders += 1,
                 }
                 return Ok(());
             }

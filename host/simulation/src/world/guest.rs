@@ -1,6 +1,7 @@
 //! The life of one instance of a guest, as in `guest.rs`, `drive.rs` and `takeover.rs` of the shell, one step at a time.
 
 use skep_kernel::process::{Received, Step};
+use skep_kernel::system::SystemId;
 use skep_kernel::upgrade::{MigrationStep, NotMigrated, Path, path};
 use skep_kernel::{Caller, Limits, Next, Outcome, Shape, Signal, Start, State};
 
@@ -46,6 +47,7 @@ pub(super) enum Doing {
     WaitsForChild(Mark, Script),
     Receives(Script),
     Moves { before: State, left: usize },
+    Replaces { id: SystemId, present: State, left: usize },
 }
 
 /// How a driver ends.
@@ -89,6 +91,7 @@ impl World {
             Doing::WaitsForChild(mark, script) => self.poll_spawn(lane, pid, mark, script),
             Doing::Receives(script) => self.poll_receive(lane, pid, script),
             Doing::Moves { before, left } => self.move_state(lane, pid, before, left),
+            Doing::Replaces { id, present, left } => self.replace(lane, pid, id, present, left),
         }
     }
 
@@ -121,6 +124,13 @@ impl World {
                 let left = self.dice.below(6);
                 self.goes_on(pid, Doing::Moves { before, left })
             }
+            Some(Step::ReplaceState(id)) => match self.cell(pid).process.saved_state().cloned() {
+                Some(present) => self.begin_replacement(pid, id, present),
+                None => {
+                    self.violated(Invariant::States, format!("{pid} is to replace a state that it has not"));
+                    Flow::Over
+                }
+            },
             Some(Step::Exit(reason)) => self.ends(lane, pid, reason),
             Some(_) => {
                 self.cell(pid).process.discarded();
@@ -184,6 +194,7 @@ impl World {
     fn next_step(&mut self, lane: usize, pid: Pid) -> Flow {
         let Some(instance) = self.instance(pid) else { return Flow::Over };
         let is_of_other_code = self.guest(pid).code != instance.code;
+        let waiting = self.cell(pid).process.mailbox().len();
         let step = self.transition(lane, pid, |process, now, actions| {
             if process.is_new() && is_of_other_code { Step::Discard } else { process.next_step(now, actions) }
         });
@@ -202,12 +213,20 @@ impl World {
             }
             Step::Save => self.save(lane, pid, instance),
             Step::Migrate => self.begin_move(lane, pid, instance),
-            Step::GetState(_) | Step::ReplaceState(_) => unreachable!("nobody asks by system messages"),
+            Step::GetState(id) => self.tell_state(lane, pid, id, state_of(instance)),
+            Step::ReplaceState(id) => self.begin_replacement(pid, id, state_of(instance)),
             Step::Discard => {
                 self.cell(pid).process.discarded();
                 self.end_driver(lane, pid, End::GaveBack)
             }
             Step::Terminate(reason) => {
+                // It may be an order out of its mail.
+                if self.cell(pid).process.mailbox().len() < waiting
+                    && let Some(parent) = self.cell(pid).parent
+                {
+                    let seen = self.sees_exit(pid, parent, &reason);
+                    self.check(pid, seen);
+                }
                 let script = self.script(pid, Work::Terminate(reason));
                 self.goes_on(pid, Doing::Runs(script))
             }
@@ -344,6 +363,22 @@ impl World {
         self.moved(lane, pid)
     }
 
+    /// As a move, but the code stays.
+    fn replace(&mut self, lane: usize, pid: Pid, id: SystemId, present: State, left: usize) -> Flow {
+        if left > 0 {
+            let stage = Doing::Replaces { id, present, left: left - 1 };
+            self.cell(pid).process.stir();
+            return self.yields(pid, stage);
+        }
+        if self.replace_state(lane, pid, id, present.clone()) {
+            if self.instance(pid).is_some() {
+                self.cell(pid).process.saved(present);
+            }
+            return self.end_driver(lane, pid, End::NoRoom);
+        }
+        self.moved(lane, pid)
+    }
+
     fn take_over(&mut self, lane: usize, pid: Pid, before: &State) {
         let guest = self.guest(pid);
         let (Some(new), old) = (guest.successor, guest.code) else { return };
@@ -445,6 +480,10 @@ impl World {
             Received::Nothing => self.goes_on(pid, Doing::Runs(script)),
             Received::Event(event) => {
                 self.note(|world| format!("{} receives {event:?}", world.name_of(pid)));
+                if let skep_kernel::Event::Exit { pid: of, .. } = &event {
+                    let cell = self.cell(pid);
+                    cell.account.knows_of_its_parent |= cell.parent == Some(*of);
+                }
                 self.hands(lane, pid, &event);
                 self.goes_on(pid, Doing::Runs(script))
             }

@@ -1,7 +1,9 @@
 //! Whoever is outside: starts the tree, sends, kills, asks supervisors, upgrades, and stops everything in the end.
 
 use skep_kernel::process::{Birth, Kind, Step, Waiting};
-use skep_kernel::supervisor::{ChildSpec, Input, Restart, Shutdown, Strategy, SupervisorSpec};
+use skep_kernel::supervisor::{
+    AutoShutdown, Backoff, ChildSpec, Input, Restart, Roster, Shutdown, Strategy, SupervisorSpec,
+};
 use skep_kernel::{Address, Event, Next, Outcome, Signal, Start};
 
 use super::births::{Blueprint, native_limits};
@@ -37,6 +39,7 @@ impl World {
             pid,
             kind: Kind::Native,
             name: None,
+            claim: None,
             parent: None,
             starter: None,
             link: false,
@@ -93,13 +96,35 @@ impl World {
     /// A supervisor with children, by chance.
     fn supervisor_spec(&mut self, depth: usize) -> SupervisorSpec<Blueprint> {
         let count = if depth == 0 { 1 + self.dice.below(5) } else { self.dice.below(5) };
-        let children = (0..count).map(|place| self.child_spec(format!("c{depth}{place}").into(), depth)).collect();
+        if depth > 0 && self.dice.one_in(5) {
+            return SupervisorSpec {
+                roster: Roster::Dynamic { extra_args: None },
+                max_children: self.dice.pick(&[2, 100]),
+                max_restarts: self.dice.pick(&[1, 3, 8]),
+                ..SupervisorSpec::default()
+            };
+        }
+        let mut children: Vec<ChildSpec<Blueprint>> =
+            (0..count).map(|place| self.child_spec(format!("c{depth}{place}").into(), depth)).collect();
+        let auto_shutdown = match self.dice.below(4) {
+            0 => AutoShutdown::AnySignificant,
+            1 => AutoShutdown::AllSignificant,
+            _ => AutoShutdown::Never,
+        };
+        for child in &mut children {
+            let may_be = auto_shutdown != AutoShutdown::Never && child.restart != Restart::Permanent;
+            child.significant = may_be && self.dice.one_in(2);
+        }
         SupervisorSpec {
+            auto_shutdown,
+            backoff: self
+                .dice
+                .one_in(4)
+                .then_some(Backoff { first: Duration::from_millis(5), most: Duration::from_millis(40) }),
             strategy: self.dice.pick(&[Strategy::OneForOne, Strategy::OneForAll, Strategy::RestForOne]),
             max_restarts: self.dice.pick(&[1, 3, 8, 40]),
             max_seconds: self.dice.pick(&[1, 2, 5]),
-            children,
-            ..SupervisorSpec::default()
+            ..SupervisorSpec::new(children)
         }
     }
 
@@ -137,18 +162,15 @@ impl World {
             return;
         }
         self.operator.left -= 1;
+        if self.operator.root.is_none() {
+            let spec = self.supervisor_spec(0);
+            return self.start_root(lane, pid, Blueprint::Supervisor(Arc::new(spec)));
+        }
         self.operator.rests = self.dice.one_in(3);
         let Some(whom) = self.somebody() else { return };
         let number = self.number();
-        match self.dice.below(20) {
-            0..=6 => {
-                let event = if self.dice.one_in(2) {
-                    Event::Info(body('m', pid.id, number))
-                } else {
-                    Event::Cast(body('m', pid.id, number))
-                };
-                let _ = self.hand_over(lane, whom, Signal::Message(event));
-            }
+        match self.dice.below(23) {
+            0..=6 => self.send_some(lane, pid, whom),
             7 | 8 if self.has(Feature::Kills) => {
                 let _ = self.hand_over(lane, whom, Signal::Kill);
             }
@@ -163,8 +185,17 @@ impl World {
                     coordinator.cancel();
                 }
             }
+            20..=22 if self.has(Feature::System) => self.ask_by_system_message(lane, whom),
             16..=19 if self.has(Feature::Requests) => self.ask(),
             _ => {}
+        }
+    }
+
+    fn send_some(&mut self, lane: usize, pid: Pid, whom: Pid) {
+        for _ in 0..self.dice.between(1, 6) {
+            let body = body('m', pid.id, self.number());
+            let event = if self.dice.one_in(2) { Event::Info(body) } else { Event::Cast(body) };
+            let _ = self.hand_over(lane, whom, Signal::Message(event));
         }
     }
 
@@ -206,7 +237,10 @@ impl World {
             3..=5 => Input::TerminateChild { id, ask },
             6 | 7 => Input::RestartChild { id, ask },
             8 => Input::DeleteChild { id, ask },
-            9 => Input::WhichChildren { ask },
+            9 => match self.overseer(pid).machine.view().iter().find_map(|child| child.status.pid()) {
+                Some(pid) => Input::TerminatePid { pid, ask },
+                None => Input::WhichChildren { ask },
+            },
             10 => Input::CountChildren { ask },
             _ => Input::Replace { spec: self.supervisor_spec(1), ask },
         };
@@ -249,24 +283,33 @@ impl World {
         self.operator.rests && self.operator.left > 0
     }
 
-    /// Nothing new is begun, and the tree is told to stop.
+    /// Nothing new is begun any more.
     pub(crate) fn wind_down(&mut self) {
-        let lane = self.lanes.len() - 1;
         self.winding_down = true;
-        self.note(|_| "everything is told to stop".into());
         if let Some(coordinator) = &mut self.coordinator {
             coordinator.cancel();
         }
-        if let (Some(root), Some(pid), false) = (self.operator.root, self.operator.pid, self.operator.told_to_stop) {
-            self.operator.told_to_stop = true;
-            let signal = Signal::Exit { from: pid, reason: ExitReason::Shutdown(None) };
-            let _ = self.hand_over(lane, root, signal);
+    }
+
+    /// The tree is told to stop, as soon as there is one, once.
+    pub(crate) fn stop_the_tree(&mut self) {
+        let (Some(root), Some(pid), false) = (self.operator.root, self.operator.pid, self.operator.told_to_stop) else {
+            return;
+        };
+        if !self.is_alive(root) {
+            return;
         }
+        self.release_everybody(self.lanes.len() - 1);
+        self.note(|_| "the tree is told to stop".into());
+        self.operator.told_to_stop = true;
+        let signal = Signal::Exit { from: pid, reason: ExitReason::Shutdown(None) };
+        let _ = self.hand_over(self.lanes.len() - 1, root, signal);
     }
 
     /// Whoever is still here and no supervisor is killed. False if there is nobody.
     pub(crate) fn kill_the_rest(&mut self) -> bool {
         let lane = self.lanes.len() - 1;
+        self.release_everybody(lane);
         let rest: Pids =
             self.cells.values().filter(|cell| matches!(cell.content, Content::Guest(_))).map(|cell| cell.pid).collect();
         for pid in &rest {
@@ -275,14 +318,20 @@ impl World {
         !rest.is_empty()
     }
 
+    fn work_off(&mut self, lane: usize) {
+        while let Some(duty) = self.lanes[lane].duties.pop_front() {
+            self.perform(lane, duty);
+        }
+    }
+
     /// The operator goes, after all others.
     pub(crate) fn leave_the_node(&mut self) {
         let lane = self.lanes.len() - 1;
         if let Some(pid) = self.operator.pid.take() {
             self.finish(lane, pid, &ExitReason::Normal);
-            while let Some(duty) = self.lanes[lane].duties.pop_front() {
-                self.perform(lane, duty);
-            }
+            self.work_off(lane);
+            self.farewell(lane, pid, &ExitReason::Normal);
+            self.work_off(lane);
             self.buried(pid);
         }
     }

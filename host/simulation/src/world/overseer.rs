@@ -2,7 +2,7 @@
 
 use skep_kernel::process::{Kind, Step, Waiting};
 use skep_kernel::supervisor::{
-    Input, Order, Report, RequestError, SpecError, StartCause, Strategy, Supervisor, SupervisorSpec, Token,
+    Input, Machine, Order, Report, RequestError, Roster, SpecError, StartCause, Strategy, SupervisorSpec, Token,
 };
 use skep_kernel::{Address, Event, Next, Outcome, Signal, Start};
 
@@ -17,7 +17,7 @@ const INPUTS_PER_TURN: usize = 64;
 
 /// A supervisor.
 pub(crate) struct Overseer {
-    pub(super) machine: Supervisor<Blueprint, u64>,
+    pub(super) machine: Machine<Blueprint, u64>,
     pub(super) asked: VecDeque<Instruction>,
     /// Starts under way, by the mark of the spawn.
     starts: BTreeMap<Mark, (Token, Pid)>,
@@ -25,6 +25,8 @@ pub(crate) struct Overseer {
     orders: VecDeque<Order<Blueprint, u64>>,
     inputs_left: usize,
     end: Option<ExitReason>,
+    /// When its machine was last told something.
+    told_at: Time,
     book: Book,
 }
 
@@ -53,13 +55,14 @@ struct Book {
 impl Overseer {
     pub(super) fn new(spec: &SupervisorSpec<Blueprint>) -> Result<Self, SpecError> {
         Ok(Overseer {
-            machine: Supervisor::new(spec.clone())?,
+            machine: Machine::new(spec.clone())?,
             asked: VecDeque::new(),
             starts: BTreeMap::new(),
             timers: BTreeMap::new(),
             orders: VecDeque::new(),
             inputs_left: 0,
             end: None,
+            told_at: Time::ZERO,
             book: Book {
                 strategy: spec.strategy,
                 max_restarts: spec.max_restarts as usize,
@@ -118,7 +121,13 @@ impl World {
                 self.transition(lane, pid, |process, now, actions| process.handled(done, now, actions));
                 input
             }
-            Step::Terminate(reason) => Some(Input::Stop { reason }),
+            Step::Terminate(reason) => {
+                if let Some(parent) = self.cell(pid).parent {
+                    let seen = self.sees_exit(pid, parent, &reason);
+                    self.check(pid, seen);
+                }
+                Some(Input::Stop { reason })
+            }
             Step::Exit(reason) => return Flow::Ends(reason),
             Step::Wait | Step::Save | Step::Migrate | Step::Discard | Step::GetState(_) | Step::ReplaceState(_) => {
                 return Flow::Over;
@@ -149,10 +158,23 @@ impl World {
     fn input(&mut self, pid: Pid, input: Instruction) {
         // A clock that runs ahead by ten seconds with each restart.
         let ahead =
-            if self.suffers(Bug::ForgetRestarts) { self.overseer(pid).book.restarts.len() as u64 * 10 } else { 0 };
+            if self.suffers(Bug::ForgetRestarts) { self.overseer(pid).machine.restarts_total() * 10 } else { 0 };
         let now = self.now + Duration::from_secs(ahead);
         self.note(|world| format!("{} is told {}", world.name_of(pid), brief(&format!("{input:?}"))));
+        let labels: BTreeMap<Pid, Name> = match &input {
+            Input::TerminatePid { .. } => self.children(pid).into_iter().map(|(label, child)| (child, label)).collect(),
+            _ => BTreeMap::new(),
+        };
+        let label = |child: &Pid| labels.get(child).cloned();
+        let told_at = self.now;
         let overseer = self.overseer(pid);
+        overseer.told_at = told_at;
+        if let Input::TerminatePid { pid: child, ask } = &input
+            && let Some(id) = label(child)
+        {
+            overseer.book.terminated.insert(Arc::clone(&id));
+            overseer.book.terminations.insert(*ask, id);
+        }
         if let Input::TerminateChild { id, ask } = &input {
             overseer.book.terminated.insert(Arc::clone(id));
             overseer.book.terminations.insert(*ask, Arc::clone(id));
@@ -307,7 +329,9 @@ impl World {
     /// SUP-01: whoever comes after it is down when a child is told to end, unless somebody asked for that.
     fn check_stop_order(&mut self, parent: Pid, child: Pid) {
         let Some(label) = self.cells.get(&child.id).and_then(|cell| cell.label.clone()) else { return };
-        if self.overseer(parent).book.terminated.contains(&label) {
+        // Those that come and go stop together (DSUP-03).
+        let are_in_order = matches!(self.overseer(parent).machine.roster(), Roster::Listed);
+        if !are_in_order || self.overseer(parent).book.terminated.contains(&label) {
             return;
         }
         let later = self.children(parent).into_iter().skip_while(|(_, pid)| *pid != child).nth(1);
@@ -324,10 +348,15 @@ impl World {
     }
 
     fn reported(&mut self, pid: Pid, report: &Report) {
-        let second = self.now.as_secs();
-        let book = &mut self.overseer(pid).book;
+        let overseer = self.overseer(pid);
+        let second = overseer.told_at.as_secs();
+        let book = &mut overseer.book;
         let oldest = second.saturating_sub(book.max_seconds);
-        let before = book.restarts.iter().filter(|restart| **restart >= oldest).count();
+        if let Report::Restarting { .. } | Report::GaveUp { .. } = report {
+            // What is too old is forgotten for good, also should the window become longer (HOT-17).
+            book.restarts.retain(|restart| *restart >= oldest);
+        }
+        let before = book.restarts.len();
         let (most, window) = (book.max_restarts, book.max_seconds);
         match report {
             Report::Restarting { .. } => {

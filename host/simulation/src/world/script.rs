@@ -49,9 +49,13 @@ enum Op {
     Yield,
 }
 
-const OPS: [(Op, Option<Feature>); 22] = [
+const OPS: [(Op, Option<Feature>); 26] = [
     (Op::Send, None),
     (Op::Send, None),
+    (Op::Send, None),
+    (Op::Send, None),
+    (Op::Cast, None),
+    (Op::Call, Some(Feature::Calls)),
     (Op::Cast, None),
     (Op::Call, Some(Feature::Calls)),
     (Op::Request, Some(Feature::Calls)),
@@ -85,7 +89,7 @@ impl World {
         let left = match work {
             _ if self.winding_down => 0,
             Work::Init | Work::Terminate(_) => self.dice.below(2 + slowness),
-            Work::Handle { .. } => self.dice.pick(&[0, 0, 1, 1, 2, 3, 5]),
+            Work::Handle { .. } => self.dice.pick(&[0, 1, 1, 2, 3, 5]),
             Work::Task => self.dice.below(12),
         };
         Script { work, left }
@@ -254,6 +258,7 @@ impl World {
         if self.lock_pair(lane, pid, to)
             && let LinkRequest::Ask = self.cell(pid).process.link(to)
         {
+            self.cell(pid).account.asks = Some((to, false));
             self.lanes[lane].duties.push_back(Duty::Link { from: pid, to });
         }
         let cell = self.cell(pid);
@@ -318,11 +323,17 @@ impl World {
         }
         let flush = self.dice.one_in(2);
         let was_set = self.transition(lane, pid, |process, _, actions| process.demonitor(mark, flush, actions));
-        if was_set != (watch.way == Way::Open) {
+        // A monitor of oneself is none, as in OTP.
+        let is_own = watch.target == Some(pid);
+        if was_set != (watch.way == Way::Open && !is_own) {
             self.violated(Invariant::Downs, format!("{pid} takes {mark:?} back, which is {watch:?}: {was_set}"));
         }
-        if (was_set || flush) && !(was_set && self.strikes(Bug::DownAfterDemonitor)) {
+        if was_set || flush || is_own {
             self.cell(pid).account.monitors.remove(&mark);
+        }
+        if was_set && self.strikes(Bug::DownAfterDemonitor) {
+            let (target, reason) = (Address::Pid(watch.target.unwrap_or(pid)), ExitReason::Noproc);
+            self.sees(pid, &Event::Down { mark, target, reason });
         }
     }
 
@@ -441,10 +452,10 @@ impl World {
         let account = &self.cell(pid).account;
         let marks: Vec<Mark> =
             account.monitors.keys().chain(account.timers.keys()).chain(account.calls.keys()).copied().collect();
-        let only = (!marks.is_empty() && self.dice.one_in(2)).then_some(marks);
+        let wanted = if marks.is_empty() || self.dice.one_in(2) { None } else { Some(marks) };
         let deadline = self.now + Duration::from_millis(self.dice.between(0, 30));
         let begun = self
-            .transition(lane, pid, |process, now, actions| process.begin_receive(only, Some(deadline), now, actions));
+            .transition(lane, pid, |process, now, actions| process.begin_receive(wanted, Some(deadline), now, actions));
         match begun {
             Ok(()) => self.goes_on(pid, Doing::Receives(script)),
             Err(reason) => self.ends(lane, pid, reason),

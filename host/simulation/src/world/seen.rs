@@ -42,6 +42,9 @@ impl World {
     /// A process sees an event.
     pub(super) fn sees(&mut self, pid: Pid, event: &Event) {
         let now = self.now;
+        if self.cell(pid).account.held {
+            self.violated(Invariant::Suspended, format!("{pid} is suspended, and handles {event:?}"));
+        }
         let account = &mut self.cell(pid).account;
         let is_continue = matches!(event, Event::Continue(_));
         if std::mem::take(&mut account.continues) != is_continue {
@@ -79,30 +82,43 @@ impl World {
                 let asked = account.sees_answer(*mark)?;
                 self.check_outcome(pid, asked, outcome)
             }
-            Event::Exit { pid: of, reason } => {
-                if let Some(number) = exit_number(reason)
-                    && account.mail.get(&of.id).is_some_and(|mail| mail.contains(&number))
-                {
-                    return account.reads(of.id, number);
-                }
-                let is_linked = account.exits.contains_key(of);
-                if !is_linked && *reason == ExitReason::Shutdown(None) && self.cell(pid).parent == Some(*of) {
-                    return Ok(());
-                }
-                self.cell(pid).account.sees_exit(*of)?;
-                self.check_end(pid, *of)
-            }
-            Event::Down { mark, target, reason } => {
+            Event::Exit { pid: of, reason } => self.sees_exit(pid, *of, reason),
+            Event::Down { mark, target, .. } => {
                 let of = account.monitors.get(mark).and_then(|watch| watch.target).or(target.pid());
                 account.sees_down(*mark)?;
                 match of {
-                    Some(of) if *reason != ExitReason::Noproc => self.check_end(pid, of),
+                    Some(of) => self.check_end(pid, of),
                     _ => Ok(()),
                 }
             }
             Event::Timer { mark, .. } => account.sees_timer(*mark, now),
             Event::Idle | Event::Continue(_) | Event::Started { .. } | Event::Stop { .. } => Ok(()),
+            Event::Change { .. } => unreachable!("nobody watches a directory"),
         }
+    }
+
+    /// An exit signal: one that was sent, its parent's order, or that of a link.
+    pub(super) fn sees_exit(&mut self, pid: Pid, of: Pid, reason: &ExitReason) -> Result<(), Wrong> {
+        let cell = self.cell(pid);
+        let is_of_parent = cell.parent == Some(of);
+        let account = &mut cell.account;
+        if let Some(number) = exit_number(reason)
+            && let Some(mail) = account.mail.get_mut(&of.id)
+            && let Some(place) = mail.iter().position(|queued| *queued == number)
+        {
+            if account.held {
+                // Of all the mail of a suspended process, the order of its parent is picked out.
+                mail.remove(place);
+                return Ok(());
+            }
+            return account.reads(of.id, number);
+        }
+        if is_of_parent && *reason == ExitReason::Shutdown(None) && account.orders > 0 {
+            account.orders -= 1;
+            return Ok(());
+        }
+        account.sees_exit(of)?;
+        self.check_end(pid, of)
     }
 
     /// PROC-09: whoever hears of an end finds neither pid nor name. And nothing of its mail comes later (PROC-01), but
@@ -115,7 +131,8 @@ impl World {
             return wrong(Invariant::NamesFree, format!("{of} has ended and can be found"));
         }
         let cell = self.cell(pid);
-        if cell.process.kind() == skep_kernel::process::Kind::Task { Ok(()) } else { cell.account.hears_of_the_end(of) }
+        let picks = cell.account.held || cell.process.kind() == skep_kernel::process::Kind::Task;
+        if picks { Ok(()) } else { cell.account.hears_of_the_end(of) }
     }
 
     fn check_outcome(&mut self, pid: Pid, asked: Asked, outcome: &Result<Body, CallError>) -> Result<(), Wrong> {
@@ -129,7 +146,7 @@ impl World {
             Err(CallError::Timeout) => {
                 wrong(Invariant::Calls, format!("call {number} is given up before {deadline:?}"))
             }
-            Err(CallError::Ended(ExitReason::Noproc) | CallError::Refused(_)) => Ok(()),
+            Err(CallError::Refused(_)) => Ok(()),
             Err(CallError::Ended(_)) => to.map_or(Ok(()), |to| self.check_end(pid, to)),
         }
     }

@@ -59,6 +59,19 @@ async fn gs_01_a_start_says_how_init_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn gs_02_a_failed_start_harms_no_starter_even_one_that_does_not_trap() {
+    in_both_modes(probes(["a"]), async |app| {
+        let a = app.pid("a");
+        let start =
+            json!({ "Spawn": { "module": "probe", "args": [{ "Fail": "no" }], "link": true, "monitor": true } });
+        assert_eq!(app.ask("a", start).await, json!({ "Err": { "failed": { "failed": "no" } } }));
+        assert_eq!(app.ask("a", json!("Journal")).await, json!([]));
+        assert_eq!(app.pid("a"), a);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn gs_01_an_init_that_takes_too_long_is_ended_and_its_starter_told_so() {
     in_both_modes(probes(["holder"]), async |app| {
         let child = Child::new("slow", "probe", &json!([call_and_wait("holder")]))
@@ -321,7 +334,8 @@ async fn gs_14_stopping_a_server_says_whether_it_ended_as_it_should() {
         assert_eq!((&results[1], &results[2]), (&json!({ "Ok": null }), &Value::Null), "its name is free");
         assert_eq!(heard(app, "o", "info", 1).await, [json!({ "terminated": custom("x") })]);
 
-        let otherwise = spawn(app, "o", json!([{ "AtEnd": { "steps": [{ "Stop": { "reason": custom("y") } }] } }])).await;
+        let otherwise =
+            spawn(app, "o", json!([{ "AtEnd": { "steps": [{ "Stop": { "reason": custom("y") } }] } }])).await;
         let gone = dead(app, "a").await;
         let results = app.steps("a", json!([stop(&json!(otherwise), 5_000), stop(&json!(gone), 5_000)])).await;
         assert_eq!(results, json!([{ "Err": { "ended": custom("y") } }, { "Err": { "ended": "noproc" } }]));

@@ -1,9 +1,9 @@
 //! Exit signals and the reasons that observers see (EXIT).
 
 use super::notation::check;
-use crate::Signal;
 use crate::process::*;
 use crate::signal::Undelivered;
+use crate::{Event, Signal};
 
 #[test]
 fn exit_01_normal_from_another_is_ignored_unless_trapped() {
@@ -108,24 +108,47 @@ fn exit_09_a_link_to_the_dead_is_refused_or_trapped() {
     ]);
 }
 
-#[test]
-fn exit_09_a_link_to_one_who_dies_before_it_arrives_brings_one_exit_only() {
-    // `d` has linked `t` and dies before `t`'s own link arrives: the end of the first link was all there is to say.
-    let mut world = check(&[("new t init={trap on}; new d", "")]);
-    let (t, d) = (world.pid("t"), world.pid("d"));
-    assert_eq!(world.person(t).process.link(d), LinkRequest::Ask);
-    let from_d = Signal::LinkExit { from: d, reason: ExitReason::failed("boom") };
-    let _ = world.person(t).process.deliver(from_d, Time::ZERO, &mut Vec::new());
-    assert_eq!(world.person(t).process.link_failed(d, Undelivered::Gone), Ok(()));
-    assert_eq!(world.person(t).process.mailbox().len(), 1);
-
-    // One that does not trap and was spared by a normal end has nothing to be told.
-    let mut world = check(&[("new a; new d", "")]);
+/// A process that asks `d` for a link; whose exit signal comes before it is known what became of that.
+fn asking(trap: &str, reason: ExitReason) -> Process {
+    let mut world = check(&[(&format!("new a init={{trap {trap}}}; new d"), "")]);
     let (a, d) = (world.pid("a"), world.pid("d"));
-    assert_eq!(world.person(a).process.link(d), LinkRequest::Ask);
-    let from_d = Signal::LinkExit { from: d, reason: ExitReason::Normal };
-    let _ = world.person(a).process.deliver(from_d, Time::ZERO, &mut Vec::new());
-    assert_eq!(world.person(a).process.link_failed(d, Undelivered::Gone), Ok(()));
+    let mut a = world.people.remove(&a).expect("it was born").process;
+    assert_eq!(a.link(d), LinkRequest::Ask);
+    let from_d = Signal::LinkExit { from: d, reason };
+    assert!(!a.deliver(from_d, Time::ZERO, &mut Vec::new()).wake);
+    assert_eq!((a.mailbox().len(), a.doom()), (0, None));
+    a
+}
+
+#[test]
+fn exit_09_the_end_of_a_link_that_was_taken_back_is_no_answer_to_the_next() {
+    // Linked, unlinked, linked once more: the exit signal is of the first link (LINK-03), and the answer is "no process".
+    let d = Pid { node: 0, id: 2, tag: 2_000_006 };
+    let mut a = asking("off", ExitReason::failed("boom"));
+    let noproc = || Err(crate::Refusal::Unknown("noproc".into()));
+    assert_eq!(a.link_failed(d, Undelivered::Gone), noproc());
+    assert_eq!((a.doom(), a.links().count()), (None, 0));
+    let mut t = asking("on", ExitReason::failed("boom"));
+    assert_eq!(t.link_failed(d, Undelivered::Gone), Ok(()));
+    assert_eq!(t.mailbox().front(), Some(&Event::Exit { pid: d, reason: ExitReason::Noproc }));
+    assert_eq!(t.mailbox().len(), 1);
+}
+
+#[test]
+fn link_01_who_ends_as_soon_as_it_is_linked_is_heard_of() {
+    let boom = || ExitReason::failed("boom");
+    let mut a = asking("off", boom());
+    a.link_made();
+    assert_eq!((a.doom(), a.links().count()), (Some(&boom()), 0));
+    let mut spared = asking("off", ExitReason::Normal);
+    spared.link_made();
+    assert_eq!((spared.doom(), spared.links().count()), (None, 0));
+    let mut t = asking("on", boom());
+    t.link_made();
+    assert!(matches!(t.mailbox().front(), Some(Event::Exit { reason, .. }) if *reason == boom()));
+    // From then on there is nothing to wait for.
+    t.link_made();
+    assert_eq!((t.mailbox().len(), t.links().count()), (1, 0));
 }
 
 #[test]

@@ -135,15 +135,20 @@ impl World {
 
     fn finish(&mut self, pid: Pid, reason: &ExitReason) {
         let person = self.person(pid);
-        person.running = false;
+        person.running = true;
         person.guest.stage = Stage::Absent;
+        person.ends = Some(reason.clone());
         self.see(pid, Seen::Ends(reason.clone()));
-        self.transition(pid, |process, _, actions| process.exit(reason, actions));
+        self.transition(pid, |process, _, actions| process.vanish(reason, actions));
     }
 
     /// A process that a worker has goes on by one small step. Its own lane must be empty.
     pub(super) fn go_on(&mut self, pid: Pid) {
         assert!(!self.is_busy(Lane::Of(pid)), "a thread does one thing at a time");
+        if let Some(reason) = self.person(pid).ends.take() {
+            self.person(pid).running = false;
+            return self.transition(pid, |process, _, actions| process.exit(&reason, actions));
+        }
         match self.small_step(pid) {
             Went::On => {}
             Went::Nowhere => self.end_turn(pid),

@@ -89,10 +89,10 @@ impl World {
             assert!(matches!(&monitor.target, Address::Name(_)) || monitor.target.pid() == Some(target));
             let there = self.alive(target).unwrap_or_else(|| panic!("{pid} was not told of the end of {target}"));
             let known = Watcher { pid, mark: *mark, why: Watch::Monitor };
-            let count = there.watchers.iter().filter(|watcher| **watcher == known).count();
+            let count = there.watchers.iter().chain(&there.behind).filter(|watcher| **watcher == known).count();
             assert_eq!(count, 1, "{pid} monitors {target}, which does not know");
         }
-        for watcher in &person.process.watchers {
+        for watcher in person.process.watchers.iter().chain(&person.process.behind) {
             if self.late.contains(&(watcher.pid, watcher.mark)) {
                 continue;
             }
@@ -115,7 +115,10 @@ impl World {
                     let there =
                         self.alive(*callee).unwrap_or_else(|| panic!("{pid} waits for {callee}, which is gone"));
                     let known = Watcher { pid, mark: *mark, why: Watch::Call };
-                    assert!(there.watchers.contains(&known), "{pid} waits for {callee}, which does not know");
+                    assert!(
+                        there.watchers.iter().chain(&there.behind).any(|watcher| *watcher == known),
+                        "{pid} waits for {callee}, which does not know"
+                    );
                 }
                 Asked::Spawn { child, .. } => {
                     let there = self.alive(*child).unwrap_or_else(|| panic!("{pid} waits for {child}, which is gone"));
@@ -151,6 +154,8 @@ fn check_idle(pid: Pid, person: &Person) {
     assert_eq!((process.run, person.running), (Run::Idle, false), "{pid}");
     assert_eq!(process.doom(), None, "{pid} should have ended");
     assert!(!process.has_request_to_serve(), "{pid} lets an operator wait");
+    let is_asked = process.is_held() || process.has_system_message();
+    assert_eq!(process.system.is_some(), is_asked, "{pid} keeps what nobody asks of it");
     let asked_to_hold = process.has_system_message() && process.is_between_messages();
     assert!(!asked_to_hold || !matches!(process.change, Change::None), "{pid} does not stop, or does not serve");
     assert!(person.mail.len() <= process.mailbox.len(), "HOT-02: {pid} has lost mail");
@@ -164,6 +169,7 @@ fn check_idle(pid: Pid, person: &Person) {
             assert!(process.plan.continued.is_none() && process.plan.stop.is_none(), "{pid} has plans and sleeps");
             assert!(!matches!(process.plan.idle, Idle::Due), "{pid} was not told that it is idle");
         }
+        // What it waits for is no signal: the shell says when it is there.
         Block::Supervisor => {}
         Block::Call { answer, .. } => assert_eq!(*answer, None, "{pid} has its answer and sleeps"),
         Block::Spawn { answer, .. } => assert_eq!(*answer, None, "{pid} has its child and sleeps"),

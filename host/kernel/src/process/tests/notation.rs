@@ -163,6 +163,8 @@ impl World {
                 format!("down {} {}", self.label(*pid), reason(why))
             }
             Event::Down { target: Address::Name(name), reason: why, .. } => format!("down @{name} {}", reason(why)),
+            Event::Down { target: Address::Via(via), reason: why, .. } => format!("down {via:?} {}", reason(why)),
+            Event::Change { what, .. } => format!("change {what:?}"),
             Event::Idle => "idle".into(),
             Event::Stop { .. } => unreachable!("no guest sees it"),
             Event::Started { outcome, .. } => format!("started {}", self.show_spawn(outcome)),

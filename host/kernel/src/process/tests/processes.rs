@@ -99,6 +99,21 @@ fn proc_06_after_an_exit_signal_the_answer_to_is_it_alive_is_no() {
 }
 
 #[test]
+fn proc_06_what_comes_behind_an_exit_signal_finds_nobody() {
+    check(&[
+        ("new a; new b; new c", ""),
+        (
+            "a: monitor b, kill b, monitor b, call b - hello, say fine",
+            "b ends killed, a = error ended noproc, a says fine, a: down b killed, a: down b noproc",
+        ),
+        (
+            "a: exit c normal, monitor c, exit c boom, monitor c, say fine",
+            "a says fine, c ends boom, a: down c boom, a: down c noproc",
+        ),
+    ]);
+}
+
+#[test]
 fn proc_06_the_doomed_takes_no_name() {
     let mut world = check(&[("new b", "")]);
     let b = &mut world.person(world.labels["b"]).process;
@@ -136,12 +151,37 @@ fn proc_09_a_name_is_free_before_anybody_hears_of_the_end() {
         ("kill v; w: ", "v ends killed, w: exit v killed, w: down v killed"),
         ("w: register n", "w = named"),
     ]);
-    // The order of the actions says so: the name, the table, then the rest.
+    // First the name and the table, and only when that is done the rest.
     let mut world = check(&[("new w; new v", ""), ("v: register n, link w; w: monitor v", "v = named")]);
+    let v = &mut world.person(world.labels["v"]).process;
     let mut actions = Vec::new();
-    world.person(world.labels["v"]).process.exit(&ExitReason::Killed, &mut actions);
-    assert_eq!(actions[..2], [Action::ReleaseName("n".into()), Action::Remove]);
-    assert_eq!(actions.len(), 4);
+    v.vanish(&ExitReason::Killed, &mut actions);
+    assert_eq!(actions, [Action::ReleaseName("n".into()), Action::Remove]);
+    actions.clear();
+    v.exit(&ExitReason::Killed, &mut actions);
+    assert!(actions.iter().all(|action| matches!(action, Action::Deliver { .. })));
+    assert_eq!(actions.len(), 2);
+}
+
+#[test]
+fn proc_09_who_asks_for_a_process_that_ends_is_answered_when_its_name_is_free() {
+    let mut world = check(&[("new w; new v", ""), ("v: register n", "v = named")]);
+    let (w, v) = (world.pid("w"), world.pid("v"));
+    let v = &mut world.person(v).process;
+    let mut actions = Vec::new();
+    v.vanish(&ExitReason::Killed, &mut actions);
+    // Its name may still be found: "no such process" would be no true answer.
+    let monitor = Signal::Monitor { from: w, mark: crate::Mark(1) };
+    assert_eq!(v.deliver(monitor, Time::ZERO, &mut actions).outcome, Ok(()));
+    assert_eq!(v.deliver(Signal::Link { from: w }, Time::ZERO, &mut actions).outcome, Ok(()));
+    assert_eq!(v.take_name("another".into()), Err(crate::Refusal::Unknown("noproc".into())));
+    actions.clear();
+    v.exit(&ExitReason::Killed, &mut actions);
+    let exit = Signal::LinkExit { from: v.pid(), reason: ExitReason::Killed };
+    let down = Signal::Down { mark: crate::Mark(1), reason: ExitReason::Noproc };
+    assert_eq!(actions, [Action::Deliver { to: w, signal: exit }, Action::Deliver { to: w, signal: down }]);
+    v.vanish(&ExitReason::Normal, &mut actions);
+    assert_eq!(actions.len(), 2, "an end begins once");
 }
 
 #[test]

@@ -27,6 +27,41 @@ fn a_hibernated_process_keeps_its_timers_links_monitors_name_and_mail() {
 }
 
 #[test]
+fn who_waits_for_a_supervisor_is_blocked_and_keeps_its_instance() {
+    let birth = Birth {
+        pid: Pid { node: 0, id: 1, tag: 1 },
+        kind: Kind::Server,
+        name: None,
+        claim: None,
+        parent: None,
+        starter: None,
+        link: false,
+        monitor: None,
+        limits: Arc::default(),
+        hibernate_after: None,
+        secret: [1, 2],
+        held: None,
+    };
+    let (now, mut actions) = (Duration::ZERO, Vec::new());
+    let mut process = Process::new(birth, now, &mut actions);
+    let _ = process.begin_slice();
+    assert_eq!(process.next_step(now, &mut actions), Step::Init);
+    assert_eq!(process.started(Start::Ready(Next::Wait), now, &mut actions), None);
+    process.begin_wait();
+    assert_eq!(process.end_slice(), SliceEnd::Waiting);
+    assert_eq!((process.status(), process.is_evictable()), ("blocked", false));
+    let mail = process.deliver(Signal::Message(Event::Cast(Body::Text("x".into()))), now, &mut actions);
+    assert!(!mail.wake, "mail is not what it waits for");
+    assert_eq!(process.begin_slice(), Turn::Nothing);
+    process.end_wait();
+    assert!(matches!(process.next_step(now, &mut actions), Step::Handle { event: Event::Cast(_), .. }));
+    // Nothing else is ended by it.
+    process.begin_call(None, None, crate::process::Waiting::Blocking, &mut actions).expect("it may call");
+    process.end_wait();
+    assert!(process.is_blocked());
+}
+
+#[test]
 fn idleness_wakes_a_hibernated_process() {
     check(&[("new a", ""), ("a: wait-for 100", ""), ("evict a", "a sleeps"), ("wait 100", "a wakes, a: idle")]);
 }
@@ -210,6 +245,7 @@ pub(super) fn server(hibernate_after: Option<Duration>) -> Process {
         limits: Arc::default(),
         hibernate_after,
         secret: [1, 2],
+        claim: None,
         held: None,
     };
     Process::new(birth, Duration::ZERO, &mut Vec::new())

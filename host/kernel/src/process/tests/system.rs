@@ -178,3 +178,44 @@ fn sys_01_the_parents_exit_is_picked_out_of_the_mail_of_a_suspended_process() {
         ),
     ]);
 }
+
+/// A process that is to have its state replaced, and finds no room for the instance that is to try the new one.
+#[test]
+fn sys_03_a_replacement_that_finds_no_room_is_tried_again() {
+    use super::sleep::server;
+    use crate::process::{SliceEnd, Step, Turn};
+    use crate::system::{SystemAnswer, SystemRequest};
+    use crate::{Action, Body, Next, Signal, Start, State, Time};
+    const NOW: Time = Time::ZERO;
+    let state = |version| State { version, body: Body::Raw(Vec::new()) };
+    let mut process = server(None);
+    let mut actions = Vec::new();
+    assert_eq!(process.begin_slice(), Turn::Run);
+    assert_eq!(process.next_step(NOW, &mut actions), Step::Init);
+    assert_eq!(process.started(Start::Ready(Next::Wait), NOW, &mut actions), None);
+    process.saved(state(1));
+    assert_eq!(process.end_slice(), SliceEnd::Waiting);
+    actions.clear();
+    let request = SystemRequest::ReplaceState;
+    let delivery = process.deliver(Signal::System { id: 7, request }, NOW, &mut actions);
+    assert!(delivery.wake);
+    for _ in 0..2 {
+        assert_eq!(process.begin_slice(), Turn::Run);
+        assert_eq!(process.step_asleep(NOW, &mut actions), Some(Step::ReplaceState(7)));
+        // It is in the middle of something: whoever wants it suspended waits.
+        let suspend = Signal::System { id: 8, request: SystemRequest::Suspend };
+        assert!(!process.deliver(suspend, NOW, &mut actions).wake);
+        assert!(!process.is_held());
+        let _ = process.deliver(Signal::Withdraw { id: 8 }, NOW, &mut actions);
+        process.replacement_postponed(7, NOW, &mut actions);
+        let _ = process.end_slice();
+        assert_eq!(actions, []);
+    }
+    assert_eq!(process.begin_slice(), Turn::Run);
+    assert_eq!(process.step_asleep(NOW, &mut actions), Some(Step::ReplaceState(7)));
+    process.state_replaced(7, Ok(state(2)), NOW, &mut actions);
+    assert_eq!(actions, [Action::Inform { request: 7, answer: Ok(SystemAnswer::Done) }]);
+    assert_eq!(process.saved_state(), Some(&state(2)));
+    process.discarded();
+    assert_eq!(process.end_slice(), SliceEnd::Waiting);
+}

@@ -80,6 +80,14 @@ fn mon_03_monitors_on_one_process_are_independent() {
 }
 
 #[test]
+fn mon_01_a_monitor_of_oneself_is_none() {
+    check(&[
+        ("new w; new v", ""),
+        ("w: monitor w, demonitor w, monitor v, demonitor v", "w = no monitor, w = demonitored"),
+    ]);
+}
+
+#[test]
 fn mon_03_a_loss_that_came_already_can_be_flushed() {
     check(&[
         ("new w; new v; new u", ""),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::coordinator::{Coordinator, Trouble};
 use super::guest::Guest;
 use super::op::Op;
+use crate::directory::Directory;
 use crate::process::*;
 use crate::registry::Registry;
 use crate::signal::Undelivered;
@@ -101,6 +102,8 @@ pub(super) struct Person {
     pub(super) listed: bool,
     /// Whether a worker has it.
     pub(super) running: bool,
+    /// It has vanished, and is to tell of its end.
+    pub(super) ends: Option<ExitReason>,
     /// Events it was handed.
     pub(super) heard: u64,
     /// Messages delivered and not yet handed to it.
@@ -133,6 +136,7 @@ pub(super) struct World {
     pub(super) people: BTreeMap<Pid, Person>,
     pub(super) labels: BTreeMap<String, Pid>,
     pub(super) names: Registry,
+    pub(super) directory: Directory,
     pub(super) timers: TimerQueue<(Pid, Mark)>,
     keys: BTreeMap<(Pid, Mark), TimerKey>,
     pub(super) queue: VecDeque<Pid>,
@@ -180,6 +184,7 @@ impl World {
         match address {
             Address::Pid(pid) => Some(*pid),
             Address::Name(name) => self.names.whereis(name),
+            Address::Via(via) => self.directory.holder(&via.clone().into()),
         }
     }
 
@@ -214,6 +219,7 @@ impl World {
             limits: Arc::new(child.limits.clone()),
             hibernate_after: child.hibernate_after,
             secret: [pid.tag, pid.id],
+            claim: None,
             held: None,
         };
         Duty::Birth(Box::new(birth), Box::new(Guest::new(child)))
@@ -299,6 +305,11 @@ impl World {
             Action::Tell { upgrade, news } => self.take_news(owner, upgrade, news),
             Action::Inform { request, answer } => self.informed(owner, request, &answer),
             Action::ReleaseName(name) => self.names.release(&name, owner),
+            Action::Release(holding) => {
+                let mut actions = Vec::new();
+                self.directory.release(&holding, owner, &mut actions);
+                self.give_all(lane, owner, actions);
+            }
             Action::Remove => self.person(owner).listed = false,
         }
     }
@@ -314,7 +325,10 @@ impl World {
         };
         let mut actions = Vec::new();
         let before = (person.process.mailbox().len(), person.process.mailbox().bytes());
+        let is_doomed = person.process.is_doomed();
         let message = match &signal {
+            // Never handed out: its sender hears that there is nobody.
+            Signal::Message(Event::Call { .. }) if is_doomed => None,
             Signal::Message(event) => Some(event.clone()),
             _ => None,
         };
@@ -349,11 +363,12 @@ impl World {
 
     fn ask_for_link(&mut self, lane: Lane, to: Pid) {
         let Lane::Of(from) = lane else { panic!("nobody asks for a link") };
-        if let Err(why) = self.hand_over(lane, to, Signal::Link { from }) {
-            let refused = self.person(from).process.link_failed(to, why);
-            if let Err(refusal) = refused {
-                self.see(from, Seen::Result(format!("error {}", super::notation::refusal(&refusal))));
-            }
+        let Err(why) = self.hand_over(lane, to, Signal::Link { from }) else {
+            return self.person(from).process.link_made();
+        };
+        let refused = self.person(from).process.link_failed(to, why);
+        if let Err(refusal) = refused {
+            self.see(from, Seen::Result(format!("error {}", super::notation::refusal(&refusal))));
         }
     }
 
@@ -372,7 +387,8 @@ impl World {
             birth.held = self.hold(pid);
         }
         let process = Process::new(birth, self.now, &mut actions);
-        let person = Person { process, guest, listed: true, running: false, heard: 0, mail: VecDeque::new() };
+        let person =
+            Person { process, guest, listed: true, running: false, ends: None, heard: 0, mail: VecDeque::new() };
         self.people.insert(pid, person);
         self.give_all(lane, pid, actions);
         self.queue.push_back(pid);

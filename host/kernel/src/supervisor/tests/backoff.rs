@@ -98,6 +98,18 @@ fn a_group_is_stopped_at_once_and_waits_as_one() {
             ("at 100; timeout a; ok a; ok b; ok c", "restarting a #2, restart a3, restart b3, restart c3"),
         ],
     );
+    // If the others take longer to stop than the wait is, it comes when they are down.
+    check(
+        waiting(OneForAll, "a b:infinity"),
+        &[
+            (
+                "begin; ok a; ok b; down a1 x",
+                "init a1, init b1, ready, a1 ended (failed: x), restarting a #1, shutdown b1",
+            ),
+            ("down b1 shutdown; ok a; ok b; down a2 x", "restart a2, restart b2, a2 ended (failed: x), shutdown b2"),
+            ("at 500; down b2 shutdown", "wait a@500"),
+        ],
+    );
     // Terminated while the others are being stopped, it holds up nobody.
     check(
         waiting(OneForAll, "a b:infinity"),

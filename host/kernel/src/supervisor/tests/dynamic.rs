@@ -292,6 +292,13 @@ fn hot_19_another_template_counts_for_those_that_run() {
     assert_eq!(replace(&mut scenario, temporary), Ok(Answer::Done));
     scenario.happens("ok w4");
     assert_eq!(scenario.happens("down w4 x"), ["w4 ended (failed: x)"]);
+
+    // One that was started as temporary has no arguments for a restart.
+    scenario.happens("start w");
+    scenario.happens("ok w5");
+    assert_eq!(replace(&mut scenario, template("w")), Ok(Answer::Done));
+    assert_eq!(scenario.happens("down w5 x"), ["w5 ended (failed: x)"]);
+    assert_eq!(scenario.happens("which"), ["[which] w2:stopping"]);
 }
 
 #[test]

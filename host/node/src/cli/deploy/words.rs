@@ -22,6 +22,7 @@ pub(super) fn plan(plan: &Plan, node: &str) -> String {
     let mut text = format!("{} on {} {heading}\n", safe::line(&plan.app), safe::line(node));
     for (title, rows) in [
         ("modules", plan.modules.iter().flat_map(module).collect::<Vec<Row>>()),
+        ("registries", plan.registries.iter().map(registry).collect()),
         ("children", plan.children.iter().flat_map(child).collect()),
     ] {
         if rows.is_empty() {
@@ -48,6 +49,10 @@ fn module(ModuleStep { module, does }: &ModuleStep) -> Vec<Row> {
         ModuleDoes::Remove { from } => row("remove", from.to_string()),
         ModuleDoes::Change { changes } => changed(module, changes),
     }
+}
+
+fn registry(Change { what, from, to, when }: &Change) -> Row {
+    ("change", what.clone(), format!("{from} → {to}, {when}"))
 }
 
 fn child(step: &ChildStep) -> Vec<Row> {
@@ -151,6 +156,12 @@ mod tests {
             app: "shop".into(),
             does,
             modules: modules.map(|(module, does)| ModuleStep { module: module.into(), does }).into(),
+            registries: vec![Change {
+                what: "users".into(),
+                from: "none".into(),
+                to: "unique".into(),
+                when: When::Now,
+            }],
             children: vec![
                 ChildStep { through: Some("parsers/parser.8".into()), count: 8, ..pool },
                 child("c\u{1b}ache", ChildDoes::Stop { kind: Kind::Process { module: "store".into() } }),
@@ -167,6 +178,8 @@ shop on blue would change:
     upgrade  counter  version 1 (aaaaaaaaaaaa) → version 2 (bbbbbbbbbbbb)
     add      store    cccccccccccc
     change   store    limits.timers 1 → 2, for processes spawned from then on
+  registries
+    change   users  none → unique, at once
   children
     change   parsers/parser.1 to parser.8 (8)  limits.memory 1 → 2, with its next instance
     change   parsers/parser.1 to parser.8 (8)  args 1 → 2, at its next start
@@ -174,7 +187,8 @@ shop on blue would change:
     start    web                               supervisor of 1,000 processes
 ";
         assert_eq!(plan(&sample(Does::Change), "blue"), expected);
-        let nothing = Plan { app: "shop".into(), does: Does::Nothing, modules: Vec::new(), children: Vec::new() };
+        let nothing =
+            Plan { app: "shop".into(), does: Does::Nothing, modules: vec![], registries: vec![], children: vec![] };
         assert_eq!(plan(&nothing, "blue"), "shop on blue runs as the manifest says: there is nothing to do\n");
     }
 

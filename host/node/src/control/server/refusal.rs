@@ -14,6 +14,7 @@ use skep_runtime::system::SystemError;
 use crate::control::protocol::{Problem, Spot};
 use crate::node::address::Unresolved;
 use crate::node::body;
+use crate::node::children::NotDone;
 use crate::node::code::refused::Refused;
 use crate::node::code::target::UnknownModule;
 use crate::node::deployment::NotDeployed;
@@ -136,6 +137,19 @@ impl From<SystemError> for Refusal {
         }
         let mut refusal = Refusal::new(status, code, message).remedy(remedy);
         refusal.problem.detail = detail;
+        refusal
+    }
+}
+
+impl From<NotDone> for Refusal {
+    fn from(error: NotDone) -> Self {
+        let status = match &error {
+            NotDone::Unresolved(_) | NotDone::NoSupervisor(_) | NotDone::UnknownModule { .. } => StatusCode::NOT_FOUND,
+            NotDone::Refused { .. } => StatusCode::CONFLICT,
+            NotDone::Ended(_) => StatusCode::BAD_GATEWAY,
+        };
+        let mut refusal = Refusal::new(status, error.code(), error.to_string());
+        refusal.problem.remedy = error.remedy();
         refusal
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! Owns the manifest's names of fields and the units of their values.
 
+use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{AutoShutdown, Backoff, ChildSpec, Restart, Roster, Strategy, SupervisorSpec};
-use skep_runtime::kernel::{Body, Limits};
+use skep_runtime::kernel::{Body, Limits, Name};
 use skep_runtime::spec::{Access, Blueprint, Grants, ProcessSpec};
 
 use super::{Change, When};
@@ -82,10 +83,21 @@ impl Changes {
         self.field("limits.timers", was.timers, is.timers, When::Now);
         self.field("limits.links", was.links, is.links, When::Now);
         self.field("limits.monitors", was.monitors, is.monitors, When::Now);
+        self.field("limits.entries", was.entries, is.entries, When::Now);
+        self.field("limits.entry_bytes", size(was.entry_bytes), size(is.entry_bytes), When::Now);
         self.field("limits.requests", was.requests, is.requests, When::Now);
         self.field("limits.supervisors", was.supervisors, is.supervisors, When::NextStart);
         self.field("limits.children", was.children, is.children, When::NextStart);
         self.field("limits.init_timeout", Time(was.init_timeout), Time(is.init_timeout), When::NextStart);
+    }
+
+    pub(super) fn registry(&mut self, name: &str, was: Option<Keys>, is: Option<Keys>) {
+        let word = |keys| match keys {
+            Some(Keys::Unique) => "unique",
+            Some(Keys::Duplicate) => "duplicate",
+            None => "none",
+        };
+        self.field(name, word(was), word(is), When::Now);
     }
 
     pub(super) fn grants(&mut self, was: &Grants, is: &Grants) {
@@ -96,12 +108,14 @@ impl Changes {
         for (what, access) in [("grants.read", Access::Read), ("grants.write", Access::Write)] {
             self.field(what, folders(was, access), folders(is, access), When::NextStart);
         }
-        let spawn = |grants: &Grants| list(grants.spawn.iter().map(ToString::to_string));
-        self.field("grants.spawn", spawn(was), spawn(is), When::NextStart);
+        let names = |names: &[Name]| list(names.iter().map(ToString::to_string));
+        self.field("grants.spawn", names(&was.spawn), names(&is.spawn), When::NextStart);
         self.field("grants.names", was.names, is.names, When::NextStart);
-        let supervise = |grants: &Grants| list(grants.supervise.iter().map(ToString::to_string));
-        self.field("grants.supervise", supervise(was), supervise(is), When::NextStart);
+        self.field("grants.supervise", names(&was.supervise), names(&is.supervise), When::NextStart);
         self.field("grants.supervisors", was.supervisors, is.supervisors, When::NextStart);
+        self.field("grants.registries", names(&was.registries), names(&is.registries), When::NextStart);
+        self.field("grants.groups", names(&was.groups), names(&is.groups), When::NextStart);
+        self.field("grants.topics", names(&was.topics), names(&is.topics), When::NextStart);
     }
 }
 

@@ -34,7 +34,7 @@ fn app<'a>(manifest: &'a Manifest, modules: &str) -> App<'a> {
         limits: &module.limits,
         grants: &module.grants,
     };
-    App { modules: manifest.modules.iter().map(of).collect(), root: &manifest.root }
+    App { modules: manifest.modules.iter().map(of).collect(), registries: &manifest.registries, root: &manifest.root }
 }
 
 fn change(change: &Change) -> String {
@@ -53,6 +53,7 @@ fn shown(plan: &Plan) -> Vec<String> {
             ModuleDoes::Remove { from } => format!("-{module} {from}"),
         });
     }
+    lines.extend(plan.registries.iter().map(|registry| format!("={}", change(registry))));
     for ChildStep { child, through, count, does } in &plan.children {
         let who = match through {
             Some(last) => format!("{child}..{last} ({count})"),
@@ -153,10 +154,13 @@ fn who_stays_says_what_changes_and_when() {
         ("limits.init_timeout = '5s'", "limits.init_timeout = 9", "limits.init_timeout 5s > 9ms next_start"),
         ("grants.names = true", "", "grants.names true > false next_start"),
         ("", "grants.spawn = ['m']", "grants.spawn none > m next_start"),
+        ("grants.groups = ['pg']", "", "grants.groups pg > none next_start"),
+        ("", "grants.topics = ['a', 'b:*']", "grants.topics none > a, b:* next_start"),
+        ("limits.entry_bytes = 5", "limits.entry_bytes = 6", "limits.entry_bytes 5B > 6B now"),
     ] {
         check(("m", &child(was)), ("m", &child(is)), &[&format!("~ c: {expected}")]);
     }
-    for limit in ["mailbox_messages", "timers", "links", "monitors", "requests"] {
+    for limit in ["mailbox_messages", "timers", "links", "monitors", "entries", "requests"] {
         let keys = |number: u32| child(&format!("limits.{limit} = {number}"));
         check(("m", &keys(5)), ("m", &keys(6)), &[&format!("~ c: limits.{limit} 5 > 6 now")]);
     }
@@ -164,6 +168,16 @@ fn who_stays_says_what_changes_and_when() {
     check(("m", &pool("args = 1")), ("m", &pool("args = 2")), &["~ c.1..c.9 (9): args 1 > 2 next_start"]);
     let other = "children = [{ id = 'c', module = 'n' }]";
     check(("m n", ONE), ("m n", other), &["~ c: module m > n next_start"]);
+}
+
+#[test]
+fn registries_come_change_and_go_at_once() {
+    let with = |registries: &str| format!("{ONE}\n[registries]\n{registries}");
+    check(
+        ("m", &with("users = 'unique'\nrooms = 'unique'\nold = 'duplicate'")),
+        ("m", &with("users = 'unique'\nrooms = 'duplicate'\nnew = 'unique'")),
+        &["=new none > unique now", "=old duplicate > none now", "=rooms unique > duplicate now"],
+    );
 }
 
 #[test]

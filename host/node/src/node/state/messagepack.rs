@@ -96,7 +96,7 @@ mod tests {
         }
         assert_eq!(value_of(&bytes, "none"), None);
         for length in 0..60 {
-            assert_eq!(value_of(&bytes[..length], "last"), None, "{length}");
+            assert_eq!(value_of(&bytes[..length], "wanted"), None, "{length}");
         }
     }
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use parking_lot::Mutex;
-use skep_kernel::{Address, Body, CallError, Caller, Event, ExitReason, Mark, Pid, Refusal, SpawnError};
+use skep_kernel::directory::{HowMany, Place, Table, Watched};
+use skep_kernel::{Address, Body, CallError, Caller, Event, ExitReason, Mark, Name, Pid, Refusal, SpawnError};
 
+use crate::api::directory::{Answered, DirectoryCalls, Found};
 use crate::api::{Ended, PendingSpawn, SpawnOptions, Syscalls};
 use crate::observe::Level;
 
@@ -136,5 +138,46 @@ impl Syscalls for Recorder {
     }
     fn log(&self, level: Level, message: &str) {
         self.note(format!("log {level:?} {message}"));
+    }
+}
+
+impl DirectoryCalls for Recorder {
+    fn enroll(&self, place: Place, whom: Option<Pid>, value: Body) -> Answered<()> {
+        self.note(format!("enroll {place:?} {whom:?} {value:?}"));
+        Ok(Ok(()))
+    }
+    fn withdraw(&self, place: Place, whom: Option<Pid>, how_many: HowMany) -> Answered<usize> {
+        self.note(format!("withdraw {place:?} {whom:?} {how_many:?}"));
+        Ok(Ok(0))
+    }
+    fn find(&self, _: Place, _: usize) -> Answered<Vec<Found>> {
+        Ok(Ok(Vec::new()))
+    }
+    fn list(&self, _: Table, _: usize) -> Answered<Vec<Found>> {
+        Ok(Ok(Vec::new()))
+    }
+    fn count(&self, _: Table) -> Answered<usize> {
+        Ok(Ok(0))
+    }
+    fn keys_of(&self, _: Table, _: Pid) -> Answered<Vec<Name>> {
+        Ok(Ok(Vec::new()))
+    }
+    fn replace_value(&self, _: Place, _: Body) -> Answered<()> {
+        Ok(Ok(()))
+    }
+    fn watch(&self, _: Watched, _: Option<usize>) -> Answered<(Mark, Vec<Found>)> {
+        Ok(Ok((Mark(6), Vec::new())))
+    }
+    fn unwatch(&self, _: Mark) -> Result<bool, Ended> {
+        Ok(false)
+    }
+    fn begin_lock(&self, _: Place, _: Option<u64>) -> Answered<Mark> {
+        Ok(Ok(Mark(7)))
+    }
+    fn poll_lock(&self, _: &Place, _: Mark, _: &mut Context<'_>) -> Poll<Result<bool, Ended>> {
+        Poll::Ready(Ok(true))
+    }
+    fn unlock(&self, _: &Place) -> Result<bool, Ended> {
+        Ok(true)
     }
 }

@@ -46,7 +46,7 @@ fn say(what: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn dsup_01_children_are_made_from_the_template_with_arguments_of_their_own() {
     in_both_modes(probes(["o"]), async |app| {
-        let sup = add(app, workers(plain(&Value::Null))).await;
+        let sup = add(app, workers(plain(&Value::Null).restart(Restart::Permanent))).await;
         assert_eq!(app.whereis("workers"), Some(sup));
         assert_eq!(counts(app, sup).await, Counts { specs: 1, ..Counts::default() }, "nothing is started");
         let first = started(app, sup, json!([say("first")])).await;

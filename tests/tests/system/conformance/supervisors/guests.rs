@@ -206,24 +206,30 @@ async fn how_many_supervisors_and_children_a_guest_has_is_bounded_and_given_back
         // The template counts as well.
         let job = |args: &str| json!({ "StartFromTemplate": { "json": args } });
         let first = supervise(app, "boss", &jobs, job("null")).await;
-        pid(&supervise(app, "boss", &jobs, job("[]")).await);
+        let second = supervise(app, "boss", &jobs, job("[]")).await;
         assert_eq!(supervise(app, "boss", &jobs, job("null")).await, limit("children"));
-        assert_eq!(
-            supervise(app, "boss", &jobs, json!({ "TerminatePid": pid(&first) })).await,
-            json!({ "Ok": "Done" })
-        );
-        let long = json!([{ "Log": "x".repeat(200_000) }]).to_string();
-        let begun = Instant::now();
-        loop {
-            let answer = supervise(app, "boss", &jobs, job(&long)).await;
-            let why = answer["Err"]["refused"]["limit"].as_str().unwrap_or_else(|| panic!("{answer}"));
-            if why.contains("arguments") {
-                break;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{why}");
-        }
+        // What is stopped and forgotten is given back, as soon as nobody knows of it.
+        let long = json!([{ "Log": "x".repeat(60_000) }]).to_string();
+        stop_and_start(app, &jobs, pid(&first), &long, |answer| answer["Ok"]["Started"].is_string()).await;
+        let too_much =
+            |answer: &Value| answer["Err"]["refused"]["limit"].as_str().is_some_and(|why| why.contains("arguments"));
+        stop_and_start(app, &jobs, pid(&second), &long, too_much).await;
     })
     .await;
+}
+
+/// Stops a child and starts another, until that comes to what is expected.
+async fn stop_and_start(app: &TestApp, jobs: &str, old: &str, args: &str, expected: impl Fn(&Value) -> bool) {
+    assert_eq!(supervise(app, "boss", jobs, json!({ "TerminatePid": old })).await, json!({ "Ok": "Done" }));
+    let begun = Instant::now();
+    loop {
+        let answer = supervise(app, "boss", jobs, json!({ "StartFromTemplate": { "json": args } })).await;
+        if expected(&answer) {
+            return;
+        }
+        assert_eq!(answer, json!({ "Err": { "refused": { "limit": "children" } } }));
+        assert!(begun.elapsed() < PATIENCE, "it is never given back");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -274,6 +280,30 @@ async fn dsup_07_a_guest_starts_children_in_a_supervisor_that_the_app_declares()
         eventually("the end of boss", || app.whereis("boss").is_none().then_some(())).await;
         let left = ask(app, workers, Request::CountChildren).await;
         assert!(matches!(left, Ok(Answer::Counts(counts)) if counts.active == 1), "{left:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counters_are_started_on_demand_and_anew_after_an_end() {
+    let counters = Child::new("counters", "counters", &Value::Null);
+    in_both_modes(vec![Child::probe("o"), counters], async |app| {
+        let add = |name: &str, by: i64| json!({ "Add": { "name": name, "by": by } });
+        for (name, by, sum) in [("a", 2, 2), ("b", 5, 5), ("a", 3, 5)] {
+            assert_eq!(app.ask("counters", add(name, by)).await, sum);
+        }
+        let running =
+            || app.runtime.processes().into_iter().filter(|process| process.module.as_deref() == Some("counter"));
+        let pids: Vec<Pid> = running().map(|process| process.pid).collect();
+        assert_eq!(pids.len(), 2);
+        app.runtime.kill(pids[0]);
+        let started = Instant::now();
+        // Until the desk has heard of it, the call fails.
+        while app.ask("counters", add("a", 1)).await != 1 {
+            assert!(started.elapsed() < PATIENCE, "it is not started anew");
+        }
+        assert_eq!(app.ask("counters", json!({ "Close": "a" })).await, json!(["b"]));
+        assert_eq!(running().count(), 1);
     })
     .await;
 }

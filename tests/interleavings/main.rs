@@ -1,0 +1,105 @@
+//! The runtime's run queue, and processes that workers take from it, under orders of the threads' steps that a scheduler
+//! draws: no wake-up is lost, no process is on two workers, mail of one sender stays in order, and a queue that is closed
+//! lets its workers go. Each of these is shown to fail on a defect planted for it.
+//!
+//! The queue and the locks of pairs are the runtime's own files, on other primitives (`sync`). All atomics are taken to be
+//! sequentially consistent: what a weaker order could do is not tried.
+
+#[path = "../../host/runtime/src/shell/pairs.rs"]
+mod pairs;
+#[path = "../../host/runtime/src/shell/queue.rs"]
+mod queue;
+
+mod node;
+mod sync;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::{Config, Runner};
+
+pub(crate) use node::Cell;
+use node::{close_at_any_time, cross_links, run_to_the_end};
+use sync::Defect;
+
+/// Orders that are tried of each kind.
+const ORDERS: usize = 1_500;
+
+/// What a scenario came to; the text of the panic if it did not hold.
+fn explore(defect: Option<Defect>, scenario: fn()) -> Result<(), String> {
+    sync::plant(defect);
+    let mut config = Config::new();
+    // A process's state machine needs more than the default in a build without optimisation.
+    config.stack_size = 1 << 20;
+    config.silence_warnings = true;
+    let explored = catch_unwind(AssertUnwindSafe(|| {
+        Runner::new(RandomScheduler::new(ORDERS), config.clone()).run(scenario);
+        Runner::new(PctScheduler::new(3, ORDERS), config).run(scenario);
+    }));
+    sync::plant(None);
+    explored.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        text.or(panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+    })
+}
+
+#[track_caller]
+fn fails(defect: Defect, scenario: fn(), how: &str) {
+    let failed = explore(Some(defect), scenario).expect_err("the defect is not noticed");
+    assert!(failed.contains(how), "{failed}");
+}
+
+#[test]
+fn mail_arrives_once_and_in_order_and_every_process_has_its_turn() {
+    assert_eq!(explore(None, run_to_the_end), Ok(()));
+}
+
+#[test]
+fn a_queue_that_is_closed_lets_its_workers_go_whatever_they_do() {
+    assert_eq!(explore(None, close_at_any_time), Ok(()));
+}
+
+#[test]
+fn links_and_unlinks_that_cross_leave_no_half_link() {
+    assert_eq!(explore(None, cross_links), Ok(()));
+}
+
+#[test]
+fn a_bell_that_does_not_ring_is_noticed() {
+    fails(Defect::DeafBell, run_to_the_end, "deadlock");
+}
+
+#[test]
+fn a_push_that_does_not_look_for_sleepers_is_noticed() {
+    fails(Defect::BlindPush, run_to_the_end, "deadlock");
+}
+
+#[test]
+fn a_sleeper_that_does_not_look_again_is_noticed() {
+    fails(Defect::BlindSleep, run_to_the_end, "deadlock");
+}
+
+#[test]
+fn a_process_that_was_stirred_and_not_queued_again_is_noticed() {
+    fails(Defect::ForgetStirred, run_to_the_end, "deadlock");
+}
+
+#[test]
+fn a_process_that_is_queued_twice_is_noticed() {
+    fails(Defect::QueueTwice, run_to_the_end, "on two workers");
+}
+
+#[test]
+fn mail_that_is_overtaken_is_noticed() {
+    fails(Defect::Overtake, run_to_the_end, "out of order");
+}
+
+#[test]
+fn a_close_that_rings_no_bell_is_noticed() {
+    fails(Defect::SilentClose, close_at_any_time, "deadlock");
+}
+
+#[test]
+fn pairs_that_are_not_locked_are_noticed() {
+    fails(Defect::NoPairs, cross_links, "half a link");
+}

@@ -1,0 +1,215 @@
+//! The same names as the runtime's `sync`, on primitives that shuttle schedules; and the defects that can be planted.
+//!
+//! A deque is a queue under a lock here: what it does is one step, and before each the scheduler may choose another thread.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+pub(crate) use crossbeam_deque::Steal;
+use shuttle::rand::Rng;
+use shuttle::sync as shuttled;
+pub(crate) use shuttle::sync::atomic::{AtomicBool, Ordering, fence};
+pub(crate) use shuttle::thread_local;
+
+/// What can be planted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Defect {
+    /// Whoever sleeps is not woken.
+    DeafBell,
+    /// Whoever queues sees no sleepers.
+    BlindPush,
+    /// Whoever goes to sleep sees nothing that is queued.
+    BlindSleep,
+    /// A process that was stirred during its turn is not queued again.
+    ForgetStirred,
+    /// A process is queued twice.
+    QueueTwice,
+    /// A message overtakes the one before.
+    Overtake,
+    /// Whoever closes wakes nobody.
+    SilentClose,
+    /// Links and unlinks of a pair are not one at a time.
+    NoPairs,
+}
+
+std::thread_local! {
+    /// Of the test that this thread runs; the threads that it simulates are none.
+    static PLANTED: Cell<Option<Defect>> = const { Cell::new(None) };
+}
+
+pub(crate) fn plant(defect: Option<Defect>) {
+    PLANTED.set(defect);
+}
+
+pub(crate) fn suffers(defect: Defect) -> bool {
+    PLANTED.get() == Some(defect)
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(shuttled::Mutex<T>);
+
+/// Empty only while it waits for a bell.
+pub(crate) struct MutexGuard<'a, T>(Option<shuttled::MutexGuard<'a, T>>);
+
+impl<T> Mutex<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Mutex(shuttled::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        MutexGuard(Some(self.0.lock().expect("no thread panics")))
+    }
+}
+
+impl<T> std::ops::Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("it is locked")
+    }
+}
+
+impl<T> std::ops::DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.0.as_mut().expect("it is locked")
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Condvar(shuttled::Condvar);
+
+impl Condvar {
+    pub(crate) fn new() -> Self {
+        Condvar(shuttled::Condvar::new())
+    }
+
+    pub(crate) fn wait<T>(&self, guard: &mut MutexGuard<'_, T>) {
+        let inner = guard.0.take().expect("it is locked");
+        guard.0 = Some(self.0.wait(inner).expect("no thread panics"));
+    }
+
+    pub(crate) fn notify_one(&self) {
+        if !suffers(Defect::DeafBell) {
+            self.0.notify_one();
+        }
+    }
+
+    pub(crate) fn notify_all(&self) {
+        if !suffers(Defect::SilentClose) {
+            self.0.notify_all();
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct AtomicUsize(shuttled::atomic::AtomicUsize);
+
+impl AtomicUsize {
+    pub(crate) fn new(value: usize) -> Self {
+        AtomicUsize(shuttled::atomic::AtomicUsize::new(value))
+    }
+
+    pub(crate) fn load(&self, order: Ordering) -> usize {
+        let value = self.0.load(order);
+        if suffers(Defect::BlindPush) { 0 } else { value }
+    }
+
+    pub(crate) fn fetch_add(&self, value: usize, order: Ordering) -> usize {
+        self.0.fetch_add(value, order)
+    }
+
+    pub(crate) fn fetch_sub(&self, value: usize, order: Ordering) -> usize {
+        self.0.fetch_sub(value, order)
+    }
+}
+
+/// A queue that anybody may take from.
+struct Deque<T>(Arc<Mutex<VecDeque<T>>>);
+
+impl<T> Deque<T> {
+    fn new() -> Self {
+        Deque(Arc::new(Mutex::new(VecDeque::new())))
+    }
+
+    fn share(&self) -> Self {
+        Deque(Arc::clone(&self.0))
+    }
+
+    fn steal(&self) -> Steal<T> {
+        // Now and then somebody else is in the way.
+        if shuttle::rand::thread_rng().gen_range(0..8) == 0 {
+            return Steal::Retry;
+        }
+        self.0.lock().pop_front().map_or(Steal::Empty, Steal::Success)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.lock().is_empty() || suffers(Defect::BlindSleep)
+    }
+}
+
+pub(crate) struct Injector<T>(Deque<T>);
+
+impl<T> Injector<T> {
+    pub(crate) fn new() -> Self {
+        Injector(Deque::new())
+    }
+
+    pub(crate) fn push(&self, item: T) {
+        self.0.0.lock().push_back(item);
+    }
+
+    pub(crate) fn steal(&self) -> Steal<T> {
+        self.0.steal()
+    }
+
+    /// Takes half: what is on the way is in neither queue.
+    pub(crate) fn steal_batch_and_pop(&self, own: &Worker<T>) -> Steal<T> {
+        let first = self.0.steal();
+        if let Steal::Success(_) = first {
+            let half = self.0.0.lock().len() / 2;
+            for _ in 0..half {
+                let item = self.0.0.lock().pop_front();
+                item.into_iter().for_each(|item| own.push(item));
+            }
+        }
+        first
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+pub(crate) struct Worker<T>(Deque<T>);
+
+impl<T> Worker<T> {
+    pub(crate) fn new_fifo() -> Self {
+        Worker(Deque::new())
+    }
+
+    pub(crate) fn push(&self, item: T) {
+        self.0.0.lock().push_back(item);
+    }
+
+    pub(crate) fn pop(&self) -> Option<T> {
+        self.0.0.lock().pop_front()
+    }
+
+    pub(crate) fn stealer(&self) -> Stealer<T> {
+        Stealer(self.0.share())
+    }
+}
+
+pub(crate) struct Stealer<T>(Deque<T>);
+
+impl<T> Stealer<T> {
+    pub(crate) fn steal(&self) -> Steal<T> {
+        self.0.steal()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
