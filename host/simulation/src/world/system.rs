@@ -111,6 +111,17 @@ impl World {
         }
     }
 
+    /// A server ends by its parent's order, which was not the first of its mail: as only a suspended one does, although the
+    /// operator may not have been told yet that it is.
+    pub(super) fn picks_out_an_order(&mut self, pid: Pid) {
+        let is_asked = |request: &Request| request.to == pid && request.what != What::Other;
+        let may = self.system.open.values().any(is_asked);
+        let account = &mut self.cell(pid).account;
+        if !std::mem::replace(&mut account.held, true) && !may {
+            self.violated(Invariant::Mail, format!("{pid} picks an order out of its mail"));
+        }
+    }
+
     /// Whoever asked a process that is gone has been told so.
     pub(super) fn audit_answers(&mut self) {
         let lost = |(_, request): &(&SystemId, &Request)| request.what != What::Withdrawn && !self.is_alive(request.to);
