@@ -194,7 +194,12 @@ impl World {
     fn next_step(&mut self, lane: usize, pid: Pid) -> Flow {
         let Some(instance) = self.instance(pid) else { return Flow::Over };
         let is_of_other_code = self.guest(pid).code != instance.code;
-        let waiting = self.cell(pid).process.mailbox().len();
+        let cell = self.cell(pid);
+        let waiting = cell.process.mailbox().len();
+        let order_is_first = match cell.process.mailbox().front() {
+            Some(skep_kernel::Event::Exit { pid: of, .. }) => cell.parent == Some(*of),
+            _ => false,
+        };
         let step = self.transition(lane, pid, |process, now, actions| {
             if process.is_new() && is_of_other_code { Step::Discard } else { process.next_step(now, actions) }
         });
@@ -224,6 +229,9 @@ impl World {
                 if self.cell(pid).process.mailbox().len() < waiting
                     && let Some(parent) = self.cell(pid).parent
                 {
+                    if !order_is_first {
+                        self.picks_out_an_order(pid);
+                    }
                     let seen = self.sees_exit(pid, parent, &reason);
                     self.check(pid, seen);
                 }

@@ -26,7 +26,9 @@ enum What {
     /// A suspension that may be over before it is answered.
     Overtaken,
     /// An answer, or none, since nobody waits for it any more.
-    Withdrawn,
+    Withdrawn {
+        suspends: bool,
+    },
     Other,
 }
 
@@ -37,7 +39,8 @@ impl World {
         if !open.is_empty() && self.dice.one_in(6) {
             let id = self.dice.pick(&open);
             let Some(request) = self.system.open.get_mut(&id) else { return };
-            request.what = What::Withdrawn;
+            let suspends = matches!(request.what, What::Suspend | What::Withdrawn { suspends: true });
+            request.what = What::Withdrawn { suspends };
             let to = request.to;
             let _ = self.hand_over(lane, to, Signal::Withdraw { id });
             return;
@@ -59,8 +62,10 @@ impl World {
             SystemRequest::Suspend => What::Suspend,
             SystemRequest::Resume => {
                 for request in self.system.open.values_mut() {
-                    if request.to == to && request.what == What::Suspend {
-                        request.what = What::Overtaken;
+                    match (request.to == to, request.what) {
+                        (true, What::Suspend) => request.what = What::Overtaken,
+                        (true, What::Withdrawn { .. }) => request.what = What::Withdrawn { suspends: false },
+                        _ => {}
                     }
                 }
                 if let Some(cell) = self.cells.get_mut(&to.id) {
@@ -94,7 +99,9 @@ impl World {
         let Some(request) = self.system.open.remove(&id) else {
             return self.violated(Invariant::Requests, format!("{by} answers request {id} again"));
         };
-        if request.what != What::Suspend || *answer != Ok(SystemAnswer::Done) {
+        // One that has begun stays, also when nobody waits for it any more: as in OTP.
+        let suspends = matches!(request.what, What::Suspend | What::Withdrawn { suspends: true });
+        if !suspends || *answer != Ok(SystemAnswer::Done) {
             return;
         }
         if let Some(cell) = self.cells.get_mut(&by.id) {
@@ -111,9 +118,22 @@ impl World {
         }
     }
 
+    /// A server ends by its parent's order, which was not the first of its mail: as only a suspended one does, although the
+    /// operator may not have been told yet that it is.
+    pub(super) fn picks_out_an_order(&mut self, pid: Pid) {
+        let is_asked = |request: &Request| request.to == pid && request.what != What::Other;
+        let may = self.system.open.values().any(is_asked);
+        let account = &mut self.cell(pid).account;
+        if !std::mem::replace(&mut account.held, true) && !may {
+            self.violated(Invariant::Mail, format!("{pid} picks an order out of its mail"));
+        }
+    }
+
     /// Whoever asked a process that is gone has been told so.
     pub(super) fn audit_answers(&mut self) {
-        let lost = |(_, request): &(&SystemId, &Request)| request.what != What::Withdrawn && !self.is_alive(request.to);
+        let lost = |(_, request): &(&SystemId, &Request)| {
+            !matches!(request.what, What::Withdrawn { .. }) && !self.is_alive(request.to)
+        };
         if let Some((id, request)) = self.system.open.iter().find(lost) {
             let why = format!("request {id} to {} is not answered", request.to);
             self.violated(Invariant::Requests, why);
