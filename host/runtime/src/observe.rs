@@ -103,6 +103,8 @@ pub enum Decision {
         /// How often the supervisor has restarted a child so far, with this one.
         restarts: u64,
     },
+    /// It is started anew when the wait of its supervisor is over.
+    RestartingLater,
     /// It was restarted too often: its supervisor stops everything and ends.
     GaveUp,
     /// Its restart type says that it stays down, or it was about to be stopped anyway.

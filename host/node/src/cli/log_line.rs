@@ -99,6 +99,7 @@ fn circumstances(about: &About, who: Option<&Who>) -> String {
     };
     let decision = match (about.decision.as_str(), about.restarts) {
         ("restarting", Some(restarts)) => format!("restarting (restart {restarts} of its supervisor)"),
+        ("restarting_later", _) => "restarting after a wait".to_owned(),
         ("gave_up", _) => "its supervisor gave up: too many restarts".to_owned(),
         ("not_restarted", _) => "not restarted".to_owned(),
         ("not_started", _) => "not started".to_owned(),

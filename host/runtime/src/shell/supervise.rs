@@ -9,8 +9,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use skep_kernel::process::{Step, Waiting};
 use skep_kernel::supervisor::{
-    Answer, ChildKind, ChildSpec, ChildView, Input, Machine, Order, Report as Told, RequestError, Roster, RouteError,
-    SupervisorSpec, Token,
+    Answer, ChildKind, ChildSpec, ChildStatus, ChildView, Input, Machine, Order, Report as Told, RequestError, Roster,
+    RouteError, SupervisorSpec, Token,
 };
 use skep_kernel::{
     Address, Body, Event, ExitReason, Mark, Name, Next, Outcome, Pid, Process, Refusal, Signal, SpawnError, Start,
@@ -65,6 +65,8 @@ struct Inner {
     /// Starts under way, by the mark of the spawn.
     starts: HashMap<Mark, Birth>,
     timers: HashMap<Mark, Alarm>,
+    /// What a token of the machine stands for: a start or a timer. There may be as many as there are children.
+    marks: HashMap<Token, Mark>,
     owner: Option<Owner>,
     /// Of whose end the event tells that is handled now.
     ended: Option<Pid>,
@@ -90,8 +92,14 @@ impl Overseer {
         let machine = Machine::new(spec.clone()).map_err(|why| Refusal::Invalid(why.to_string()))?;
         let owner = place.owner.clone();
         let permit = owner.as_ref().map(|owner| owner.allowance.supervisor()).transpose()?;
-        let inner =
-            Inner { machine, starts: HashMap::new(), timers: HashMap::new(), owner: owner.clone(), ended: None };
+        let inner = Inner {
+            machine,
+            starts: HashMap::new(),
+            timers: HashMap::new(),
+            marks: HashMap::new(),
+            owner: owner.clone(),
+            ended: None,
+        };
         Ok(Overseer {
             watches_owner: owner.as_ref().is_some_and(|owner| owner.pid == place.parent),
             allowance: owner.as_ref().map_or_else(Allowance::of_declared, |owner| Arc::clone(&owner.allowance)),
@@ -190,7 +198,7 @@ impl Overseer {
             let crash = inner.ended.take().and_then(|pid| self.crashes.take(pid));
             let is_reported = crash.is_some();
             if let Some(crash) = crash {
-                shell.observer.report(crash.decided(decision(&orders)));
+                shell.observer.report(crash.decided(inner.decision(&orders)));
             }
             // Once for each crash, not once for each layer above it.
             orders.retain(|order| !is_reported || !matches!(order, Order::Report(Told::StartFailed { .. })));
@@ -261,6 +269,7 @@ impl Inner {
         match event {
             Event::Started { mark, outcome } => {
                 let Birth { token, pid, .. } = self.starts.remove(&mark)?;
+                self.marks.remove(&token);
                 self.ended = outcome.is_err().then_some(pid);
                 Some(Input::Started { token, outcome })
             }
@@ -269,16 +278,35 @@ impl Inner {
                 self.ended = Some(pid);
                 Some(Input::Down { pid, reason })
             }
-            Event::Timer { mark, .. } => Some(match self.timers.remove(&mark)? {
-                Alarm::Timeout(token) => Input::Timeout { token },
-                Alarm::Retry(token) => Input::Retry { token },
-            }),
+            Event::Timer { mark, .. } => {
+                let alarm = self.timers.remove(&mark)?;
+                let (Alarm::Timeout(token) | Alarm::Retry(token)) = alarm;
+                self.marks.remove(&token);
+                Some(match alarm {
+                    Alarm::Timeout(token) => Input::Timeout { token },
+                    Alarm::Retry(token) => Input::Retry { token },
+                })
+            }
             _ => None,
         }
     }
 
     fn is_owner(&self, pid: Pid) -> bool {
         self.owner.as_ref().is_some_and(|owner| owner.pid == pid)
+    }
+
+    /// What the machine makes of the end of a child that crashed. A restart that waits is no order yet.
+    fn decision(&self, orders: &[Order<Blueprint, Ask>]) -> Decision {
+        let waits = |order: &Order<Blueprint, Ask>| match (order, self.machine.roster().is_dynamic()) {
+            // There a timer is set for nothing else when a child ends.
+            (Order::SetTimer { .. }, dynamic) => dynamic,
+            (Order::Report(Told::Ended { child, .. }), false) => {
+                self.machine.status(child) == Some(ChildStatus::Restarting)
+            }
+            _ => false,
+        };
+        let later = || if orders.iter().any(waits) { Decision::RestartingLater } else { Decision::NotRestarted };
+        decision(orders).unwrap_or_else(later)
     }
 
     /// Performs one order. A reason means that the supervisor itself ends.
@@ -296,7 +324,7 @@ impl Inner {
             Order::SetTimer { token, at } => self.set_timer(Alarm::Timeout(token), at, cell),
             Order::Retry { token } => self.set_timer(Alarm::Retry(token), shell.now(), cell),
             Order::CancelTimer { token } => {
-                if let Some(mark) = self.mark_of(Alarm::Timeout(token)) {
+                if let Some(mark) = self.marks.remove(&token) {
                     self.timers.remove(&mark);
                     cell.transition(|process, now, actions| process.cancel_timer(mark, now, actions));
                 }
@@ -319,6 +347,7 @@ impl Inner {
         let begun = cell.process.lock().begin_spawn(pid, true, Some(Address::Pid(pid)), Waiting::AsEvent);
         // The host's own tables have no bounds, so this is never refused.
         let Ok((starter, monitor)) = begun else { return };
+        self.marks.insert(token, starter);
         self.starts.insert(starter, Birth { token, id: Arc::clone(&id), pid });
         let place = Birthplace {
             pid,
@@ -346,7 +375,7 @@ impl Inner {
 
     /// A worker half-started is killed; a supervisor is told to stop, for the sake of its children.
     fn cancel_start(&self, token: Token, shell: &Shell, from: Pid) {
-        let Some(birth) = self.starts.values().find(|birth| birth.token == token) else { return };
+        let Some(birth) = self.marks.get(&token).and_then(|mark| self.starts.get(mark)) else { return };
         let Some(child) = shell.table.get(birth.pid) else { return };
         let signal = match child.content {
             Content::Supervisor(_) => Signal::Exit { from, reason: ExitReason::Shutdown(None) },
@@ -358,17 +387,15 @@ impl Inner {
     fn set_timer(&mut self, alarm: Alarm, at: skep_kernel::Time, cell: &Cell) {
         let mark = cell.transition(|process, _, actions| process.start_timer(at, None, Body::Raw(Vec::new()), actions));
         if let Ok(mark) = mark {
+            let (Alarm::Timeout(token) | Alarm::Retry(token)) = alarm;
+            self.marks.insert(token, mark);
             self.timers.insert(mark, alarm);
         }
     }
-
-    fn mark_of(&self, alarm: Alarm) -> Option<Mark> {
-        self.timers.iter().find(|(_, set)| **set == alarm).map(|(mark, _)| *mark)
-    }
 }
 
-/// What the machine makes of the end of a child that crashed.
-fn decision(orders: &[Order<Blueprint, Ask>]) -> Decision {
+/// What the machine makes of the end of a child that crashed, as far as it orders something.
+fn decision(orders: &[Order<Blueprint, Ask>]) -> Option<Decision> {
     let of = |order: &Order<Blueprint, Ask>| match order {
         Order::Report(Told::GaveUp { .. }) => Some(Decision::GaveUp),
         Order::Report(Told::Restarting { total, .. }) => Some(Decision::Restarting { restarts: *total }),
@@ -377,10 +404,7 @@ fn decision(orders: &[Order<Blueprint, Ask>]) -> Decision {
     };
     // A restart that fails is one that was not started, and is tried again all the same: that is what matters.
     let decisions = || orders.iter().filter_map(of);
-    decisions()
-        .find(|decision| *decision != Decision::NotStarted)
-        .or_else(|| decisions().next())
-        .unwrap_or(Decision::NotRestarted)
+    decisions().find(|decision| *decision != Decision::NotStarted).or_else(|| decisions().next())
 }
 
 /// What of the machine's reports is for the operator. A child's crash was reported by the child itself.

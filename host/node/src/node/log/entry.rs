@@ -124,7 +124,8 @@ pub struct About {
     pub links_total: usize,
     /// How long it had lived.
     pub lived_ms: u64,
-    /// What becomes of it: `restarting`, `gave_up`, `not_restarted`, `not_started`, `supervisor_ended`, `not_supervised`.
+    /// What becomes of it: `restarting`, `restarting_later`, `gave_up`, `not_restarted`, `not_started`, `supervisor_ended`,
+    /// `not_supervised`.
     pub decision: String,
     /// How often its supervisor has restarted a child so far, if it restarts this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -161,6 +162,7 @@ impl About {
     fn new(about: Circumstances) -> Self {
         let (decision, restarts) = match about.decision {
             Decision::Restarting { restarts } => ("restarting", Some(restarts)),
+            Decision::RestartingLater => ("restarting_later", None),
             Decision::GaveUp => ("gave_up", None),
             Decision::NotRestarted => ("not_restarted", None),
             Decision::NotStarted => ("not_started", None),

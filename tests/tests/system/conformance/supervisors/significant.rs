@@ -1,6 +1,7 @@
 //! SUP-24, SUP-26: children whose end is their supervisor's; and restarts that wait.
 
 use skep_runtime::kernel::supervisor::{AutoShutdown, Backoff};
+use skep_runtime::observe::{Decision, Report};
 
 use super::*;
 
@@ -106,6 +107,15 @@ async fn restarts_in_a_row_wait_and_the_tree_says_how_long() {
         let waiting = tree.await;
         assert_eq!((&*waiting.id, waiting.status), ("a", "restarting"));
         assert!(waiting.restart_in.expect("it waits") <= hour);
+        let decided: Vec<Decision> = app
+            .reports()
+            .into_iter()
+            .filter_map(|report| match report {
+                Report::Crash { about, .. } => Some(about.decision),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(decided, [Decision::Restarting { restarts: 1 }, Decision::RestartingLater]);
         // Nothing is held up by it.
         assert_eq!(ask(app, sup, Request::TerminateChild("a".into())).await, Ok(Answer::Done));
         let again = ask(app, sup, Request::RestartChild("a".into())).await;
