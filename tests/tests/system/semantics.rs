@@ -32,7 +32,7 @@ fn row(line: &str) -> Option<(&str, Result<Verdict, String>)> {
 fn verdict(skep: &str) -> Result<Verdict, String> {
     let (word, more) = skep.split_once(": ").unwrap_or((skep, ""));
     match (word, more) {
-        ("as in OTP", _) => Ok(Verdict::AsInOtp),
+        ("as in OTP" | "as in Elixir", _) => Ok(Verdict::AsInOtp),
         ("differs", more) if !more.is_empty() => Ok(Verdict::Differs),
         ("later", more) if !more.is_empty() => Ok(Verdict::Later),
         (TO_COME, _) => Ok(Verdict::ToCome),

@@ -85,14 +85,17 @@ impl<S: Clone, A> Supervisor<S, A> {
     }
 
     fn start_child(&mut self, spec: ChildSpec<S>, ask: A, out: &mut Vec<Order<S, A>>) {
+        // As in OTP, a spec that makes no sense is refused whoever has its id.
+        let invalid = spec.check(self.auto_shutdown).err().map(RequestError::Invalid);
         let refused = match self.children.with_id(&spec.id) {
+            _ if invalid.is_some() => invalid,
             Some(rank) => Some(match *self.children.get(rank).state() {
                 State::Running(pid) | State::Stopping { pid, .. } => RequestError::AlreadyStarted(pid),
                 _ => RequestError::AlreadyPresent,
             }),
             None if self.roster == Roster::Partitions => Some(RequestError::OnlyByNumber),
             None if self.children.len() >= self.max_children => Some(RequestError::MaxChildren),
-            None => spec.check(self.auto_shutdown).err().map(RequestError::Invalid),
+            None => None,
         };
         match refused {
             Some(error) => out.push(Order::Reply { ask, result: Err(error) }),

@@ -10,8 +10,9 @@
 
 main([]) ->
     process_flag(trap_exit, true),
-    %% The code server loads a module by name only while it is idle, and a probe must not wait for it.
-    [code:ensure_loaded(Module) || Module <- [gen_server, gen, proc_lib, supervisor, sys, maps, lists]],
+    %% While a module is loaded everybody may seem to wait.
+    Used = [gen_server, gen, proc_lib, supervisor, sys, maps, lists, proplists, io_lib, logger, error_logger],
+    [code:ensure_loaded(Module) || Module <- Used],
     each(fun(Scenario) -> io:put_chars([json(run(Scenario)), $\n]) end).
 
 each(Do) ->
@@ -50,7 +51,7 @@ steps([], _, Trace) ->
     lists:reverse(Trace);
 steps([Step | Steps], {Env, Probes, Watch, Before} = State, Trace) ->
     {Result, More} = step(Step, State),
-    settle(Before),
+    settle(),
     {Env1, Probes1, Watch1} = bind(Step, Result, {Env, Probes, Watch}),
     Heard = case Step of
                 #{<<"quiet">> := true} -> #{};
@@ -70,8 +71,8 @@ perform_step(#{<<"at">> := Pid, <<"do">> := Do}, _) ->
 perform_step(#{<<"at">> := Pid, <<"tell">> := Script}, _) ->
     Pid ! {info, #{<<"do">> => Script}},
     {null, #{}};
-perform_step(#{<<"hear">> := At, <<"entries">> := Count}, {Env, _, _, Before}) ->
-    settle(Before),
+perform_step(#{<<"hear">> := At, <<"entries">> := Count}, {Env, _, _, _}) ->
+    settle(),
     {null, #{At => hear(maps:get(At, Env), Count, [], 5000)}}.
 
 hear(_, Count, Heard, Tries) when length(Heard) >= Count; Tries =:= 0 -> Heard;
@@ -143,15 +144,15 @@ names({Pid, _}, Env) when is_pid(Pid) -> #{<<"pid">> => names(Pid, Env), <<"mark
 names(Ref, _) when is_reference(Ref) -> 0;
 names(Value, _) -> Value.
 
-%% Until everybody waits, twice in a row.
-settle(Before) -> settle(Before, 2).
+%% Until everybody waits, three times in a row; OTP's own processes, too, since others may wait for them.
+settle() -> settle(3).
 
-settle(_, 0) -> ok;
-settle(Before, Times) ->
+settle(0) -> ok;
+settle(Times) ->
     erlang:yield(),
-    case [Pid || Pid <- processes() -- Before, not rests(Pid)] of
-        [] -> settle(Before, Times - 1);
-        _ -> settle(Before, 2)
+    case [Pid || Pid <- processes(), Pid =/= self(), not rests(Pid)] of
+        [] -> settle(Times - 1);
+        _ -> settle(3)
     end.
 
 rests(Pid) ->
@@ -176,9 +177,9 @@ flush() -> receive _ -> flush() after 0 -> ok end.
 
 sup_steps([], _, Trace) ->
     lists:reverse(Trace);
-sup_steps([Step | Steps], {Supervisor, Env, _, Before} = State, Trace) ->
+sup_steps([Step | Steps], {Supervisor, Env, _, _} = State, Trace) ->
     Result = sup_step(Step, Supervisor, Env),
-    settle(Before),
+    settle(),
     sup_steps(Steps, State, [sup_seen(#{<<"result">> => Result}, State) | Trace]).
 
 sup_step(#{<<"tell">> := Name, <<"do">> := Do}, _, _) ->

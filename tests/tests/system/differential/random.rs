@@ -9,7 +9,7 @@ use super::supervisors::{end, ending, made_significant, supervised, teller};
 use super::{Scenario, agree, at, bring, custom, shutdown, tell};
 
 /// Seeds that `cargo test` tries.
-const SEEDS: u64 = 25;
+const SEEDS: u64 = 40;
 
 /// Numbers from a seed (splitmix64): the same on every machine, for good.
 struct Dice(u64);

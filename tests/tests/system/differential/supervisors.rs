@@ -334,7 +334,8 @@ fn significant() -> Vec<Scenario> {
             }
         }
         let late = made_significant(teller("late", "temporary", json!(5000), true));
-        let steps = [json!({ "start": late }), end("late", &custom("x"))];
+        let senseless = made_significant(teller("a", "permanent", json!(5000), true));
+        let steps = [json!({ "start": senseless }), json!({ "start": late }), end("late", &custom("x"))];
         let scenario = supervised(
             "SUP-24 SUP-26 a significant child that comes later",
             "rest_for_one",
