@@ -27,6 +27,12 @@ async fn supervise(app: &TestApp, by: &str, supervisor: &str, what: Value) -> Va
     app.ask(by, json!({ "Supervise": { "supervisor": supervisor, "ask": what } })).await
 }
 
+/// A probe called boss, once the root has heard of the end of the one before.
+async fn new_boss(app: &TestApp) -> Pid {
+    while child(app, root(app), "boss").await.is_some() {}
+    add(app, Child::probe("boss")).await
+}
+
 fn say(what: &str) -> Value {
     json!({ "SendNamed": { "name": "o", "body": what } })
 }
@@ -89,7 +95,7 @@ async fn a_guests_supervisor_ends_with_it_whatever_becomes_of_the_link() {
             [json!({ "ReplyAndStop": "normal" }), json!({ "Stop": { "reason": "killed" } }), json!({ "Panic": "x" })]
         {
             for unlinks in [false, true] {
-                let boss = add(app, Child::probe("boss")).await;
+                let boss = new_boss(app).await;
                 let child = json!([{ "TrapExit": true }, { "AtEnd": { "steps": [say("down")] } }, say("up")]);
                 let sup = started(app, "boss", json!({ "children": [spec("a", "permanent", &child)] })).await;
                 assert_eq!(told(app, 1).await, ["up"]);
@@ -111,7 +117,7 @@ async fn a_guests_supervisor_ends_with_it_whatever_becomes_of_the_link() {
 async fn a_supervisor_that_gives_up_takes_its_guest_along() {
     in_both_modes(probes(["o"]), async |app| {
         for traps in [false, true] {
-            let boss = add(app, Child::probe("boss")).await;
+            let boss = new_boss(app).await;
             app.ask("boss", json!({ "TrapExit": traps })).await;
             let mark = monitor(app, "o", boss.to_text()).await;
             let children = json!([spec("a", "permanent", &Value::Null)]);
@@ -351,7 +357,7 @@ async fn dsup_09_a_guest_finds_the_partition_of_a_key() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_for_a_supervisor_blocks_and_hears_of_its_end() {
     in_both_modes(probes(["o"]), async |app| {
-        let boss = add(app, Child::probe("boss")).await;
+        let boss = new_boss(app).await;
         let sup = started(app, "boss", json!({})).await;
         // A child whose init does not return before `o` says so.
         let slow = spec("slow", "temporary", &json!([call_and_wait("o")]));
@@ -362,7 +368,7 @@ async fn who_waits_for_a_supervisor_blocks_and_hears_of_its_end() {
         app.runtime.kill(boss);
         eventually("its end", || (!app.is_alive(boss)).then_some(())).await;
 
-        let boss = add(app, Child::probe("boss")).await;
+        let boss = new_boss(app).await;
         let sup = started(app, "boss", json!({})).await;
         app.ask("boss", json!({ "TrapExit": true })).await;
         let begin = json!({ "do": [{ "Supervise": { "supervisor": sup, "ask": { "StartChild": slow } } }] });
