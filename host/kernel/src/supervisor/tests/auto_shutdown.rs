@@ -133,6 +133,9 @@ fn sup_26_significant_makes_no_sense_for_permanent_or_under_never() {
         scenario.happens("begin");
         let begun = scenario.happens(&format!("start {word}"));
         assert_eq!(begun == ["request a1"], ok, "{word}: {begun:?}");
+        // Whoever has its id: of a good spec that would be said.
+        let again = scenario.happens(&format!("start {word}"));
+        assert_eq!(again == begun, !ok, "{word}: {again:?}");
     }
     let template = SupervisorSpec { auto_shutdown: AnySignificant, ..SupervisorSpec::template(child("a:temporary")) };
     assert_eq!(template.check(), Err(SpecError::DynamicAutoShutdown));
