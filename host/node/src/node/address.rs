@@ -206,7 +206,9 @@ mod tests {
         match resolve(text, &APPS) {
             Ok(Target { app, address: Address::Name(name) }) => format!("{app}: {name}"),
             Ok(Target { app, address: Address::Pid(pid) }) => format!("{app}: {pid}"),
-            Ok(Target { address: Address::Via(_) | Address::Alias(_), .. }) => unreachable!("a person has no word for it"),
+            Ok(Target { address: Address::Via(_) | Address::Alias(_), .. }) => {
+                unreachable!("a person has no word for it")
+            }
             Err(error) => format!("{error}; {}", error.remedy()),
         }
     }

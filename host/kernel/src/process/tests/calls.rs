@@ -259,7 +259,7 @@ impl World {
                     Waiting::AsEvent => _ = self.person(pid).guest.asked.insert(to.to_owned(), mark),
                 }
                 let caller = Caller { pid, mark };
-                if let Some((_, signal)) = self.way(&self.address(&to), content(caller)) {
+                if let Some((_, signal)) = self.way(&self.address(to), content(caller)) {
                     self.post(pid, callee, signal);
                 }
             }
