@@ -12,7 +12,8 @@ use crate::host::{links, log, messaging, names, spawning, timers};
 use crate::reference::{Pending, Ref, written};
 use crate::server::Protocol;
 use crate::task::{Link, Task, TaskRef};
-use crate::types::{Address, Body, Caller, ExitReason, Level, Mark, Pid, Refusal, Via};
+use crate::types::{Address, Alias, Body, Caller, ExitReason, Level, Mark, Pid, Refusal, Via};
+use crate::watch::{TimerRef, Watch, Watched};
 
 /// What a handler may do beside returning an outcome. Only a running process has one.
 #[derive(Debug)]
@@ -47,8 +48,30 @@ impl Context {
         match to.into() {
             Address::Pid(pid) => messaging::send(pid, &body),
             Address::Name(name) => messaging::send_named(&name, &body),
-            to @ Address::Via(_) => messaging::send_to(&to, &body),
+            to @ (Address::Via(_) | Address::Alias(_)) => messaging::send_to(&to, &body),
         }
+    }
+
+    /// Opens an alias: a second address of this process, that lasts until it is [closed](Context::unalias).
+    pub fn alias(&self) -> Alias {
+        messaging::open_alias(messaging::AliasMode::ExplicitUnalias)
+    }
+
+    /// Opens an alias for one message, which closes it: what else is sent there is lost.
+    pub fn reply_alias(&self) -> Alias {
+        messaging::open_alias(messaging::AliasMode::Reply)
+    }
+
+    /// Closes an alias of this process: what is sent there from now on is lost, what came already stays. Says whether it was
+    /// open. One that was made with a monitor leaves that as it is.
+    pub fn unalias(&self, alias: Alias) -> bool {
+        messaging::unalias(alias)
+    }
+
+    /// Whether there is such a process. What this process did to it before counts: after [`kill`](Context::kill) the answer
+    /// is no, and then its name is free. Blocks this process while the other is ending, and no longer.
+    pub fn is_alive(&self, pid: Pid) -> bool {
+        messaging::is_alive(pid)
     }
 
     /// Answers a call with a body as it is; [`From::reply`](crate::From::reply) is the typed form.
@@ -142,6 +165,26 @@ impl Context {
         links::monitor(&target.into())
     }
 
+    /// As [`monitor`](Context::monitor), with a tag or an alias.
+    ///
+    /// ```
+    /// # use skep_sdk::prelude::*;
+    /// # fn ask(context: &Context, worker: Pid) {
+    /// // A question whose answer cannot come after the loss, nor after this process has given up.
+    /// let watched = context.monitor_with(Watch::of(worker).reply_alias());
+    /// let reply_to = watched.alias;
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If serde cannot write the tag.
+    pub fn monitor_with(&self, watch: Watch) -> Watched {
+        let Watch { target, tag, alias } = watch;
+        let links::Watch { mark, alias } = links::monitor_with(&target, tag.as_ref(), alias);
+        Watched { mark, alias }
+    }
+
     /// Ends a monitor. Says whether there was one. A down already queued still arrives.
     pub fn demonitor(&self, mark: Mark) -> bool {
         links::demonitor(mark, false)
@@ -209,6 +252,45 @@ impl Context {
     /// If serde cannot write the message.
     pub fn start_timer(&self, after: Duration, message: &impl Message) -> Mark {
         timers::start(millis(after), &written(message, Codec::default()))
+    }
+
+    /// How long this node has been up, by a clock that never jumps: for [`start_timer_at`](Context::start_timer_at).
+    pub fn now(&self) -> Duration {
+        Duration::from_millis(timers::now())
+    }
+
+    /// As [`send_after`](Context::send_after), at a moment of [`now`](Context::now).
+    ///
+    /// # Panics
+    ///
+    /// If serde cannot write the message.
+    pub fn send_at(&self, at: Duration, to: impl Into<Address>, message: &impl Message) -> Mark {
+        timers::send_at(millis(at), &to.into(), &written(message, Codec::default()))
+    }
+
+    /// As [`start_timer`](Context::start_timer), at a moment of [`now`](Context::now); one that is past goes off at once.
+    ///
+    /// # Panics
+    ///
+    /// If serde cannot write the message.
+    pub fn start_timer_at(&self, at: Duration, message: &impl Message) -> Mark {
+        timers::start_at(millis(at), &written(message, Codec::default()))
+    }
+
+    /// A timer of this process as others know it: who has this can [ask for it](Context::left_of) and
+    /// [stop it](Context::cancel_of).
+    pub fn timer_ref(&self, timer: Mark) -> TimerRef {
+        TimerRef { owner: self.me(), timer }
+    }
+
+    /// As [`cancel`](Context::cancel), for a timer of any process.
+    pub fn cancel_of(&self, timer: TimerRef) -> Option<Duration> {
+        timers::cancel_of(timer.owner, timer.timer).map(Duration::from_millis)
+    }
+
+    /// As [`left`](Context::left), for a timer of any process.
+    pub fn left_of(&self, timer: TimerRef) -> Option<Duration> {
+        timers::left_of(timer.owner, timer.timer).map(Duration::from_millis)
     }
 
     /// Stops a timer, and says what was left; `None` if it has fired (then it may be queued) or never was.

@@ -12,6 +12,8 @@
 //! - [`Context`]: what a running process can ask of the host: links, monitors, names, timers, children, the log.
 //! - [`supervision`]: supervisors as data, started and asked by whoever was granted it.
 //! - [`Registry`], [`Group`], [`Topic`]: processes by key, with a value each; in groups; and by what they want to hear.
+//! - [`Alias`], [`Watch`], [`TimerRef`]: a second address that can be closed again, a monitor with a tag or with such an
+//!   address, a timer that others may stop.
 //! - [`Migrate`] and [`Revert`]: how a state in an older layout becomes one of today's, and goes back.
 //! - [`testing`]: the same server in `cargo test`, without Wasm.
 //!
@@ -122,6 +124,7 @@ mod task;
 pub mod testing;
 mod topic;
 pub mod types;
+mod watch;
 
 pub use agent::{Agent, AgentCall, AgentProtocol, AgentServer};
 pub use codec::{Codec, CodecError, Message, Never, Raw};
@@ -142,19 +145,20 @@ pub use supervision::{ChildSpec, Supervisor, SupervisorRef};
 pub use task::{AWAIT_TIMEOUT, OnTimeout, Task, TaskContext, TaskRef, TaskShutdown, TaskStream};
 pub use topic::Topic;
 pub use types::{
-    Address, Answer, Body, CallError, Caller, Cause, Change, Changed, Ended as Exit, Entry, Event, ExitReason, Fault,
-    Level, Lost as Down, Mark, Pid, Refusal, Removal, Upgrade, Via,
+    Address, Alias, Answer, Body, CallError, Caller, Cause, Change, Changed, Ended as Exit, Entry, Event, ExitReason,
+    Fault, Level, Lost as Down, Mark, Pid, Refusal, Removal, Upgrade, Via,
 };
+pub use watch::{TimerRef, Watch, Watched};
 
 /// All that a guest usually needs, with serde's two traits.
 pub mod prelude {
     pub use crate::{
-        Address, Agent, Answer, Body, CallError, Change, Changed, Child, ChildSpec, Context, Down, Entered, Event,
-        Exit, ExitReason, Failure, First, From, Group, Holder, Level, Machine, Mark, Migrate, MigrateContext, Never,
-        NotStarted, Options, Outcome, Pending, Pid, Protocol, Ref, Refusal, Registration, Registry, Requests, Revert,
-        Saved, Scope, Server, Snapshot, SpawnError, Start, StateEvent, StateMachine, Supervisor, SupervisorRef, Task,
-        TaskContext, TaskRef, TaskShutdown, TimeoutKind, Timer, Topic, Transition, agent, fail, first_state,
-        keep_state, next_state, noreply, repeat_state, reply, server, state_machine, stop,
+        Address, Agent, Alias, Answer, Body, CallError, Change, Changed, Child, ChildSpec, Context, Down, Entered,
+        Event, Exit, ExitReason, Failure, First, From, Group, Holder, Level, Machine, Mark, Migrate, MigrateContext,
+        Never, NotStarted, Options, Outcome, Pending, Pid, Protocol, Ref, Refusal, Registration, Registry, Requests,
+        Revert, Saved, Scope, Server, Snapshot, SpawnError, Start, StateEvent, StateMachine, Supervisor, SupervisorRef,
+        Task, TaskContext, TaskRef, TaskShutdown, TimeoutKind, Timer, TimerRef, Topic, Transition, Watch, Watched,
+        agent, fail, first_state, keep_state, next_state, noreply, repeat_state, reply, server, state_machine, stop,
     };
     pub use serde::{Deserialize, Serialize};
 }

@@ -14,7 +14,7 @@ use crate::codec::{Codec, Message};
 use crate::context::{Context, millis};
 use crate::host::{messaging, timers};
 use crate::server::Protocol;
-use crate::types::{Address, Answer, Body, CallError, Caller, ExitReason, Mark, Pid, Refusal};
+use crate::types::{Address, Alias, Answer, Body, CallError, Caller, ExitReason, Mark, Pid, Refusal};
 
 /// How long a [`call`](Ref::call) to a server waits, as in OTP.
 pub const CALL_TIMEOUT: Duration = Duration::from_millis(5000);
@@ -36,6 +36,11 @@ impl<P: ?Sized> Ref<P> {
     /// This process.
     pub fn pid(pid: Pid) -> Ref<P> {
         Ref::at(Address::Pid(pid))
+    }
+
+    /// Whoever has opened this alias, while it is open.
+    pub fn alias(alias: Alias) -> Ref<P> {
+        Ref::at(Address::Alias(alias))
     }
 
     /// Whom this address means.

@@ -67,7 +67,7 @@ impl SupervisorRef {
     pub fn pid(&self) -> Option<Pid> {
         match self.address {
             Address::Pid(pid) => Some(pid),
-            Address::Name(_) | Address::Via(_) => None,
+            Address::Name(_) | Address::Via(_) | Address::Alias(_) => None,
         }
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::codec::Message;
 use crate::context::{Context, millis};
-use crate::host::inbox;
+use crate::host::{inbox, timers};
 use crate::outcome::Failure;
 use crate::reference::Pending;
 use crate::types::{CallError, Event, Mark};
@@ -80,6 +80,35 @@ impl TaskContext {
     /// its place.
     pub fn receive_only(&self, marks: &[Mark], timeout: impl Into<Option<Duration>>) -> Option<Event> {
         inbox::receive_only(marks, timeout.into().map(millis))
+    }
+
+    /// As [`receive`](TaskContext::receive), the oldest event that is `wanted`; the rest keeps its place and its order, in
+    /// the mailbox, for later receives. The time is that of the whole search. Each event is looked at once: while it waits,
+    /// only at what comes new. Where a mark will do, [`receive_only`](TaskContext::receive_only) need not look at any other.
+    ///
+    /// ```
+    /// # use skep_sdk::prelude::*;
+    /// # fn next_exit(context: &TaskContext) -> Option<Event> {
+    /// context.receive_where(|event| matches!(event, Event::Exit(_)), None)
+    /// # }
+    /// # use skep_sdk::Event;
+    /// ```
+    pub fn receive_where(
+        &self,
+        mut wanted: impl FnMut(&Event) -> bool,
+        timeout: impl Into<Option<Duration>>,
+    ) -> Option<Event> {
+        let timeout_ms = timeout.into().map(millis);
+        let until_ms = timeout_ms.filter(|ms| *ms > 0).map(|ms| timers::now().saturating_add(ms));
+        let (mut last, mut left_ms) = (None, timeout_ms);
+        loop {
+            let inbox::Seen { number, event } = inbox::look(last, left_ms)?;
+            if wanted(&event) && inbox::take(number) {
+                return Some(event);
+            }
+            last = Some(number);
+            left_ms = until_ms.map(|until| until.saturating_sub(timers::now())).or(timeout_ms);
+        }
     }
 
     /// Waits for one answer; `None` when the time is up, and then it may be waited for again: OTP's `wait_response`.

@@ -22,7 +22,7 @@ use crate::server::Protocol;
 use crate::state::{self, Exported};
 use crate::task::Task;
 use crate::types::{
-    Answer, Body, CallError, Cause, Ended, Event, ExitReason, Lost, Mark, Next, Pid, Request, Shape, Start, State,
+    Alias, Answer, Body, CallError, Cause, Ended, Event, ExitReason, Mark, Next, Pid, Request, Shape, Start, State,
     Upgrade,
 };
 
@@ -192,6 +192,12 @@ impl<S: Exported> Harness<S> {
         self.deliver(Event::Info(written(&message, Codec::default())));
     }
 
+    /// Sends a plain message through an alias of the server.
+    pub fn info_through(&mut self, alias: Alias, message: S::Info) {
+        self.world.send_through(alias, written(&message, Codec::default()));
+        self.deliver_all([]);
+    }
+
     /// Answers a request, whose mark is in [`Action::Request`]. One that has an answer, or was given up, gets none.
     pub fn answer(&mut self, mark: Mark, outcome: Result<impl Message, CallError>) {
         if !self.world.answered(mark) {
@@ -203,8 +209,8 @@ impl<S: Exported> Harness<S> {
 
     /// Lets the monitored process end. Without such a monitor nothing happens.
     pub fn down(&mut self, mark: Mark, reason: ExitReason) {
-        if let Some(target) = self.world.lost(mark) {
-            self.deliver(Event::Down(Lost { mark, target, reason }));
+        if let Some(lost) = self.world.lost(mark, reason) {
+            self.deliver(Event::Down(lost));
         }
     }
 

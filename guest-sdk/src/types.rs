@@ -8,7 +8,7 @@ mod pid;
 
 use serde::{Deserialize, Serialize};
 
-pub use pid::{ParsePidError, Pid};
+pub use pid::{Alias, ParsePidError, Pid};
 
 /// Tells one monitor, timer or request from all others of this process.
 pub type Mark = u64;
@@ -22,10 +22,10 @@ pub struct Via {
     pub key: String,
 }
 
-/// Whom to address: a process, or whoever holds a name or a key at this moment.
+/// Whom to address: a process, whoever holds a name or a key at this moment, or whoever has opened an alias.
 ///
-/// In JSON `"0.7.1f2e"`, `{"pid":"0.7.1f2e"}`, `{"name":"bank"}` or `{"via":{"registry":"users","key":"\"ada\""}}`; a
-/// plain string that is no pid is read as a name.
+/// In JSON `"0.7.1f2e"`, `{"pid":"0.7.1f2e"}`, `{"name":"bank"}`, `{"via":{"registry":"users","key":"\"ada\""}}` or
+/// `{"alias":"0.99.2e1f"}`; a plain string that is no pid is read as a name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     /// This process and no other.
@@ -34,6 +34,8 @@ pub enum Address {
     Name(String),
     /// Whoever holds this key when the message is sent.
     Via(Via),
+    /// Whoever has opened this alias, while it is open. It cannot be monitored.
+    Alias(Alias),
 }
 
 impl From<Pid> for Address {
@@ -45,6 +47,12 @@ impl From<Pid> for Address {
 impl From<Via> for Address {
     fn from(via: Via) -> Address {
         Address::Via(via)
+    }
+}
+
+impl From<Alias> for Address {
+    fn from(alias: Alias) -> Address {
+        Address::Alias(alias)
     }
 }
 
@@ -66,6 +74,7 @@ impl std::fmt::Display for Address {
             Address::Pid(pid) => pid.fmt(f),
             Address::Name(name) => name.fmt(f),
             Address::Via(via) => write!(f, "{} in {}", via.key, via.registry),
+            Address::Alias(alias) => alias.fmt(f),
         }
     }
 }
@@ -191,6 +200,9 @@ pub struct Lost {
     pub target: Address,
     /// Why it ended; `Noproc` if it was not there to begin with.
     pub reason: ExitReason,
+    /// What was given to [`Watch::tag`](crate::Watch::tag); [`Down::tag`](crate::Down::tag) reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag: Option<Body>,
 }
 
 /// A timer went off.

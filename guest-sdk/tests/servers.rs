@@ -296,3 +296,60 @@ fn gs_19_a_task_that_goes_on_waiting_fails_after_its_time() {
     assert_eq!(run_task_in::<Asker>(&mut world, (), []), Err(ExitReason::Failed("no answer".into())));
     assert_eq!(world.now(), Duration::from_secs(1));
 }
+
+/// Looks after workers, and learns by the tag which of them it has lost.
+#[derive(Default, Serialize, Deserialize)]
+struct Foreman {
+    lost: Vec<(u32, String)>,
+    timer: Option<TimerRef>,
+}
+
+#[server]
+impl Server for Foreman {
+    /// A worker, and the number of its bench.
+    type Call = (Pid, u32);
+    type Reply = Watched;
+    type Info = String;
+
+    fn init(_: (), _: &Context) -> Start<Self> {
+        Ok(Foreman::default())
+    }
+
+    fn handle_call(&mut self, (worker, bench): (Pid, u32), _: From<Self>, context: &Context) -> Outcome<Watched> {
+        let at = context.now() + Duration::from_secs(1);
+        self.timer = Some(context.timer_ref(context.send_at(at, "nobody", &"late".to_owned())));
+        reply(context.monitor_with(Watch::of(worker).tag(&bench).reply_alias()))
+    }
+
+    fn handle_info(&mut self, _: String, context: &Context) -> Outcome {
+        let stopped = self.timer.take().and_then(|timer| context.cancel_of(timer));
+        assert_eq!(stopped, Some(Duration::from_secs(1)));
+        noreply()
+    }
+
+    fn handle_down(&mut self, down: Down, _: &Context) -> Outcome {
+        match down.tag::<u32>() {
+            Ok(Some(bench)) => self.lost.push((bench, format!("{:?}", down.reason))),
+            other => return fail(format!("no bench: {other:?}")),
+        }
+        noreply()
+    }
+}
+
+skep_sdk::export!(Foreman);
+
+#[test]
+fn mon_07_a_tag_has_the_type_it_was_given() {
+    let mut foreman = Harness::<Foreman>::start(()).expect("init succeeds").always_hibernating();
+    let workers = [0, 1].map(|_| foreman.world().pid());
+    let first = foreman.call((workers[0], 7)).expect("a monitor");
+    let second = foreman.call((workers[1], 8)).expect("a monitor");
+    // A reply in time: no loss any more, and no second reply.
+    for _ in 0..2 {
+        foreman.info_through(first.alias.expect("an alias"), "done".to_owned());
+    }
+    foreman.down(first.mark, ExitReason::Killed);
+    foreman.down(second.mark, ExitReason::Killed);
+    assert_eq!(foreman.server().map(|foreman| foreman.lost.clone()), Some(vec![(8, "Killed".to_owned())]));
+    assert_eq!(foreman.ended(), None);
+}

@@ -31,6 +31,12 @@ fn json_of_what_travels() {
     check(&PID, json!("0.7.1f2e"));
     check(&Address::Pid(PID), json!({ "pid": "0.7.1f2e" }));
     check(&Address::from("bank"), json!({ "name": "bank" }));
+    let alias = Alias { node: 0, id: 7, tag: 0x1f2e };
+    check(&alias, json!("0.7.1f2e"));
+    check(&Address::from(alias), json!({ "alias": "0.7.1f2e" }));
+    check(&Ref::<Untyped>::alias(alias), json!({ "alias": "0.7.1f2e" }));
+    check(&TimerRef { owner: PID, timer: 3 }, json!({ "owner": "0.7.1f2e", "timer": 3 }));
+    check(&Watched { mark: 3, alias: Some(alias) }, json!({ "mark": 3, "alias": "0.7.1f2e" }));
     check(&Ref::<Untyped>::named("bank"), json!({ "name": "bank" }));
     check(&Pending::<u64>::of(3), json!(3));
     check(&ExitReason::Normal, json!("normal"));
@@ -59,7 +65,13 @@ fn a_pid_is_read_where_serde_has_lost_track_of_the_codec() {
 
 #[test]
 fn logs_do_not_show_the_tag() {
-    let shown = format!("{PID} {PID:?} {:?} {:?}", Address::Pid(PID), Ref::<Untyped>::pid(PID));
+    let alias = Alias { node: 0, id: 7982, tag: 0x1f2e };
+    let shown = format!(
+        "{PID} {PID:?} {:?} {:?} {alias:?} {}",
+        Address::Pid(PID),
+        Ref::<Untyped>::pid(PID),
+        Address::from(alias)
+    );
     assert!(!shown.contains("1f2e") && !shown.contains("7982"), "{shown}");
 }
 

@@ -47,6 +47,10 @@ fn perform(step: Step, results: &[Value], context: &TaskContext) -> Result<Value
             let marks: Result<Vec<Mark>, String> = marks.into_iter().map(|mark| steps::mark(mark, results)).collect();
             Ok(shown(context.receive_only(&marks?, timeout_ms.map(Duration::from_millis))))
         }
+        Step::ReceiveWhere { text, timeout_ms } => {
+            let wanted = |event: &Event| steps::entry(event.clone()).to_string().contains(&text);
+            Ok(shown(context.receive_where(wanted, timeout_ms.map(Duration::from_millis))))
+        }
         Step::Fail(why) => Err(why.into()),
         _ => Ok(steps::wrong("a task cannot do this")),
     }
@@ -92,6 +96,29 @@ mod tests {
         assert_eq!(results[1], json!(["0.1.a11ce"]));
         assert_eq!(results[2], json!([{ "Ok": ["0.1.a11ce"] }, { "Err": { "failed": "no" } }]));
         assert_eq!(results[3], json!(null));
+    }
+
+    #[test]
+    fn a_receive_by_choice_leaves_the_rest_in_place() {
+        let infos = ["a", "b", "c", "b"].map(|text| Event::Info(Body::Text(text.into())));
+        let results = run(
+            json!([
+                { "StartTimer": { "after_ms": 10, "body": "now" } },
+                { "ReceiveWhere": { "text": "b" } },
+                { "ReceiveWhere": { "text": "now" } },
+                { "ReceiveWhere": { "text": "none", "timeout_ms": 20 } },
+                { "ReceiveWhere": { "text": "c", "timeout_ms": 0 } },
+                { "Receive": { "timeout_ms": 0 } },
+                { "Receive": { "timeout_ms": 0 } },
+                { "Receive": { "timeout_ms": 0 } },
+                "Now"
+            ]),
+            infos,
+        );
+        let info = |text: &str| json!({ "info": { "$text": text } });
+        let timer = json!({ "timer": { "mark": 1, "body": "now" } });
+        let expected = json!([1, info("b"), timer, null, info("c"), info("a"), info("b"), null, 30]);
+        assert_eq!(results, Ok(expected));
     }
 
     #[test]

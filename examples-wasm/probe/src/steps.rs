@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use skep_sdk::prelude::*;
 use skep_sdk::supervision::Ask;
-use skep_sdk::{Caller, Codec, Message, Raw, Untyped, Via};
+use skep_sdk::{Alias, Caller, Codec, Message, Raw, Untyped, Via};
 
 use directory::{GroupStep, RegistryStep, TopicStep};
 
@@ -94,7 +94,7 @@ fn five_seconds() -> Option<u64> {
     Some(5000)
 }
 
-/// One thing to do. It is read from a JSON value and from nothing else, which keeps these guests small. Those from `Hold` on only a server can, `Receive` and `ReceiveOnly` only a task.
+/// One thing to do. It is read from a JSON value and from nothing else, which keeps these guests small. Those from `Hold` on only a server can, `Receive` and its like only a task.
 #[derive(Clone, Debug, Deserialize)]
 #[allow(missing_docs, reason = "the fields are those of the contract's functions")]
 pub enum Step {
@@ -139,6 +139,20 @@ pub enum Step {
     Unlink { to: Given<Pid> },
     /// Brings the mark.
     Monitor { target: Given<Address> },
+    /// `alias` is `explicit-unalias`, `demonitor` or `reply-demonitor`. Brings `{"mark":…,"alias":…}`.
+    MonitorWith {
+        target: Given<Address>,
+        #[serde(default)]
+        tag: Option<Content>,
+        #[serde(default)]
+        alias: Option<String>,
+    },
+    /// Opens an alias, for one message or for ever. Brings `{"alias":…}`, which is an address too.
+    OpenAlias { once: bool },
+    /// Brings whether it was open.
+    Unalias { alias: Given<Alias> },
+    /// Brings whether there is such a process.
+    IsAlive { pid: Given<Pid> },
     /// Brings whether there was one.
     Demonitor {
         mark: Given<Mark>,
@@ -192,6 +206,16 @@ pub enum Step {
     SendAfter { after_ms: u64, to: Given<Address>, body: Content },
     /// Brings the mark.
     StartTimer { after_ms: u64, body: Content },
+    /// Brings the milliseconds since the node began.
+    Now,
+    /// `at_ms` is a moment of `Now`. Brings the mark.
+    SendAt { at_ms: u64, to: Given<Address>, body: Content },
+    /// As `SendAt`.
+    StartTimerAt { at_ms: u64, body: Content },
+    /// Another process's timer. Brings the milliseconds that were left, or null.
+    CancelOf { owner: Given<Pid>, mark: Given<Mark> },
+    /// Another process's timer. Brings the milliseconds that are left, or null.
+    LeftOf { owner: Given<Pid>, mark: Given<Mark> },
     /// Brings the milliseconds that were left, or null.
     Cancel { mark: Given<Mark> },
     /// Brings the milliseconds that are left, or null.
@@ -217,6 +241,12 @@ pub enum Step {
     /// Waits for one of these marks. Brings as `Receive`.
     ReceiveOnly {
         marks: Vec<Given<Mark>>,
+        #[serde(default = "five_seconds")]
+        timeout_ms: Option<u64>,
+    },
+    /// Waits for an event in whose JSON there is this text. Brings as `Receive`.
+    ReceiveWhere {
+        text: String,
         #[serde(default = "five_seconds")]
         timeout_ms: Option<u64>,
     },
@@ -305,6 +335,18 @@ fn attempt(step: Step, results: &[Value], context: &Context) -> Result<Result<Va
         Step::Link { to } => pid(to, results).and_then(|to| show(context.link(to))),
         Step::Unlink { to } => pid(to, results).map(|to| nothing(|| context.unlink(to))),
         Step::Monitor { target } => address(target, results).and_then(|target| show(context.monitor(target))),
+        Step::MonitorWith { target, tag, alias } => {
+            address(target, results).and_then(|target| watch(target, tag, alias.as_deref())).map(|watch| {
+                let Watched { mark, alias } = context.monitor_with(watch);
+                json!({ "mark": mark, "alias": alias })
+            })
+        }
+        Step::OpenAlias { once } => {
+            let alias = if once { context.reply_alias() } else { context.alias() };
+            Ok(json!({ "alias": alias }))
+        }
+        Step::Unalias { alias } => alias.get("alias", results).and_then(|alias| show(context.unalias(alias))),
+        Step::IsAlive { pid: who } => pid(who, results).and_then(|who| show(context.is_alive(who))),
         Step::Demonitor { mark: which, flush } => mark(which, results)
             .and_then(|mark| show(if flush { context.demonitor_flush(mark) } else { context.demonitor(mark) })),
         Step::TrapExit(on) => show(context.trap_exit(on)),
@@ -346,6 +388,17 @@ fn attempt(step: Step, results: &[Value], context: &Context) -> Result<Result<Va
         Step::Abandon { mark: which } => {
             mark(which, results).and_then(|mark| show(context.abandon(&Pending::<Raw>::of(mark))))
         }
+        Step::Now => show(millis(context.now())),
+        Step::SendAt { at_ms, to, body } => {
+            address(to, results).and_then(|to| show(context.send_at(Duration::from_millis(at_ms), to, &Raw(body.0))))
+        }
+        Step::StartTimerAt { at_ms, body } => show(context.start_timer_at(Duration::from_millis(at_ms), &Raw(body.0))),
+        Step::CancelOf { owner, mark: which } => {
+            timer(owner, which, results).and_then(|timer| show(context.cancel_of(timer).map(millis)))
+        }
+        Step::LeftOf { owner, mark: which } => {
+            timer(owner, which, results).and_then(|timer| show(context.left_of(timer).map(millis)))
+        }
         Step::Cancel { mark: which } => mark(which, results).and_then(|mark| show(context.cancel(mark).map(millis))),
         Step::Left { mark: which } => mark(which, results).and_then(|mark| show(context.left(mark).map(millis))),
         Step::StartSupervisor(supervisor) => supervision::start(supervisor, context),
@@ -379,8 +432,32 @@ fn pid(given: Given<Pid>, results: &[Value]) -> Result<Pid, String> {
     given.get("pid", results)
 }
 
+/// A step that brought an alias stands for that.
 fn address(given: Given<Address>, results: &[Value]) -> Result<Address, String> {
+    if let Given::Of { step } = given
+        && let Some(alias) = results.get(step).and_then(|result| find(result, "alias"))
+    {
+        return serde_json::from_value(json!({ "alias": alias })).map_err(|error| format!("step {step}: {error}"));
+    }
     given.get("pid", results)
+}
+
+fn watch(target: Address, tag: Option<Content>, alias: Option<&str>) -> Result<Watch, String> {
+    let mut watch = Watch::of(target);
+    if let Some(tag) = tag {
+        watch = watch.tag(&Raw(tag.0));
+    }
+    match alias {
+        None => Ok(watch),
+        Some("explicit-unalias") => Ok(watch.alias()),
+        Some("demonitor") => Ok(watch.tied_alias()),
+        Some("reply-demonitor") => Ok(watch.reply_alias()),
+        Some(other) => Err(format!("no alias is {other}")),
+    }
+}
+
+fn timer(owner: Given<Pid>, which: Given<Mark>, results: &[Value]) -> Result<TimerRef, String> {
+    Ok(TimerRef { owner: pid(owner, results)?, timer: mark(which, results)? })
 }
 
 fn process(given: Given<Address>, results: &[Value]) -> Result<Ref<Untyped>, String> {

@@ -67,6 +67,51 @@ fn timers_fire_in_order_and_can_be_called_off() {
 }
 
 #[test]
+fn aliases_close_by_themselves_or_when_told() {
+    let mut probe = probe();
+    let opened = told(
+        &mut probe,
+        json!({ "Many": [
+            { "OpenAlias": { "once": true } },
+            { "OpenAlias": { "once": false } },
+            { "MonitorWith": { "target": "nobody", "tag": "mine", "alias": "demonitor" } },
+            { "Send": { "to": { "step": 1 }, "body": "to myself" } },
+            { "Send": { "to": { "step": 2 }, "body": "as long as the loss is not told" } }
+        ] }),
+    );
+    let alias = |step: usize| serde_json::from_value::<Alias>(opened[step]["alias"].clone()).expect("an alias");
+    let say = |text: &str| Raw(Body::Json(format!("\"{text}\"")));
+    told(&mut probe, json!("Take"));
+    for step in [0, 0, 1, 2] {
+        probe.info_through(alias(step), say(&step.to_string()));
+    }
+    assert_eq!(told(&mut probe, json!("Take")), json!([{ "info": "0" }, { "info": "1" }]));
+    let close = json!({ "Unalias": { "alias": opened[1]["alias"] } });
+    assert_eq!((told(&mut probe, close.clone()), told(&mut probe, close)), (json!(true), json!(false)));
+    probe.info_through(alias(1), say("late"));
+    assert_eq!(told(&mut probe, json!("Take")), json!([]));
+}
+
+#[test]
+fn a_reply_through_an_alias_ends_its_monitor_and_a_tag_comes_with_a_loss() {
+    let mut world = World::new();
+    let (worker, gone) = (world.pid(), world.pid());
+    let mut probe = Harness::<Probe>::start_in(world.dead(gone), None).expect("init succeeds").always_hibernating();
+    let watch = json!({ "MonitorWith": { "target": worker, "tag": [1, 2], "alias": "reply-demonitor" } });
+    let watched = told(&mut probe, json!({ "Many": [watch, watch] }));
+    let alias = serde_json::from_value::<Alias>(watched[0]["alias"].clone()).expect("an alias");
+    probe.info_through(alias, Raw(Body::Json("1".into())));
+    probe.down(1, ExitReason::Killed);
+    probe.down(2, ExitReason::Killed);
+    let lost = json!({ "mark": 2, "target": { "pid": worker }, "reason": "killed", "tag": { "json": "[1,2]" } });
+    assert_eq!(told(&mut probe, json!("Take")), json!([{ "info": 1 }, { "down": lost }]));
+    assert_eq!(told(&mut probe, json!({ "IsAlive": { "pid": worker } })), json!(true));
+    assert_eq!(told(&mut probe, json!({ "IsAlive": { "pid": gone } })), json!(false));
+    let refused = Err(CallError::Ended(ExitReason::Failed("an alias cannot be monitored".into())));
+    assert_eq!(probe.call(json!({ "Monitor": { "target": { "alias": alias } } })), refused);
+}
+
+#[test]
 fn idle_is_called_off_by_whatever_comes() {
     let mut probe = probe();
     told(&mut probe, json!({ "Idle": { "after_ms": 100 } }));

@@ -5,8 +5,9 @@
 
 /// Talking.
 pub(crate) mod messaging {
+    pub(crate) use crate::bindings::process::skep::process::messaging::AliasMode;
     use crate::testing::world::{act, look};
-    use crate::types::{Address, Body, CallError, Caller, ExitReason, Mark, Pid, Refusal};
+    use crate::types::{Address, Alias, Body, CallError, Caller, ExitReason, Mark, Pid, Refusal};
 
     pub(crate) fn me() -> Pid {
         look(|world| world.me)
@@ -22,6 +23,18 @@ pub(crate) mod messaging {
 
     pub(crate) fn send_to(to: &Address, body: &Body) -> Result<(), Refusal> {
         act(|world| world.send(to.clone(), body.clone()))
+    }
+
+    pub(crate) fn open_alias(mode: AliasMode) -> Alias {
+        act(|world| world.open_alias(matches!(mode, AliasMode::Reply)))
+    }
+
+    pub(crate) fn unalias(alias: Alias) -> bool {
+        act(|world| world.unalias(alias))
+    }
+
+    pub(crate) fn is_alive(pid: Pid) -> bool {
+        act(|world| world.is_alive(pid))
     }
 
     pub(crate) fn cast(to: &Address, body: &Body) {
@@ -51,6 +64,7 @@ pub(crate) mod messaging {
 
 /// Receiving.
 pub(crate) mod inbox {
+    pub(crate) use crate::bindings::process::skep::process::inbox::Seen;
     use crate::testing::world::act;
     use crate::types::{Body, Event, Mark};
 
@@ -65,13 +79,22 @@ pub(crate) mod inbox {
     pub(crate) fn receive_only(marks: &[Mark], timeout_ms: Option<u64>) -> Option<Event> {
         act(|world| world.receive(Some(marks), timeout_ms))
     }
+
+    pub(crate) fn look(behind: Option<u64>, timeout_ms: Option<u64>) -> Option<Seen> {
+        act(|world| world.look(behind, timeout_ms))
+    }
+
+    pub(crate) fn take(number: u64) -> bool {
+        act(|world| world.take_seen(number))
+    }
 }
 
 /// Links and monitors.
 pub(crate) mod links {
+    pub(crate) use crate::bindings::process::skep::process::links::{MonitorAlias, Watch};
     use crate::testing::Action;
     use crate::testing::world::{Stopped, act};
-    use crate::types::{Address, ExitReason, Mark, Pid, Refusal};
+    use crate::types::{Address, Body, ExitReason, Mark, Pid, Refusal};
 
     #[allow(clippy::unnecessary_wraps, reason = "the signature is the contract's")]
     pub(crate) fn link(to: Pid) -> Result<(), Refusal> {
@@ -84,7 +107,11 @@ pub(crate) mod links {
     }
 
     pub(crate) fn monitor(target: &Address) -> Mark {
-        act(|world| world.monitor(target.clone()))
+        act(|world| world.monitor(target.clone(), None, None).mark)
+    }
+
+    pub(crate) fn monitor_with(target: &Address, tag: Option<&Body>, alias: Option<MonitorAlias>) -> Watch {
+        act(|world| world.monitor(target.clone(), tag.cloned(), alias))
     }
 
     pub(crate) fn demonitor(mark: Mark, flush: bool) -> bool {
@@ -292,7 +319,19 @@ pub(crate) mod topics {
 /// Timers.
 pub(crate) mod timers {
     use crate::testing::world::act;
-    use crate::types::{Address, Body, Mark};
+    use crate::types::{Address, Body, Mark, Pid};
+
+    pub(crate) fn now() -> u64 {
+        act(|world| world.now_ms)
+    }
+
+    pub(crate) fn send_at(at_ms: u64, to: &Address, body: &Body) -> Mark {
+        act(|world| world.start_timer_at(at_ms, Some(to.clone()), body.clone()))
+    }
+
+    pub(crate) fn start_at(at_ms: u64, body: &Body) -> Mark {
+        act(|world| world.start_timer_at(at_ms, None, body.clone()))
+    }
 
     pub(crate) fn send_after(after_ms: u64, to: &Address, body: &Body) -> Mark {
         act(|world| world.start_timer(after_ms, Some(to.clone()), body.clone()))
@@ -308,6 +347,14 @@ pub(crate) mod timers {
 
     pub(crate) fn left(mark: Mark) -> Option<u64> {
         act(|world| world.left(mark))
+    }
+
+    pub(crate) fn cancel_of(owner: Pid, mark: Mark) -> Option<u64> {
+        act(|world| if owner == world.me { world.cancel(mark) } else { None })
+    }
+
+    pub(crate) fn left_of(owner: Pid, mark: Mark) -> Option<u64> {
+        act(|world| if owner == world.me { world.left(mark) } else { None })
     }
 }
 

@@ -10,11 +10,13 @@ use std::time::Duration;
 use super::action::Action;
 use super::directory::{Directory, Table};
 use super::played::{Played, Playing};
+use crate::host::inbox::Seen;
+use crate::host::links::{MonitorAlias, Watch};
 use crate::host::spawning;
 use crate::host::topics::Audience;
 use crate::supervision::{Ask, Counts, Reply, SupervisionError, Supervisor};
 use crate::types::{
-    Address, Alarm, Answer, Body, CallError, Caller, Change, Ended, Event, ExitReason, Lost, Mark, Pid, Refusal,
+    Address, Alarm, Alias, Answer, Body, CallError, Caller, Change, Ended, Event, ExitReason, Lost, Mark, Pid, Refusal,
 };
 
 struct Timer {
@@ -23,6 +25,9 @@ struct Timer {
     to: Option<Address>,
     body: Body,
 }
+
+/// The number that the aliases of the process under test have.
+const OWN_ALIASES: u64 = 1;
 
 /// The payload with which `stop` leaves the guest's code.
 pub(crate) struct Stopped(pub(crate) ExitReason);
@@ -52,7 +57,9 @@ pub struct World {
     open: BTreeSet<Mark>,
     playing: Vec<Playing>,
     on_task: Option<OnTask>,
-    monitors: BTreeMap<Mark, Address>,
+    monitors: BTreeMap<Mark, (Address, Option<Body>)>,
+    aliases: BTreeMap<Mark, MonitorAlias>,
+    dead: Vec<Pid>,
     timers: BTreeMap<Mark, Timer>,
     on_call: OnCall,
     on_stop: OnStop,
@@ -81,6 +88,8 @@ impl Default for World {
             playing: Vec::new(),
             on_task: None,
             monitors: BTreeMap::new(),
+            aliases: BTreeMap::new(),
+            dead: Vec::new(),
             timers: BTreeMap::new(),
             on_call: Box::new(|_, _| Err(CallError::Ended(ExitReason::Noproc))),
             on_stop: Box::new(|_, _| Err(CallError::Ended(ExitReason::Noproc))),
@@ -208,6 +217,7 @@ impl World {
         Pid { node: 0, id: self.last_id, tag: 0xb0b }
     }
 
+    /// Whom an address means, as far as a world with one process knows: an alias that is not its own is somebody else's.
     fn holder(&self, address: &Address) -> Option<Pid> {
         match address {
             Address::Pid(pid) => Some(*pid),
@@ -216,6 +226,10 @@ impl World {
                 let table = Table::Registry(via.registry.clone());
                 self.directory.find(&table, &via.key).first().map(|entry| entry.pid)
             }
+            Address::Alias(alias) if alias.id == OWN_ALIASES => {
+                self.aliases.contains_key(&alias.tag).then_some(self.me)
+            }
+            Address::Alias(_) => Some(Pid { node: 0, id: 0, tag: 0 }),
         }
     }
 
@@ -257,11 +271,57 @@ impl World {
         reached
     }
 
+    pub(crate) fn open_alias(&mut self, once: bool) -> Alias {
+        let mark = self.mark();
+        let mode = if once { MonitorAlias::ReplyDemonitor } else { MonitorAlias::ExplicitUnalias };
+        self.aliases.insert(mark, mode);
+        Alias { node: 0, id: OWN_ALIASES, tag: mark }
+    }
+
+    pub(crate) fn unalias(&mut self, alias: Alias) -> bool {
+        alias.id == OWN_ALIASES && self.aliases.remove(&alias.tag).is_some()
+    }
+
+    /// Sends through an alias of the process under test, as others would: what goes through a closed one is lost.
+    pub fn send_through(&mut self, alias: Alias, body: Body) {
+        let to = Address::Alias(alias);
+        if self.holder(&to) == Some(self.me) {
+            self.comes_through(alias);
+            self.inbox.push_back(Event::Info(body));
+        }
+    }
+
+    fn comes_through(&mut self, alias: Alias) {
+        if matches!(self.aliases.get(&alias.tag), Some(MonitorAlias::ReplyDemonitor)) {
+            self.aliases.remove(&alias.tag);
+            self.monitors.remove(&alias.tag);
+        }
+    }
+
+    fn close_with_monitor(&mut self, mark: Mark) {
+        if !matches!(self.aliases.get(&mark), None | Some(MonitorAlias::ExplicitUnalias)) {
+            self.aliases.remove(&mark);
+        }
+    }
+
+    /// Of others, whatever the test says to be dead is.
+    pub(crate) fn is_alive(&self, pid: Pid) -> bool {
+        !self.dead.contains(&pid)
+    }
+
+    /// A process that has ended.
+    #[must_use]
+    pub fn dead(mut self, pid: Pid) -> World {
+        self.dead.push(pid);
+        self
+    }
+
     pub(crate) fn send(&mut self, to: Address, body: Body) -> Result<(), Refusal> {
-        match self.holder(&to) {
-            Some(pid) if pid == self.me => self.inbox.push_back(Event::Info(body)),
-            Some(_) => self.note(Action::Send { to, body }),
-            None => return Err(Refusal::Unknown(format!("nobody holds the name {to}"))),
+        match (self.holder(&to), &to) {
+            (_, Address::Alias(alias)) if alias.id == OWN_ALIASES => self.send_through(*alias, body),
+            (Some(pid), _) if pid == self.me => self.inbox.push_back(Event::Info(body)),
+            (Some(_), _) => self.note(Action::Send { to, body }),
+            (None, _) => return Err(Refusal::Unknown(format!("nobody holds the name {to}"))),
         }
         Ok(())
     }
@@ -356,21 +416,38 @@ impl World {
 
     /// Time passes only where there is nothing to receive and a timer is due before the wait is over.
     pub(crate) fn receive(&mut self, marks: Option<&[Mark]>, timeout_ms: Option<u64>) -> Option<Event> {
+        let wanted = |event: &Event| match (marks, event) {
+            (None, _) => true,
+            (Some(marks), Event::Answer(Answer { mark, .. }))
+            | (Some(marks), Event::Timer(Alarm { mark, .. }))
+            | (Some(marks), Event::Change(Change { mark, .. }))
+            | (Some(marks), Event::Down(Lost { mark, .. })) => marks.contains(mark),
+            _ => false,
+        };
+        let place = self.wait_for(|inbox| inbox.iter().position(wanted), timeout_ms)?;
+        self.inbox.remove(place)
+    }
+
+    /// Events are numbered by their place, which changes only when one is taken: nothing else goes on meanwhile.
+    pub(crate) fn look(&mut self, behind: Option<u64>, timeout_ms: Option<u64>) -> Option<Seen> {
+        let from = behind.map_or(0, |number| usize::try_from(number).unwrap_or(usize::MAX).saturating_add(1));
+        let place = self.wait_for(|inbox| (from < inbox.len()).then_some(from), timeout_ms)?;
+        Some(Seen { number: place as u64, event: self.inbox[place].clone() })
+    }
+
+    pub(crate) fn take_seen(&mut self, number: u64) -> bool {
+        usize::try_from(number).is_ok_and(|place| self.inbox.remove(place).is_some())
+    }
+
+    /// The place of the event waited for, once there is one.
+    fn wait_for(&mut self, find: impl Fn(&VecDeque<Event>) -> Option<usize>, timeout_ms: Option<u64>) -> Option<usize> {
         let until = timeout_ms.map(|ms| self.now_ms.saturating_add(ms));
         loop {
             if let Some(reason) = self.doomed.take() {
                 std::panic::resume_unwind(Box::new(Stopped(reason)));
             }
-            let wanted = |event: &Event| match (marks, event) {
-                (None, _) => true,
-                (Some(marks), Event::Answer(Answer { mark, .. }))
-                | (Some(marks), Event::Timer(Alarm { mark, .. }))
-                | (Some(marks), Event::Change(Change { mark, .. }))
-                | (Some(marks), Event::Down(Lost { mark, .. })) => marks.contains(mark),
-                _ => false,
-            };
-            if let Some(place) = self.inbox.iter().position(wanted) {
-                return self.inbox.remove(place);
+            if let Some(place) = find(&self.inbox) {
+                return Some(place);
             }
             match self.next_timer_ms().filter(|due| until.is_none_or(|until| *due <= until)) {
                 Some(due) => self.fire_one(due),
@@ -383,16 +460,21 @@ impl World {
         }
     }
 
-    pub(crate) fn monitor(&mut self, target: Address) -> Mark {
+    pub(crate) fn monitor(&mut self, target: Address, tag: Option<Body>, alias: Option<MonitorAlias>) -> Watch {
+        if matches!(target, Address::Alias(_)) {
+            std::panic::resume_unwind(Box::new(Stopped(ExitReason::Failed("an alias cannot be monitored".to_owned()))));
+        }
         let mark = self.mark();
-        if self.holder(&target).is_none() {
-            let reason = ExitReason::Noproc;
-            self.inbox.push_back(Event::Down(Lost { mark, target: target.clone(), reason }));
-        } else {
-            self.monitors.insert(mark, target.clone());
+        if let Some(mode) = alias {
+            self.aliases.insert(mark, mode);
+        }
+        let is_there = self.holder(&target).is_some();
+        self.monitors.insert(mark, (target.clone(), tag));
+        if !is_there && let Some(lost) = self.lost(mark, ExitReason::Noproc) {
+            self.inbox.push_back(Event::Down(lost));
         }
         self.note(Action::Monitor { mark, target });
-        mark
+        Watch { mark, alias: alias.map(|_| Alias { node: 0, id: OWN_ALIASES, tag: mark }) }
     }
 
     pub(crate) fn demonitor(&mut self, mark: Mark, flush: bool) -> bool {
@@ -400,12 +482,15 @@ impl World {
         if flush {
             self.inbox.retain(|event| !matches!(event, Event::Down(lost) if lost.mark == mark));
         }
+        self.close_with_monitor(mark);
         self.monitors.remove(&mark).is_some()
     }
 
-    /// What was monitored with this mark, and no longer is.
-    pub(crate) fn lost(&mut self, mark: Mark) -> Option<Address> {
-        self.monitors.remove(&mark)
+    /// The loss of what was monitored with this mark, and no longer is.
+    pub(crate) fn lost(&mut self, mark: Mark, reason: ExitReason) -> Option<Lost> {
+        let (target, tag) = self.monitors.remove(&mark)?;
+        self.close_with_monitor(mark);
+        Some(Lost { mark, target, reason, tag })
     }
 
     pub(crate) fn spawn(
@@ -435,7 +520,7 @@ impl World {
         if options.link {
             self.note(Action::Link(pid));
         }
-        let mark = options.monitor.then(|| self.monitor(Address::Pid(pid)));
+        let mark = options.monitor.then(|| self.monitor(Address::Pid(pid), None, None).mark);
         if let (Some(mark), Some(play)) = (mark, &mut self.on_task) {
             let played = play(module, args.clone());
             self.playing.push(Playing::begin(played, pid, mark, options.link, self.now_ms));
@@ -482,8 +567,13 @@ impl World {
     }
 
     pub(crate) fn start_timer(&mut self, after_ms: u64, to: Option<Address>, body: Body) -> Mark {
+        self.start_timer_at(self.now_ms.saturating_add(after_ms), to, body)
+    }
+
+    /// What is past is due at once: the clock goes back for nobody.
+    pub(crate) fn start_timer_at(&mut self, at_ms: u64, to: Option<Address>, body: Body) -> Mark {
         let mark = self.mark();
-        self.timers.insert(mark, Timer { due_ms: self.now_ms.saturating_add(after_ms), to, body });
+        self.timers.insert(mark, Timer { due_ms: at_ms.max(self.now_ms), to, body });
         mark
     }
 
@@ -522,9 +612,9 @@ impl World {
             Ok(body) => (Some(body), ExitReason::Normal),
             Err(reason) => (None, reason),
         };
-        if let Some(target) = self.monitors.remove(&mark) {
+        if let Some(lost) = self.lost(mark, reason.clone()) {
             self.inbox.extend(result.map(|body| Event::Answer(Answer { mark, outcome: Ok(body) })));
-            self.inbox.push_back(Event::Down(Lost { mark, target, reason: reason.clone() }));
+            self.inbox.push_back(Event::Down(lost));
         }
         if linked && self.traps_exits {
             self.inbox.push_back(Event::Exit(Ended { pid, reason }));

@@ -127,12 +127,63 @@ impl<'de> Visitor<'de> for PidVisitor {
     }
 }
 
+/// A second address of a process, which that process can close: an address for one reply, or for as long as it is wanted.
+///
+/// Who has one may send there, and learns neither whose it is nor whether it is open. It travels as a pid does: in JSON a
+/// string, in MessagePack a map of the three numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Alias {
+    /// The node its process lives on.
+    pub node: u32,
+    /// Says nothing of whose it is.
+    pub id: u64,
+    /// What makes it unguessable.
+    pub tag: u64,
+}
+
+impl Alias {
+    fn of(Pid { node, id, tag }: Pid) -> Alias {
+        Alias { node, id, tag }
+    }
+
+    /// Written and read as a pid is; it is none.
+    fn as_pid(self) -> Pid {
+        let Alias { node, id, tag } = self;
+        Pid { node, id, tag }
+    }
+}
+
+impl fmt::Display for Alias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<alias>")
+    }
+}
+
+impl fmt::Debug for Alias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Alias {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_pid().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Alias {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Alias, D::Error> {
+        Pid::deserialize(deserializer).map(Alias::of)
+    }
+}
+
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Address::Pid(pid) => serializer.serialize_newtype_variant("Address", 0, "pid", pid),
             Address::Name(name) => serializer.serialize_newtype_variant("Address", 1, "name", name),
             Address::Via(via) => serializer.serialize_newtype_variant("Address", 2, "via", via),
+            Address::Alias(alias) => serializer.serialize_newtype_variant("Address", 3, "alias", alias),
         }
     }
 }
@@ -149,7 +200,7 @@ impl<'de> Visitor<'de> for AddressVisitor {
     type Value = Address;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an address: a pid, a name, {pid}, {name} or {via}")
+        f.write_str("an address: a pid, a name, {pid}, {name}, {via} or {alias}")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Address, E> {
@@ -161,10 +212,11 @@ impl<'de> Visitor<'de> for AddressVisitor {
             Some("pid") => Address::Pid(map.next_value()?),
             Some("name") => Address::Name(map.next_value()?),
             Some("via") => Address::Via(map.next_value()?),
-            _ => return Err(de::Error::custom("an address is {pid}, {name} or {via}")),
+            Some("alias") => Address::Alias(map.next_value()?),
+            _ => return Err(de::Error::custom("an address is {pid}, {name}, {via} or {alias}")),
         };
         if map.next_key::<de::IgnoredAny>()?.is_some() {
-            return Err(de::Error::custom("an address is one of {pid}, {name} and {via}"));
+            return Err(de::Error::custom("an address is one of {pid}, {name}, {via} and {alias}"));
         }
         Ok(address)
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::directory::Via;
-use crate::{Body, ExitReason, Mark, Name, Pid};
+use crate::{Alias, Body, ExitReason, Mark, Name, Pid};
 
 /// Whom to address.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,6 +15,8 @@ pub enum Address {
     Name(Name),
     /// Whoever holds this key of a unique registry at the moment of sending.
     Via(Via),
+    /// Whoever has opened this alias, while it is open.
+    Alias(Alias),
 }
 
 impl From<Pid> for Address {
@@ -180,6 +182,8 @@ pub enum Event {
         target: Address,
         /// Why.
         reason: ExitReason,
+        /// The tag given to `monitor` (MON-07).
+        tag: Option<Body>,
     },
     /// An own timer went off.
     Timer {
@@ -212,7 +216,11 @@ impl Event {
     /// The size of what it carries, in bytes, as limits count it.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.body().map_or(0, Body::len)
+        match self {
+            Event::Answer { outcome: Err(CallError::Ended(reason)), .. } | Event::Exit { reason, .. } => reason.len(),
+            Event::Down { reason, tag, .. } => reason.len() + tag.as_ref().map_or(0, Body::len),
+            other => other.body().map_or(0, Body::len),
+        }
     }
 
     /// What it is, in a word.
@@ -259,6 +267,18 @@ impl Event {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The mark that a selective receive knows it by.
+    #[must_use]
+    pub fn mark(&self) -> Option<Mark> {
+        match self {
+            Event::Answer { mark, .. }
+            | Event::Down { mark, .. }
+            | Event::Timer { mark, .. }
+            | Event::Change { mark, .. } => Some(*mark),
+            _ => None,
+        }
     }
 }
 
@@ -324,19 +344,25 @@ mod tests {
     #[test]
     fn limits_count_the_body_of_whatever_carries_one() {
         let (body, mark, pid) = (Body::Text("four".into()), Mark(1), Pid { node: 0, id: 1, tag: 1 });
-        let target = Address::Pid(pid);
+        let target = || Address::Pid(pid);
+        let reason = || ExitReason::failed("four");
+        let tag = || Some(body.clone());
         let four = [
             Event::Call { caller: Caller { pid, mark }, body: body.clone() },
             Event::Cast(body.clone()),
             Event::Info(body.clone()),
             Event::Timer { mark, body: body.clone() },
             Event::Continue(body.clone()),
-            Event::Answer { mark, outcome: Ok(body) },
+            Event::Answer { mark, outcome: Ok(body.clone()) },
+            Event::Answer { mark, outcome: Err(CallError::Ended(reason())) },
+            Event::Exit { pid, reason: reason() },
+            Event::Down { mark, target: target(), reason: reason(), tag: None },
+            Event::Down { mark, target: target(), reason: ExitReason::Normal, tag: tag() },
         ];
         let none = [
             Event::Answer { mark, outcome: Err(CallError::Timeout) },
             Event::Exit { pid, reason: ExitReason::Normal },
-            Event::Down { mark, target, reason: ExitReason::Normal },
+            Event::Down { mark, target: target(), reason: ExitReason::Normal, tag: None },
             Event::Idle,
             Event::Started { mark, outcome: Ok(pid) },
             Event::Info(Body::Raw(Vec::new())),

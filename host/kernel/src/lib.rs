@@ -4,6 +4,7 @@
 //! that the caller performs. Messages and exit signals, links, monitors, calls, timers, names and supervision are
 //! decided here and nowhere else, so that each rule of OTP can be tested as a table.
 
+pub mod alias;
 pub mod body;
 pub mod directory;
 pub mod event;
@@ -19,6 +20,7 @@ pub mod system;
 pub mod timer_queue;
 pub mod upgrade;
 
+pub use alias::{Alias, AliasSeal};
 pub use body::{Body, Cause, Shape, State};
 pub use event::{Address, CallError, Caller, Changed, Event, Next, Outcome, Refusal, SpawnError, Start};
 pub use limits::Limits;

@@ -21,6 +21,8 @@ pub struct Limits {
     pub entries: usize,
     /// Bytes of the keys and values of these entries. Beyond, as above.
     pub entry_bytes: usize,
+    /// Aliases open at once. Beyond, the process ends.
+    pub aliases: usize,
     /// Requests unanswered at once. Beyond, a request is refused.
     pub requests: usize,
     /// Supervisors of its own at once, those within others included. Beyond, a start is refused.
@@ -46,6 +48,7 @@ impl Default for Limits {
             monitors: 10_000,
             entries: 10_000,
             entry_bytes: 1 << 20,
+            aliases: 1_000,
             requests: 1_000,
             supervisors: 16,
             children: 1_000,

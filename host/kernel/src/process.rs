@@ -4,6 +4,7 @@
 //! requests by those of `calls`, `relations` and `timers`. Answers what to do, and never does it. Whoever performs the
 //! actions holds this process's lock while calling, and no lock at all while performing.
 
+mod aliases;
 mod calls;
 mod code_change;
 mod delivery;
@@ -11,6 +12,7 @@ mod hibernation;
 mod holdings;
 mod lifecycle;
 mod looks;
+mod receiving;
 mod relations;
 mod system;
 mod timers;
@@ -23,17 +25,19 @@ use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use calls::{Received, Waiting};
+pub use aliases::AliasMode;
+pub use calls::Waiting;
 pub use lifecycle::{SliceEnd, Step, Turn};
 pub use looks::WaitsFor;
-pub use relations::LinkRequest;
+pub use receiving::{Received, Wanted};
+pub use relations::{LinkRequest, Monitoring, TAG_BYTES};
 
 use crate::directory::Claim;
 use crate::mailbox::Mailbox;
 use crate::pid::NUMBER_LIMIT;
 use crate::system::Statistics;
 use crate::upgrade::UpgradeId;
-use crate::{Address, Caller, ExitReason, Limits, Mark, Name, Pid, State, Time};
+use crate::{Address, Body, Caller, ExitReason, Limits, Mark, Name, Pid, State, Time};
 
 /// What runs in a process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -147,6 +151,7 @@ pub struct Process {
     monitors: BTreeMap<Mark, Monitor>,
     /// What it has in the app's directory. In a box: few processes have anything there.
     holdings: Option<Box<holdings::Holdings>>,
+    aliases: BTreeMap<Mark, AliasMode>,
     requests: BTreeMap<Mark, calls::Request>,
     timers: BTreeMap<Mark, timers::Timer>,
     marks_drawn: u64,
@@ -159,6 +164,8 @@ struct Monitor {
     pid: Option<Pid>,
     /// What was asked to be watched (MON-04).
     target: Address,
+    /// What its loss brings along (MON-07).
+    tag: Option<Body>,
 }
 
 impl Process {
@@ -184,6 +191,7 @@ impl Process {
             behind: Vec::new(),
             monitors: BTreeMap::new(),
             holdings: None,
+            aliases: BTreeMap::new(),
             requests: BTreeMap::new(),
             timers: BTreeMap::new(),
             marks_drawn: 0,
@@ -294,7 +302,8 @@ impl Process {
             let used = self.requests.contains_key(&mark)
                 || self.timers.contains_key(&mark)
                 || self.monitors.contains_key(&mark)
-                || self.holdings.as_ref().is_some_and(|holdings| holdings.watches(mark));
+                || self.holdings.as_ref().is_some_and(|holdings| holdings.watches(mark))
+                || self.aliases.contains_key(&mark);
             if !used {
                 return mark;
             }

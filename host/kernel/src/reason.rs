@@ -46,6 +46,27 @@ impl ExitReason {
         matches!(self, ExitReason::Normal | ExitReason::Shutdown(_))
     }
 
+    /// The size of what it carries, in bytes, as limits and fuel count it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            ExitReason::Shutdown(Some(body)) | ExitReason::Custom(body) => body.len(),
+            ExitReason::Trap(fault) => fault.kind.len() + fault.message.len() + fault.trace.len(),
+            ExitReason::Limit(text) | ExitReason::Failed(text) => text.len(),
+            ExitReason::Normal
+            | ExitReason::Shutdown(None)
+            | ExitReason::Killed
+            | ExitReason::Noproc
+            | ExitReason::Noconnection => 0,
+        }
+    }
+
+    /// Whether it carries nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// A limit's name as the reason.
     #[must_use]
     pub fn limit(what: &str) -> Self {
@@ -103,23 +124,24 @@ mod tests {
         };
         let text = || Arc::new(Body::Text("why".into()));
         let table = [
-            (ExitReason::Normal, true, "normal"),
-            (ExitReason::Shutdown(None), true, "shutdown"),
-            (ExitReason::Shutdown(Some(text())), true, "shutdown: why"),
-            (ExitReason::Killed, false, "killed"),
-            (ExitReason::Noproc, false, "noproc"),
-            (ExitReason::Noconnection, false, "noconnection"),
-            (ExitReason::limit("memory"), false, "limit reached: memory"),
-            (fault(""), false, "trap: unreachable"),
-            (fault("said so"), false, "trap: unreachable: said so"),
-            (ExitReason::failed("bad"), false, "failed: bad"),
-            (ExitReason::Custom(text()), false, "why"),
-            (ExitReason::Custom(Arc::new(Body::Raw(vec![0; 3]))), false, "(3 bytes)"),
-            (ExitReason::Custom(Arc::new(Body::MessagePack(vec![0; 3]))), false, "(MessagePack, 3 bytes)"),
-            (ExitReason::Custom(Arc::new(Body::Json("{}".into()))), false, "{}"),
+            (ExitReason::Normal, true, 0, "normal"),
+            (ExitReason::Shutdown(None), true, 0, "shutdown"),
+            (ExitReason::Shutdown(Some(text())), true, 3, "shutdown: why"),
+            (ExitReason::Killed, false, 0, "killed"),
+            (ExitReason::Noproc, false, 0, "noproc"),
+            (ExitReason::Noconnection, false, 0, "noconnection"),
+            (ExitReason::limit("memory"), false, 6, "limit reached: memory"),
+            (fault(""), false, 20, "trap: unreachable"),
+            (fault("said so"), false, 27, "trap: unreachable: said so"),
+            (ExitReason::failed("bad"), false, 3, "failed: bad"),
+            (ExitReason::Custom(text()), false, 3, "why"),
+            (ExitReason::Custom(Arc::new(Body::Raw(vec![0; 3]))), false, 3, "(3 bytes)"),
+            (ExitReason::Custom(Arc::new(Body::MessagePack(vec![0; 3]))), false, 3, "(MessagePack, 3 bytes)"),
+            (ExitReason::Custom(Arc::new(Body::Json("{}".into()))), false, 2, "{}"),
         ];
-        for (reason, orderly, shown) in table {
+        for (reason, orderly, bytes, shown) in table {
             assert_eq!((reason.is_orderly(), reason.to_string()), (orderly, shown.to_owned()));
+            assert_eq!((reason.len(), reason.is_empty()), (bytes, bytes == 0), "{shown}");
         }
     }
 }

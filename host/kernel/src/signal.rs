@@ -13,6 +13,20 @@ use crate::{Address, Body, CallError, Changed, Event, ExitReason, Mark, Name, Pi
 pub enum Signal {
     /// A call, cast or info. A call also makes its sender a watcher, so that it learns of the callee's end.
     Message(Event),
+    /// As [`Signal::Message`], to an alias of the receiver. If that is closed, nobody hears of it (MON-12).
+    Through {
+        /// Which alias, as the receiver knows it.
+        alias: Mark,
+        /// The message.
+        event: Event,
+    },
+    /// The sender asks whether the receiver lives. The answer is a reply, or that the receiver has ended (PROC-06).
+    Alive {
+        /// The sender.
+        from: Pid,
+        /// Which of its requests.
+        mark: Mark,
+    },
     /// A reply to a request of the receiver.
     Answer {
         /// Which request.
@@ -137,6 +151,7 @@ impl Signal {
             Signal::Message(Event::Call { caller, .. } | Event::Stop { caller, .. }) => {
                 Some(Complaint { to: caller.pid, mark: caller.mark, about: About::Call })
             }
+            Signal::Alive { from, mark } => Some(Complaint { to: *from, mark: *mark, about: About::Call }),
             Signal::Monitor { from, mark } => Some(Complaint { to: *from, mark: *mark, about: About::Monitor }),
             _ => None,
         }

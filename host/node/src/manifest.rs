@@ -92,6 +92,7 @@
 //! | `monitors`         | monitors     | 10,000         | the process ends                                 |
 //! | `entries`          | entries      | 10,000         | registering, joining, subscribing is refused     |
 //! | `entry_bytes`      | size         | 1 MiB          | the same: keys and values together               |
+//! | `aliases`          | aliases      | 1,000          | the process ends                                 |
 //! | `requests`         | requests     | 1,000          | a request is refused                             |
 //! | `supervisors`      | supervisors  | 16             | a supervisor of its own is not started           |
 //! | `children`         | processes    | 1,000          | a child of these is not started                  |

@@ -22,7 +22,9 @@ mod topics;
 use std::task::{Context, Poll};
 
 use skep_kernel::directory::Claim;
-use skep_kernel::{Address, Body, CallError, Caller, Event, ExitReason, Mark, Name, Pid, Refusal, SpawnError};
+use skep_kernel::mailbox::Number;
+use skep_kernel::process::{AliasMode, Monitoring, Received, Wanted};
+use skep_kernel::{Address, Alias, Body, CallError, Caller, Event, ExitReason, Mark, Name, Pid, Refusal, SpawnError};
 
 use crate::observe::Level;
 
@@ -61,16 +63,24 @@ pub trait Syscalls: directory::DirectoryCalls {
     fn reply(&self, to: Caller, body: Body) -> Result<(), Ended>;
     /// Ends the event being handled, with this reply, and takes the next one if there is one and it may be handled now.
     fn more(&self, reply: Option<Body>) -> Result<Option<(Event, u32)>, Ended>;
-    /// Begins a wait for an event: any, or one with one of these marks. [`Syscalls::poll_receive`] brings it.
-    fn begin_receive(&self, only: Option<Vec<Mark>>, timeout_ms: Option<u64>) -> Result<(), Ended>;
-    /// The event waited for; none when the time is up.
-    fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Ended>>;
+    /// Begins a wait for an event. [`Syscalls::poll_receive`] brings it.
+    fn begin_receive(&self, wanted: Wanted, timeout_ms: Option<u64>) -> Result<(), Ended>;
+    /// The event waited for, or nothing when the time is up.
+    fn poll_receive(&self, cx: &mut Context<'_>) -> Poll<Result<Received, Ended>>;
+    /// Takes an event that was looked at.
+    fn take_seen(&self, number: Number) -> Result<bool, Ended>;
+    /// Opens an alias.
+    fn open_alias(&self, mode: AliasMode) -> Result<Alias, Ended>;
+    /// Closes an alias.
+    fn unalias(&self, alias: Alias) -> Result<bool, Ended>;
+    /// Asks whether a process lives. [`Syscalls::poll_call`] brings the answer, if it is not known yet.
+    fn begin_alive(&self, pid: Pid) -> Result<Asked, Ended>;
     /// Links.
     fn link(&self, to: Pid) -> Result<Result<(), Refusal>, Ended>;
     /// Unlinks.
     fn unlink(&self, to: Pid) -> Result<(), Ended>;
-    /// Monitors.
-    fn monitor(&self, target: Address) -> Result<Mark, Ended>;
+    /// Monitors; the alias, if one was asked for.
+    fn monitor(&self, wanted: Monitoring) -> Result<(Mark, Option<Alias>), Ended>;
     /// Takes a monitor back.
     fn demonitor(&self, mark: Mark, flush: bool) -> Result<bool, Ended>;
     /// Sets whether exit signals arrive as events; says what it was.
@@ -94,14 +104,14 @@ pub trait Syscalls: directory::DirectoryCalls {
     fn unregister(&self, name: &str) -> Result<bool, Ended>;
     /// Who holds a name.
     fn whereis(&self, name: &str) -> Result<Option<Pid>, Ended>;
-    /// Starts a timer that sends `info` elsewhere.
-    fn send_after(&self, after_ms: u64, to: Address, body: Body) -> Result<Mark, Ended>;
-    /// Starts a timer that arrives here.
-    fn start_timer(&self, after_ms: u64, body: Body) -> Result<Mark, Ended>;
-    /// Stops a timer: milliseconds left.
-    fn cancel_timer(&self, mark: Mark) -> Result<Option<u64>, Ended>;
-    /// Milliseconds left.
-    fn timer_left(&self, mark: Mark) -> Result<Option<u64>, Ended>;
+    /// Milliseconds since the node began.
+    fn now(&self) -> Result<u64, Ended>;
+    /// Starts a timer that sends `info` elsewhere, or arrives here.
+    fn start_timer(&self, when: When, to: Option<Address>, body: Body) -> Result<Mark, Ended>;
+    /// Stops a timer of this process or of another: milliseconds left.
+    fn cancel_timer(&self, owner: Option<Pid>, mark: Mark) -> Result<Option<u64>, Ended>;
+    /// Milliseconds left of a timer of this process or of another.
+    fn timer_left(&self, owner: Option<Pid>, mark: Mark) -> Result<Option<u64>, Ended>;
     /// What it may ask of supervisors; none where there are none, as while a module is tried out.
     fn supervision(&self) -> Option<&dyn Supervision> {
         None
@@ -111,6 +121,23 @@ pub trait Syscalls: directory::DirectoryCalls {
 }
 
 pub use supervision::{PendingAnswer, Supervision, Wish};
+/// When a timer is due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum When {
+    /// In so many milliseconds.
+    AfterMs(u64),
+    /// So many milliseconds after the node began.
+    AtMs(u64),
+}
+
+/// What is known of a process that was asked whether it lives.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Asked {
+    /// Everything.
+    Known(bool),
+    /// It will answer this request, or has ended.
+    Waits(Mark),
+}
 
 /// How a child is tied to its parent, both from before it runs.
 #[derive(Clone, Debug, Default)]

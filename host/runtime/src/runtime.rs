@@ -245,8 +245,8 @@ impl Runtime {
 
     fn message(&self, app: &str, to: &Address, event: Event) -> Result<(), CallError> {
         let Running { app, .. } = self.app(app).map_err(|error| CallError::Refused(error.to_string().into()))?;
-        let pid = app.resolve(to).ok_or(CallError::Ended(ExitReason::Noproc))?;
-        self.inner.shell.deliver(pid, Signal::Message(event)).map_err(CallError::from)
+        let way = self.inner.shell.way(&app, to).ok_or(CallError::Ended(ExitReason::Noproc))?;
+        self.inner.shell.deliver(way.to, way.signal(event)).map_err(CallError::from)
     }
 
     /// Sends an exit signal, as an operator.

@@ -28,6 +28,7 @@ mod syscalls;
 mod table;
 mod traces;
 pub(crate) mod upgrade;
+mod way;
 mod who;
 mod worker;
 
@@ -38,12 +39,13 @@ pub(crate) use client::Client;
 pub(crate) use guest::Usage;
 pub(crate) use spawn::Birthplace;
 pub(crate) use traces::NotInstalled;
+pub(crate) use way::Way;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use skep_kernel::signal::Undelivered;
-use skep_kernel::{Action, Address, Caller, Event, Mark, Pid, Signal, Time};
+use skep_kernel::{Action, AliasSeal, Caller, Event, Mark, Pid, Signal, Time};
 
 use crate::Engine;
 use crate::observe::Observer;
@@ -63,6 +65,7 @@ pub(crate) struct Shell {
     upgrades: upgrade::Upgrades,
     operators: operators::Operators,
     pub(crate) traces: traces::Traces,
+    seal: AliasSeal,
 }
 
 impl Shell {
@@ -80,6 +83,7 @@ impl Shell {
             upgrades: upgrade::Upgrades::default(),
             operators: operators::Operators::default(),
             traces: traces::Traces::default(),
+            seal: AliasSeal::new(rand::random()),
         })
     }
 
@@ -108,13 +112,13 @@ impl Shell {
     }
 
     /// Delivers a call that `from` has begun. If it cannot be delivered, that is the answer, which is on its way.
-    pub(crate) fn send_call(&self, from: &Cell, to: Pid, mark: Mark, content: impl FnOnce(Caller) -> Event) {
+    pub(crate) fn send_call(&self, from: &Cell, way: Way, mark: Mark, content: impl FnOnce(Caller) -> Event) {
         let caller = Caller { pid: from.pid, mark };
-        let _ = self.deliver(to, Signal::Message(content(caller)));
+        let _ = self.deliver(way.to, way.signal(content(caller)));
         // Its time may have run out before it was delivered: then the callee has been told to forget a caller that it did
         // not know yet, and is told again.
         if !from.process.lock().is_open(mark) {
-            let _ = self.deliver(to, Signal::Demonitor { from: from.pid, mark });
+            let _ = self.deliver(way.to, Signal::Demonitor { from: from.pid, mark });
         }
     }
 
@@ -135,8 +139,8 @@ impl Shell {
                     let _ = self.hand_over(to, signal, &mut duties);
                 }
                 Action::Send { to, body } => {
-                    if let Some(to) = app.resolve(&to) {
-                        let _ = self.hand_over(to, Signal::Message(Event::Info(body)), &mut duties);
+                    if let Some(way) = self.way(&app, &to) {
+                        let _ = self.hand_over(way.to, way.signal(Event::Info(body)), &mut duties);
                     }
                 }
                 Action::StartTimer { mark, at } => self.clock.set(owner, mark, at),
@@ -177,11 +181,6 @@ impl Shell {
             Content::Client(hands) => hands.wake(),
             Content::Guest(_) | Content::Supervisor(_) => self.queue.push(cell),
         }
-    }
-
-    /// Whom an address means now, for processes of this app.
-    pub(crate) fn resolve(&self, app: &App, address: &Address) -> Option<Pid> {
-        app.resolve(address)
     }
 }
 

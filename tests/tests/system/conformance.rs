@@ -5,6 +5,7 @@
 //! follows is shown by something that can only come behind it.
 
 mod agents;
+mod aliases;
 mod crashes;
 mod directory;
 mod exits;

@@ -46,7 +46,10 @@ async fn a_program_is_a_process_among_the_others() {
         assert_eq!(me.receive(PATIENCE).await, Some(Event::Exit { pid: a, reason: ExitReason::Noproc }));
         let mark = me.monitor("nobody");
         let target = Address::from("nobody");
-        assert_eq!(me.receive(PATIENCE).await, Some(Event::Down { mark, target, reason: ExitReason::Noproc }));
+        assert_eq!(
+            me.receive(PATIENCE).await,
+            Some(Event::Down { mark, target, reason: ExitReason::Noproc, tag: None })
+        );
         // It starts processes, and a start that fails is an answer and nothing else (GS-02).
         let fails = Body::Json(json!([{ "Fail": "no" }]).to_string());
         let failed = me.spawn_link(ProcessSpec::new("probe").args(fails)).await;
@@ -66,7 +69,10 @@ async fn a_program_is_a_process_among_the_others() {
         assert!(journal.iter().any(|entry| entry["did"][0] == json!({ "Ok": "this" })), "{journal:?}");
         me.exit(pid, ExitReason::Shutdown(None));
         let target = Address::Pid(pid);
-        assert_eq!(me.receive(PATIENCE).await, Some(Event::Down { mark, target, reason: ExitReason::Shutdown(None) }));
+        assert_eq!(
+            me.receive(PATIENCE).await,
+            Some(Event::Down { mark, target, reason: ExitReason::Shutdown(None), tag: None })
+        );
         me.demonitor(mark);
         assert_eq!(me.receive(Duration::from_millis(1)).await, None, "that is all");
     })

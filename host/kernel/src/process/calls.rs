@@ -1,7 +1,8 @@
-//! Calls, requests, spawns and receives: everything a process may wait for, blocking or not.
+//! Calls, requests and spawns: what a process asks of others, and how it waits for that, blocking or not.
 
 use super::delivery::Effect;
-use super::{Kind, Process, Watch};
+use super::receiving::Wanted;
+use super::{Process, Watch};
 use crate::{Action, Body, CallError, Caller, Event, Mark, Pid, Refusal, Signal, SpawnError, Time};
 
 /// A request that has no answer yet.
@@ -43,18 +44,7 @@ pub(super) enum Block {
     /// The answer of a supervisor, which the shell brings.
     Supervisor,
     /// An event.
-    Receive { only: Option<Vec<Mark>>, timer: Option<(Mark, Time)>, expired: bool },
-}
-
-/// What a receive comes to.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Received {
-    /// An event.
-    Event(Event),
-    /// The time is up.
-    Nothing,
-    /// Still waiting.
-    NotYet,
+    Receive { wanted: Wanted, timer: Option<(Mark, Time)>, expired: bool },
 }
 
 impl Process {
@@ -117,6 +107,18 @@ impl Process {
         self.requests.contains_key(&mark)
     }
 
+    /// Somebody asks whether this process lives. One that an exit signal will end says nothing before it has ended and its
+    /// name is free (PROC-06, PROC-09).
+    pub(super) fn take_alive(&mut self, from: Pid, mark: Mark, actions: &mut Vec<Action>) -> Effect {
+        if self.is_doomed() {
+            self.behind.push(super::Watcher { pid: from, mark, why: Watch::Call });
+        } else {
+            let outcome = Ok(Body::Raw(Vec::new()));
+            actions.push(Action::Deliver { to: from, signal: Signal::Answer { mark, by: self.birth.pid, outcome } });
+        }
+        Effect::Quiet
+    }
+
     /// The answer of the call the guest blocks on, once it is there.
     pub fn poll_call(&mut self, mark: Mark) -> Option<Result<Body, CallError>> {
         match &mut self.block {
@@ -150,7 +152,7 @@ impl Process {
         }
         let monitor = monitor.map(|target| {
             let mark = self.draw_mark();
-            self.monitors.insert(mark, super::Monitor { pid: Some(child), target });
+            self.monitors.insert(mark, super::Monitor { pid: Some(child), target, tag: None });
             mark
         });
         self.requests.insert(mark, Request { what: Asked::Spawn { child, monitor }, deadline: None, waiting });
@@ -182,48 +184,6 @@ impl Process {
         if let Block::Supervisor = self.block {
             self.block = Block::None;
         }
-    }
-
-    /// A task waits for an event: any, or one with one of these marks.
-    pub fn begin_receive(
-        &mut self,
-        only: Option<Vec<Mark>>,
-        deadline: Option<Time>,
-        now: Time,
-        actions: &mut Vec<Action>,
-    ) -> Result<(), crate::ExitReason> {
-        if self.birth.kind != Kind::Task {
-            return Err(crate::ExitReason::failed("receive is for tasks: a server is handed its events"));
-        }
-        // MBX-02: with no time at all the mailbox is looked through once.
-        let expired = deadline.is_some_and(|at| at <= now);
-        let timer = deadline.filter(|_| !expired).map(|at| {
-            let mark = self.draw_mark();
-            actions.push(Action::StartTimer { mark, at });
-            (mark, at)
-        });
-        self.block = Block::Receive { only, timer, expired };
-        Ok(())
-    }
-
-    /// The event waited for, if it is there.
-    pub fn poll_receive(&mut self, actions: &mut Vec<Action>) -> Received {
-        let Block::Receive { only, timer, expired } = &self.block else { return Received::Nothing };
-        let event = match only {
-            Some(marks) => self.mailbox.take_marked(marks),
-            None => self.mailbox.pop(),
-        };
-        if event.is_none() && !expired {
-            return Received::NotYet;
-        }
-        if let Some((mark, at)) = timer
-            && !expired
-        {
-            actions.push(Action::CancelTimer { mark: *mark, at: *at });
-        }
-        self.block = Block::None;
-        self.statistics.messages_in += u64::from(event.is_some());
-        event.map_or(Received::Nothing, Received::Event)
     }
 
     /// The guest, or whoever has the caller, replies: the request is answered for good.
@@ -277,10 +237,7 @@ impl Process {
                 *answer = Some(outcome);
                 Effect::Stir
             }
-            _ => {
-                self.mailbox.push(Event::Answer { mark, outcome });
-                self.mail_came()
-            }
+            _ => self.queue(Event::Answer { mark, outcome }),
         }
     }
 
@@ -307,10 +264,7 @@ impl Process {
                 *answer = Some(outcome);
                 Effect::Stir
             }
-            _ => {
-                self.mailbox.push(Event::Started { mark, outcome });
-                self.mail_came()
-            }
+            _ => self.queue(Event::Started { mark, outcome }),
         }
     }
 
@@ -319,18 +273,13 @@ impl Process {
         if !self.monitors.contains_key(&mark) {
             return Effect::Quiet;
         }
-        self.mailbox.push(Event::Answer { mark, outcome: Ok(body) });
-        self.mail_came()
+        self.queue(Event::Answer { mark, outcome: Ok(body) })
     }
 
     /// Whether the guest stands in the middle of a host function.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         !matches!(self.block, Block::None)
-    }
-
-    pub(super) fn waits_for_mail(&self) -> bool {
-        matches!(self.block, Block::Receive { .. })
     }
 
     /// Lets go of every request: their callees need not tell any more.
@@ -348,16 +297,5 @@ impl Process {
             actions.push(Action::CancelTimer { mark, at });
         }
         self.block = Block::None;
-    }
-
-    /// A receive's time is up, if that was its timer.
-    pub(super) fn receive_timed_out(&mut self, mark: Mark) -> bool {
-        match &mut self.block {
-            Block::Receive { timer: Some((timer, _)), expired, .. } if *timer == mark => {
-                *expired = true;
-                true
-            }
-            _ => false,
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! What each signal does to its receiver: the one way in from other processes.
 
 use super::relations::exit_event;
-use super::{Process, Run, Watch, Watcher};
+use super::{Monitor, Process, Run, Watch, Watcher};
 use crate::signal::Undelivered;
 use crate::{Action, Address, Delivery, Event, ExitReason, Pid, Signal, Time};
 
@@ -12,6 +12,15 @@ pub(super) enum Effect {
     Stir,
     /// It need not.
     Quiet,
+}
+
+/// Whether the mailbox may be too full for a message.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Room {
+    /// It counts against the limits.
+    Bounded,
+    /// Another table bounds it.
+    Reserved,
 }
 
 impl Process {
@@ -43,6 +52,8 @@ impl Process {
 
     fn take_in(&mut self, signal: Signal, now: Time, actions: &mut Vec<Action>) -> Result<Effect, Undelivered> {
         match signal {
+            Signal::Through { alias, event } => self.take_through(alias, event, actions),
+            Signal::Alive { from, mark } => Ok(self.take_alive(from, mark, actions)),
             Signal::Answer { mark, by, outcome } => Ok(self.take_answer(mark, by, outcome, actions)),
             Signal::Started { mark, outcome } => Ok(self.take_started(mark, outcome, actions)),
             Signal::Finished { mark, body } => Ok(self.take_result(mark, body)),
@@ -55,7 +66,15 @@ impl Process {
                 self.behind.push(Watcher { pid: caller.pid, mark: caller.mark, why: Watch::Call });
                 Ok(Effect::Quiet)
             }
-            Signal::Message(event) => self.take_message(event),
+            Signal::Message(event) => {
+                // Nobody will hear of a cast that was refused (GS-07), so it is at least counted.
+                let counts = matches!(event, Event::Cast(_));
+                self.take_message(event, Room::Bounded).inspect_err(|_| {
+                    if counts {
+                        self.mailbox.count_dropped();
+                    }
+                })
+            }
             Signal::Monitor { from, mark } => {
                 let watchers = if self.doomed.is_some() { &mut self.behind } else { &mut self.watchers };
                 watchers.push(Watcher { pid: from, mark, why: Watch::Monitor });
@@ -80,7 +99,7 @@ impl Process {
         }
     }
 
-    fn take_message(&mut self, event: Event) -> Result<Effect, Undelivered> {
+    pub(super) fn take_message(&mut self, event: Event, room: Room) -> Result<Effect, Undelivered> {
         let watcher = match &event {
             Event::Stop { .. } if self.birth.kind != super::Kind::Server => return Err(Undelivered::NotAServer),
             Event::Call { caller, .. } | Event::Stop { caller, .. } => {
@@ -88,20 +107,19 @@ impl Process {
             }
             _ => None,
         };
-        let is_cast = matches!(event, Event::Cast(_));
-        match self.mailbox.push_bounded(event, &self.birth.limits) {
-            Ok(()) => {
-                self.watchers.extend(watcher);
-                Ok(self.mail_came())
+        let (limits, effect) = (&self.birth.limits, self.effect_of(&event));
+        let queued = match room {
+            Room::Bounded => self.mailbox.push_bounded(event, limits),
+            Room::Reserved if event.len() > limits.body_bytes => Err(Undelivered::TooLarge),
+            Room::Reserved => {
+                self.mailbox.push(event);
+                Ok(())
             }
-            Err(why) => {
-                // Nobody will hear of a cast that was refused (GS-07), so it is at least counted.
-                if is_cast {
-                    self.mailbox.count_dropped();
-                }
-                Err(why)
-            }
-        }
+        };
+        queued.map(|()| {
+            self.watchers.extend(watcher);
+            effect
+        })
     }
 
     /// A signal of a link fires only while the link exists: an unlink in between has taken it back.
@@ -114,8 +132,7 @@ impl Process {
             return Effect::Quiet;
         }
         if self.trap_exit {
-            self.mailbox.push(exit_event(from, reason));
-            return self.order_came(from);
+            return self.queue(exit_event(from, reason));
         }
         match reason {
             ExitReason::Normal => Effect::Quiet,
@@ -128,12 +145,14 @@ impl Process {
         if self.trap_exit {
             let event = exit_event(from, reason);
             if self.birth.parent == Some(from) {
-                self.mailbox.push(event);
-            } else if self.mailbox.push_bounded(event, &self.birth.limits).is_err() {
+                return self.queue(event);
+            }
+            let effect = self.effect_of(&event);
+            if self.mailbox.push_bounded(event, &self.birth.limits).is_err() {
                 self.mailbox.count_dropped();
                 return Effect::Quiet;
             }
-            return self.order_came(from);
+            return effect;
         }
         match reason {
             ExitReason::Normal if from != self.birth.pid => Effect::Quiet,
@@ -143,20 +162,15 @@ impl Process {
 
     fn take_down(&mut self, mark: crate::Mark, reason: ExitReason) -> Effect {
         let Some(monitor) = self.monitors.remove(&mark) else { return Effect::Quiet };
-        self.mailbox.push(Event::Down { mark, target: monitor.target, reason });
-        self.mail_came()
+        self.close_with_monitor(mark);
+        let Monitor { target, tag, .. } = monitor;
+        self.queue(Event::Down { mark, target, reason, tag })
     }
 
     /// The first exit signal decides (PROC-05).
     pub(super) fn condemn(&mut self, reason: ExitReason) -> Effect {
         self.doomed.get_or_insert(reason);
         Effect::Stir
-    }
-
-    /// The process has new mail: does it wait for that?
-    pub(super) fn mail_came(&self) -> Effect {
-        let can_look = !self.is_suspended() && (!self.is_blocked() || self.waits_for_mail());
-        if can_look { Effect::Stir } else { Effect::Quiet }
     }
 }
 
@@ -167,7 +181,7 @@ impl Address {
     pub fn pid(&self) -> Option<Pid> {
         match self {
             Address::Pid(pid) => Some(*pid),
-            Address::Name(_) | Address::Via(_) => None,
+            Address::Name(_) | Address::Via(_) | Address::Alias(_) => None,
         }
     }
 }

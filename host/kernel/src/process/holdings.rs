@@ -122,6 +122,8 @@ impl Process {
     /// Something that this process watches has changed. Others can go on changing it for ever, so it counts as a message;
     /// where there is no room the watch is over, and the process told so. A gap that nobody knows of would be worse.
     pub(super) fn take_change(&mut self, mark: Mark, what: Changed, actions: &mut Vec<Action>) -> Effect {
+        // It is its mark that a receive goes by.
+        let effect = self.effect_of(&Event::Change { mark, what: Changed::Missed });
         let Some(holdings) = self.holdings.as_mut().filter(|holdings| holdings.watches(mark)) else {
             return Effect::Quiet;
         };
@@ -130,7 +132,7 @@ impl Process {
             actions.extend(watched.map(|watched| Action::Release(Holding::Watch { watched, mark })));
             self.mailbox.push(Event::Change { mark, what: Changed::Missed });
         }
-        self.mail_came()
+        effect
     }
 
     /// Counts a lock that is about to be asked for. A process does not wait for itself.

@@ -1,9 +1,9 @@
 //! Links, monitors, names and trap_exit: what ties a process to others.
 
 use super::delivery::Effect;
-use super::{Monitor, Process, Watch};
+use super::{AliasMode, Monitor, Process, Watch};
 use crate::signal::Undelivered;
-use crate::{Action, Address, Event, ExitReason, Mark, Name, Pid, Refusal, Signal};
+use crate::{Action, Address, Body, Event, ExitReason, Mark, Name, Pid, Refusal, Signal};
 
 /// What a request to link comes to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,6 +24,28 @@ pub(super) struct Asking {
     pub(super) to: Pid,
     /// An exit signal of the other side that has come meanwhile: of this link, or of an earlier one.
     pub(super) ended: Option<ExitReason>,
+}
+
+/// Bytes of a tag at most: it tells one loss from another, and there may be as many as monitors.
+pub const TAG_BYTES: usize = 1 << 10;
+
+/// A monitor asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Monitoring {
+    /// Whom.
+    pub target: Address,
+    /// What the loss shall bring along (MON-07).
+    pub tag: Option<Body>,
+    /// The alias to be made along with it.
+    pub alias: Option<AliasMode>,
+}
+
+impl Monitoring {
+    /// Neither tagged nor with an alias.
+    #[must_use]
+    pub fn of(target: Address) -> Self {
+        Monitoring { target, tag: None, alias: None }
+    }
 }
 
 pub(super) fn exit_event(pid: Pid, reason: ExitReason) -> Event {
@@ -90,18 +112,30 @@ impl Process {
         }
     }
 
-    /// The guest monitors a process, or the name that `holder` holds at this moment.
+    /// The guest monitors a process, or the name that `holder` holds at this moment. An alias made along with it is known
+    /// by the same mark.
     pub fn monitor(
         &mut self,
-        target: Address,
+        wanted: Monitoring,
         holder: Option<Pid>,
         actions: &mut Vec<Action>,
     ) -> Result<Mark, ExitReason> {
+        let Monitoring { target, tag, alias } = wanted;
+        if matches!(target, Address::Alias(_)) {
+            // MON-12: nobody can ask whom it names.
+            return Err(ExitReason::failed("an alias cannot be monitored"));
+        }
+        if tag.as_ref().is_some_and(|tag| tag.len() > TAG_BYTES) {
+            return Err(ExitReason::limit("tag"));
+        }
         if self.monitors.len() >= self.birth.limits.monitors {
             return Err(ExitReason::limit("monitors"));
         }
         let mark = self.draw_mark();
-        self.monitors.insert(mark, Monitor { pid: holder, target });
+        if let Some(mode) = alias {
+            self.open_alias(mark, mode)?;
+        }
+        self.monitors.insert(mark, Monitor { pid: holder, target, tag });
         actions.push(match holder {
             Some(to) => Action::Deliver { to, signal: Signal::Monitor { from: self.birth.pid, mark } },
             None => Action::Deliver { to: self.birth.pid, signal: Signal::Down { mark, reason: ExitReason::Noproc } },
@@ -112,6 +146,9 @@ impl Process {
     /// The guest takes a monitor back. True if it was still set.
     pub fn demonitor(&mut self, mark: Mark, flush: bool, actions: &mut Vec<Action>) -> bool {
         let monitor = self.monitors.remove(&mark);
+        if monitor.is_some() {
+            self.close_with_monitor(mark);
+        }
         if flush {
             self.mailbox.flush_down(mark);
         }
@@ -174,14 +211,14 @@ impl Process {
         for (watcher, reason) in watchers.chain(behind) {
             let signal = match watcher.why {
                 Watch::Monitor => Signal::Down { mark: watcher.mark, reason: reason.clone() },
-                Watch::Call => Signal::Answer {
-                    mark: watcher.mark,
-                    by: from,
-                    outcome: Err(crate::CallError::Ended(reason.clone())),
-                },
+                Watch::Call => {
+                    let outcome = Err(crate::CallError::Ended(reason.clone()));
+                    Signal::Answer { mark: watcher.mark, by: from, outcome }
+                }
             };
             actions.push(Action::Deliver { to: watcher.pid, signal });
         }
+        self.aliases.clear();
         for (mark, monitor) in std::mem::take(&mut self.monitors) {
             if let Some(to) = monitor.pid {
                 actions.push(Action::Deliver { to, signal: Signal::Demonitor { from, mark } });

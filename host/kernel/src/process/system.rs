@@ -11,7 +11,7 @@ use super::delivery::Effect;
 use super::lifecycle::Step;
 use super::{Kind, Phase, Process};
 use crate::system::{CallbackFailed, Statistics, SystemAnswer, SystemError, SystemId, SystemRequest};
-use crate::{Action, ExitReason, State, Time};
+use crate::{Action, Event, ExitReason, State, Time};
 
 /// Requests that may wait at once.
 const WAITING_MOST: usize = 32;
@@ -287,11 +287,9 @@ impl Process {
         actions.extend(all.map(|id| inform(id, Err(SystemError::Noproc))));
     }
 
-    /// Whether its mail, or what its parent sends, is a reason to look.
-    pub(super) fn order_came(&self, from: crate::Pid) -> Effect {
-        if self.is_held() && self.birth.parent == Some(from) && self.phase == Phase::Up {
-            return Effect::Stir;
-        }
-        self.mail_came()
+    /// Whether this is what a suspended process picks out of its mail: an exit signal of its parent.
+    pub(super) fn is_order_while_held(&self, event: &Event) -> bool {
+        let from_parent = matches!(event, Event::Exit { pid, .. } if self.birth.parent == Some(*pid));
+        from_parent && self.is_held() && self.phase == Phase::Up
     }
 }

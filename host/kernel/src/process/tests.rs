@@ -2,6 +2,7 @@
 //!
 //! All of them move the state machines by hand; none has a thread, a clock or Wasm.
 
+mod aliases;
 mod calls;
 mod coordinator;
 mod guest;

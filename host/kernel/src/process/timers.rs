@@ -60,10 +60,7 @@ impl Process {
                     actions.push(Action::Send { to, body: timer.body });
                     Effect::Quiet
                 }
-                None => {
-                    self.mailbox.push(Event::Timer { mark, body: timer.body });
-                    self.mail_came()
-                }
+                None => self.queue(Event::Timer { mark, body: timer.body }),
             };
         }
         if self.requests.contains_key(&mark) {

@@ -55,6 +55,7 @@ pub(super) fn laid_over(inherited: &Limits, given: &shape::Limits, source: &Sour
     count("monitors", &given.monitors, 0, &mut limits.monitors)?;
     count("entries", &given.entries, 0, &mut limits.entries)?;
     size("entry_bytes", &given.entry_bytes, (0, BYTES_MOST), &mut limits.entry_bytes)?;
+    count("aliases", &given.aliases, 0, &mut limits.aliases)?;
     count("requests", &given.requests, 0, &mut limits.requests)?;
     count("supervisors", &given.supervisors, 0, &mut limits.supervisors)?;
     count("children", &given.children, 0, &mut limits.children)?;

@@ -91,6 +91,7 @@ pub(super) struct Limits {
     pub(super) monitors: Option<Spanned<u64>>,
     pub(super) entries: Option<Spanned<u64>>,
     pub(super) entry_bytes: Option<Spanned<Size>>,
+    pub(super) aliases: Option<Spanned<u64>>,
     pub(super) requests: Option<Spanned<u64>>,
     pub(super) supervisors: Option<Spanned<u64>>,
     pub(super) children: Option<Spanned<u64>>,

@@ -19,12 +19,15 @@ pub mod server {
             "skep:process/supervision": async | trappable,
             "skep:process/links.exit": async | trappable,
             "skep:process/links.monitor": async | trappable,
+            "skep:process/links.monitor-with": async | trappable,
             "skep:process/names": async | trappable,
             "skep:process/registry": async | trappable,
             "skep:process/groups": async | trappable,
             "skep:process/topics": async | trappable,
             "skep:process/timers.send-after": async | trappable,
             "skep:process/timers.start": async | trappable,
+            "skep:process/timers.send-at": async | trappable,
+            "skep:process/timers.start-at": async | trappable,
             "skep:process/log": async | trappable,
             default: trappable,
         },
@@ -43,5 +46,5 @@ pub mod task {
 }
 
 pub use server::skep::process::{
-    groups, links, log, messaging, names, registry, spawning, supervision, timers, topics, types,
+    groups, inbox, links, log, messaging, names, registry, spawning, supervision, timers, topics, types,
 };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use skep_kernel::directory::{Via, valid_key};
 use skep_kernel::pid::NUMBER_LIMIT;
 use skep_kernel::{
-    Address, Body, CallError, Caller, Cause, Changed, Event, ExitReason, Fault, Mark, Name, Next, Outcome, Pid,
+    Address, Alias, Body, CallError, Caller, Cause, Changed, Event, ExitReason, Fault, Mark, Name, Next, Outcome, Pid,
     Refusal, Shape, SpawnError, Start, State,
 };
 
@@ -48,6 +48,12 @@ pub(crate) fn pid(pid: types::Pid) -> Result<Pid, Ended> {
     Ok(Pid { node: pid.node, id: number(pid.id, "`id` of a pid")?, tag: number(pid.tag, "`tag` of a pid")? })
 }
 
+/// An alias from a guest.
+pub(crate) fn alias(alias: types::Alias) -> Result<Alias, Ended> {
+    let types::Alias { node, id, tag } = alias;
+    Ok(Alias { node, id: number(id, "`id` of an alias")?, tag: number(tag, "`tag` of an alias")? })
+}
+
 /// Whether a name can be one at all; the text says why not.
 pub(crate) fn check_name(name: &str) -> Result<(), String> {
     match name.len() {
@@ -73,6 +79,7 @@ pub(crate) fn address(address: types::Address) -> Result<Address, Ended> {
             Ok(Address::Name(Name::from(name)))
         }
         types::Address::Via(given) => via(given).map(Address::Via).map_err(|why| Ended(ExitReason::failed(why))),
+        types::Address::Alias(to) => alias(to).map(Address::Alias),
     }
 }
 
@@ -168,6 +175,12 @@ impl From<Pid> for types::Pid {
     }
 }
 
+impl From<Alias> for types::Alias {
+    fn from(alias: Alias) -> Self {
+        types::Alias { node: alias.node, id: alias.id, tag: alias.tag }
+    }
+}
+
 impl From<Address> for types::Address {
     fn from(address: Address) -> Self {
         match address {
@@ -176,6 +189,7 @@ impl From<Address> for types::Address {
             Address::Via(Via { registry, key }) => {
                 types::Address::Via(types::Via { registry: registry.to_string(), key: key.to_string() })
             }
+            Address::Alias(alias) => types::Address::Alias(alias.into()),
         }
     }
 }
@@ -246,9 +260,12 @@ impl From<Event> for types::Event {
                 outcome: outcome.map(types::Body::from).map_err(types::CallError::from),
             }),
             Event::Exit { pid, reason } => types::Event::Exit(types::Ended { pid: pid.into(), reason: reason.into() }),
-            Event::Down { mark, target, reason } => {
-                types::Event::Down(types::Lost { mark: mark.0, target: target.into(), reason: reason.into() })
-            }
+            Event::Down { mark, target, reason, tag } => types::Event::Down(types::Lost {
+                mark: mark.0,
+                target: target.into(),
+                reason: reason.into(),
+                tag: tag.map(types::Body::from),
+            }),
             Event::Change { mark, what } => types::Event::Change(types::Change { mark: mark.0, what: what.into() }),
             Event::Timer { mark, body } => types::Event::Timer(types::Alarm { mark: mark.0, body: body.into() }),
             Event::Idle => types::Event::Idle,

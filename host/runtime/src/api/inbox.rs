@@ -6,29 +6,38 @@
 use std::future::poll_fn;
 
 use skep_kernel::Mark;
+use skep_kernel::process::{Received, Wanted};
+use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
-use wasmtime::{AsContextMut, StoreContextMut};
 
+use super::bindings::inbox::Seen;
 use super::bindings::types;
-use super::convert;
+use super::{Ended, convert};
 use crate::engine::context::{Context, Misuse, Phase};
 use crate::engine::fuel;
 
 /// The interface's name, as components import it.
 const INTERFACE: &str = "skep:process/inbox@0.1.0";
 
-/// Adds the three functions.
+/// Adds the functions.
 pub(crate) fn add_to_linker(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
     let mut inbox = linker.instance(INTERFACE)?;
     inbox.func_wrap_async("more", |mut store, (reply,): (Option<types::Body>,)| {
         Box::new(async move { Ok((more(&mut store, reply).await?,)) })
     })?;
     inbox.func_wrap_async("receive", |mut store, (timeout_ms,): (Option<u64>,)| {
-        Box::new(async move { Ok((receive(&mut store, "receive", None, timeout_ms).await?,)) })
+        Box::new(async move { Ok((receive(&mut store, "receive", Wanted::Any, timeout_ms).await?,)) })
     })?;
     inbox.func_wrap_async("receive-only", |mut store, (marks, timeout_ms): (Vec<u64>, Option<u64>)| {
-        Box::new(async move { Ok((receive(&mut store, "receive-only", Some(marks), timeout_ms).await?,)) })
-    })
+        Box::new(async move {
+            let marks: Result<Vec<Mark>, Ended> = marks.into_iter().map(convert::mark).collect();
+            Ok((receive(&mut store, "receive-only", Wanted::Marked(marks?), timeout_ms).await?,))
+        })
+    })?;
+    inbox.func_wrap_async("look", |mut store, (behind, timeout_ms): (Option<u64>, Option<u64>)| {
+        Box::new(async move { Ok((look(&mut store, behind, timeout_ms).await?,)) })
+    })?;
+    inbox.func_wrap("take", |mut store, (number,): (u64,)| Ok((take(&mut store, number)?,)))
 }
 
 /// Traps unless the instance is in the one phase that `import` is for.
@@ -67,22 +76,54 @@ async fn more(
 async fn receive(
     store: &mut StoreContextMut<'_, Context>,
     import: &'static str,
-    only: Option<Vec<u64>>,
+    wanted: Wanted,
     timeout_ms: Option<u64>,
 ) -> wasmtime::Result<Option<types::Event>> {
+    let received = wait(store, import, wanted, timeout_ms).await?;
+    renew(store)?;
+    let Received::Event(event) = received else { return Ok(None) };
+    store.data_mut().handed.note(&event);
+    store.data_mut().pay(fuel::CALL, event.len()).await?;
+    Ok(Some(event.into()))
+}
+
+/// An event that is only looked at begins no budget of fuel: it can be looked at for ever.
+async fn look(
+    store: &mut StoreContextMut<'_, Context>,
+    behind: Option<u64>,
+    timeout_ms: Option<u64>,
+) -> wasmtime::Result<Option<Seen>> {
+    let behind = convert::maybe_number(behind, "`behind`")?;
+    let received = wait(store, "look", Wanted::Behind(behind), timeout_ms).await?;
+    let Received::Seen(number, event) = received else { return Ok(None) };
+    store.data_mut().handed.note(&event);
+    store.data_mut().pay(fuel::CALL, event.len()).await?;
+    Ok(Some(Seen { number, event: event.into() }))
+}
+
+fn take(store: &mut StoreContextMut<'_, Context>, number: u64) -> wasmtime::Result<bool> {
+    only_in(store, "take", Phase::Run)?;
+    let number = convert::number(number, "`number`")?;
+    let taken = store.data_mut().act("take", fuel::CALL)?.take_seen(number)?;
+    if taken {
+        renew(store)?;
+    }
+    Ok(taken)
+}
+
+async fn wait(
+    store: &mut StoreContextMut<'_, Context>,
+    import: &'static str,
+    wanted: Wanted,
+    timeout_ms: Option<u64>,
+) -> wasmtime::Result<Received> {
     only_in(store, import, Phase::Run)?;
     let timeout_ms = convert::maybe_number(timeout_ms, "`timeout-ms`")?;
-    let only: Option<Vec<Mark>> = only.map(|marks| marks.into_iter().map(convert::mark).collect()).transpose()?;
-    let mut store = store.as_context_mut();
-    let bytes = only.as_ref().map_or(0, |marks| marks.len() * size_of::<Mark>());
+    let bytes = match &wanted {
+        Wanted::Marked(marks) => marks.len() * size_of::<Mark>(),
+        Wanted::Any | Wanted::Behind(_) => 0,
+    };
     let syscalls = store.data_mut().act_with(import, fuel::CALL, bytes).await?.clone();
-    syscalls.begin_receive(only, timeout_ms)?;
-    let event = poll_fn(|cx| syscalls.poll_receive(cx)).await?;
-    renew(&mut store)?;
-    let bytes = event.as_ref().map_or(0, skep_kernel::Event::len);
-    if let Some(event) = &event {
-        store.data_mut().handed.note(event);
-    }
-    store.data_mut().pay(fuel::CALL, bytes).await?;
-    Ok(event.map(types::Event::from))
+    syscalls.begin_receive(wanted, timeout_ms)?;
+    Ok(poll_fn(|cx| syscalls.poll_receive(cx)).await?)
 }

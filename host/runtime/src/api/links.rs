@@ -1,20 +1,21 @@
 //! `skep:process/links`: links, monitors and exit signals.
 
-use skep_kernel::ExitReason;
+use skep_kernel::Body;
+use skep_kernel::process::{AliasMode, Monitoring};
 
-use super::bindings::links::Host;
+use super::bindings::links::{Host, MonitorAlias, Watch};
 use super::bindings::types;
 use super::{Ended, convert};
 use crate::engine::context::Context;
 use crate::engine::fuel;
 
-/// The size of what a reason carries.
-pub(super) fn size(reason: &ExitReason) -> usize {
-    match reason {
-        ExitReason::Shutdown(Some(body)) | ExitReason::Custom(body) => body.len(),
-        ExitReason::Trap(fault) => fault.kind.len() + fault.message.len() + fault.trace.len(),
-        ExitReason::Limit(text) | ExitReason::Failed(text) => text.len(),
-        _ => 0,
+impl From<MonitorAlias> for AliasMode {
+    fn from(mode: MonitorAlias) -> Self {
+        match mode {
+            MonitorAlias::ExplicitUnalias => AliasMode::ExplicitUnalias,
+            MonitorAlias::Demonitor => AliasMode::Demonitor,
+            MonitorAlias::ReplyDemonitor => AliasMode::ReplyDemonitor,
+        }
     }
 }
 
@@ -31,7 +32,21 @@ impl Host for Context {
 
     async fn monitor(&mut self, target: types::Address) -> wasmtime::Result<u64> {
         let target = convert::address(target)?;
-        Ok(self.act_with("monitor", fuel::MESSAGE, 0).await?.monitor(target)?.0)
+        let wanted = Monitoring::of(target);
+        Ok(self.act_with("monitor", fuel::MESSAGE, 0).await?.monitor(wanted)?.0.0)
+    }
+
+    async fn monitor_with(
+        &mut self,
+        target: types::Address,
+        tag: Option<types::Body>,
+        alias: Option<MonitorAlias>,
+    ) -> wasmtime::Result<Watch> {
+        let (target, tag) = (convert::address(target)?, tag.map(Body::from));
+        let bytes = tag.as_ref().map_or(0, Body::len);
+        let wanted = Monitoring { target, tag, alias: alias.map(AliasMode::from) };
+        let (mark, alias) = self.act_with("monitor-with", fuel::MESSAGE, bytes).await?.monitor(wanted)?;
+        Ok(Watch { mark: mark.0, alias: alias.map(types::Alias::from) })
     }
 
     fn demonitor(&mut self, mark: u64, flush: bool) -> wasmtime::Result<bool> {
@@ -46,7 +61,7 @@ impl Host for Context {
     async fn exit(&mut self, to: types::Pid, reason: types::ExitReason) -> wasmtime::Result<()> {
         let to = convert::pid(to)?;
         let reason = convert::reason(reason, self.body_bytes)?;
-        let bytes = size(&reason);
+        let bytes = reason.len();
         Ok(self.act_with("exit", fuel::MESSAGE, bytes).await?.exit(to, reason)?)
     }
 

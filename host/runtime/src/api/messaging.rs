@@ -2,11 +2,12 @@
 
 use std::future::poll_fn;
 
+use skep_kernel::process::AliasMode;
 use skep_kernel::{Address, Body, CallError, ExitReason, Name, Refusal};
 
-use super::bindings::messaging::Host;
+use super::bindings::messaging::{AliasMode as WitAliasMode, Host};
 use super::bindings::types;
-use super::{Ended, convert};
+use super::{Asked, Ended, convert};
 use crate::engine::context::{Context, Misuse};
 use crate::engine::fuel;
 use crate::observe::Level;
@@ -58,6 +59,31 @@ impl Host for Context {
     async fn send_to(&mut self, to: types::Address, body: types::Body) -> wasmtime::Result<Result<(), types::Refusal>> {
         let to = convert::address(to)?;
         Ok(self.send_body("send-to", to, body.into()).await?.map_err(types::Refusal::from))
+    }
+
+    async fn open_alias(&mut self, mode: WitAliasMode) -> wasmtime::Result<types::Alias> {
+        let mode = match mode {
+            WitAliasMode::ExplicitUnalias => AliasMode::ExplicitUnalias,
+            WitAliasMode::Reply => AliasMode::Reply,
+        };
+        Ok(self.act("open-alias", fuel::CALL)?.open_alias(mode)?.into())
+    }
+
+    async fn unalias(&mut self, alias: types::Alias) -> wasmtime::Result<bool> {
+        let alias = convert::alias(alias)?;
+        Ok(self.act("unalias", fuel::CALL)?.unalias(alias)?)
+    }
+
+    async fn is_alive(&mut self, pid: types::Pid) -> wasmtime::Result<bool> {
+        let pid = convert::pid(pid)?;
+        let syscalls = self.act_with("is-alive", fuel::MESSAGE, 0).await?.clone();
+        let asked = syscalls.begin_alive(pid)?;
+        let alive = match asked {
+            Asked::Known(alive) => alive,
+            Asked::Waits(mark) => poll_fn(|cx| syscalls.poll_call(mark, cx)).await?.is_ok(),
+        };
+        self.meter.waited();
+        Ok(alive)
     }
 
     async fn cast(&mut self, to: types::Address, body: types::Body) -> wasmtime::Result<()> {
@@ -118,7 +144,7 @@ impl Host for Context {
         let to = convert::address(to)?;
         let reason = convert::reason(reason, self.body_bytes)?;
         let timeout_ms = convert::maybe_number(timeout_ms, "`timeout-ms`")?;
-        let bytes = super::links::size(&reason);
+        let bytes = reason.len();
         let syscalls = self.act_with("stop-server", fuel::MESSAGE, bytes).await?.clone();
         let answer = match syscalls.begin_stop(to, reason.clone(), timeout_ms)? {
             Ok(mark) => poll_fn(|cx| syscalls.poll_call(mark, cx)).await?,

@@ -98,7 +98,7 @@ fn watched(shell: &Shell, target: Address, pid: Option<Pid>) -> Watched {
     let name = match target {
         Address::Name(name) => Some(name),
         Address::Via(via) => Some(via.to_string().into()),
-        Address::Pid(_) => None,
+        Address::Pid(_) | Address::Alias(_) => None,
     };
     Watched { name, peer: pid.map(|pid| shell.peer(pid)) }
 }

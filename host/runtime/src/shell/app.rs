@@ -96,12 +96,13 @@ impl App {
         self.shard(name).lock().whereis(name)
     }
 
-    /// Whom an address means now.
+    /// Whom an address means now. An alias means nobody here: where it leads is the business of `way`.
     pub(crate) fn resolve(&self, address: &Address) -> Option<Pid> {
         match address {
             Address::Pid(pid) => Some(*pid),
             Address::Name(name) => self.whereis(name),
             Address::Via(via) => self.holder(via),
+            Address::Alias(_) => None,
         }
     }
 

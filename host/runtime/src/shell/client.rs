@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use skep_kernel::process::{Birth, Kind, LinkRequest, Step, Waiting};
+use skep_kernel::process::{Birth, Kind, LinkRequest, Monitoring, Step, Waiting};
 use skep_kernel::{
     Action, Address, Body, CallError, Caller, Event, ExitReason, Mark, Name, Next, Outcome, Pid, Process, Refusal,
     Signal, SpawnError, Start, Time,
@@ -73,14 +73,14 @@ impl Client {
         body: Body,
         timeout: Option<Duration>,
     ) -> Result<Body, CallError> {
-        let Some(pid) = self.shell.resolve(&self.cell.app, to) else {
+        let Some(way) = self.shell.way(&self.cell.app, to) else {
             return Err(CallError::Ended(ExitReason::Noproc));
         };
         let mark = self.cell.transition(|process, now, actions| {
             let deadline = timeout.map(|timeout| now.saturating_add(timeout));
-            process.begin_call(Some(pid), deadline, Waiting::Blocking, actions)
+            process.begin_call(Some(way.to), deadline, Waiting::Blocking, actions)
         })?;
-        self.shell.send_call(&self.cell, pid, mark, |caller| Event::Call { caller, body });
+        self.shell.send_call(&self.cell, way, mark, |caller| Event::Call { caller, body });
         self.poll(|process, _, _| process.poll_call(mark)).await
     }
 
@@ -118,9 +118,9 @@ impl Client {
 
     /// Sends a message. What cannot be delivered is dropped.
     pub(crate) fn message(&self, to: &Address, event: Event) {
-        if let Some(pid) = self.shell.resolve(&self.cell.app, to) {
+        if let Some(way) = self.shell.way(&self.cell.app, to) {
             self.cell.process.lock().count_sent();
-            let _ = self.shell.deliver(pid, Signal::Message(event));
+            let _ = self.shell.deliver(way.to, way.signal(event));
         }
     }
 
@@ -147,9 +147,10 @@ impl Client {
     }
 
     pub(crate) fn monitor(&self, target: Address) -> Mark {
-        let holder = self.shell.resolve(&self.cell.app, &target);
-        let monitored = self.cell.transition(|process, _, actions| process.monitor(target, holder, actions));
-        monitored.expect("the host's own tables have no bounds")
+        let holder = self.cell.app.resolve(&target);
+        let wanted = Monitoring::of(target);
+        let monitored = self.cell.transition(|process, _, actions| process.monitor(wanted, holder, actions));
+        monitored.expect("the host's own tables have no bounds, and it knows no aliases")
     }
 
     pub(crate) fn demonitor(&self, mark: Mark) {

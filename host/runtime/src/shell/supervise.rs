@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use skep_kernel::process::{Step, Waiting};
+use skep_kernel::process::{Monitoring, Step, Waiting};
 use skep_kernel::supervisor::{
     Answer, ChildKind, ChildSpec, ChildStatus, ChildView, Input, Machine, Order, Report as Told, RequestError, Roster,
     RouteError, SupervisorSpec, Token,
@@ -224,9 +224,8 @@ impl Overseer {
             Step::Init => {
                 if let Some(owner) = self.owner.as_ref().filter(|_| self.watches_owner) {
                     // Not by the link alone, which the owner could take back.
-                    let _ = cell.transition(|process, _, actions| {
-                        process.monitor(Address::Pid(owner.pid), Some(owner.pid), actions)
-                    });
+                    let wanted = Monitoring::of(Address::Pid(owner.pid));
+                    let _ = cell.transition(|process, _, actions| process.monitor(wanted, Some(owner.pid), actions));
                 }
                 Some(Input::Begin)
             }

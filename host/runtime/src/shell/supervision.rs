@@ -140,6 +140,7 @@ fn in_words(address: &Address) -> String {
         Address::Pid(pid) => pid.to_string(),
         Address::Name(name) => name.to_string(),
         Address::Via(via) => via.to_string(),
+        Address::Alias(_) => "behind an alias".into(),
     }
 }
 

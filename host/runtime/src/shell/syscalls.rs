@@ -9,14 +9,16 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use parking_lot::MutexGuard;
-use skep_kernel::process::{LinkRequest, Received, Waiting};
+use skep_kernel::mailbox::Number;
+use skep_kernel::process::{AliasMode, LinkRequest, Monitoring, Received, Waiting, Wanted};
 use skep_kernel::signal::Undelivered;
 use skep_kernel::{
-    Address, Body, CallError, Caller, Event, ExitReason, Mark, Pid, Process, Refusal, Signal, SpawnError, Time,
+    Address, Alias, Body, CallError, Caller, Event, ExitReason, Limits, Mark, Pid, Process, Refusal, Signal,
+    SpawnError, Time,
 };
 
-use super::{Birthplace, Cell, Content, Shell};
-use crate::api::{Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls};
+use super::{Birthplace, Cell, Content, Shell, Way};
+use crate::api::{Asked, Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls, When};
 use crate::observe::Level;
 use crate::spec::{Blueprint, ProcessSpec};
 
@@ -70,6 +72,16 @@ impl GuestCalls {
         self.cell.app.resolve(to)
     }
 
+    fn way(&self, shell: &Shell, to: &Address) -> Option<Way> {
+        self.admit_address(to).ok()?;
+        shell.way(&self.cell.app, to)
+    }
+
+    /// The process that owns a timer, if there is one.
+    fn owner_of_timer(&self, shell: &Shell, owner: Pid) -> Option<Arc<Cell>> {
+        if owner == self.cell.pid { Some(Arc::clone(&self.cell)) } else { shell.table.get(owner) }
+    }
+
     fn ask(
         &self,
         to: &Address,
@@ -81,13 +93,18 @@ impl GuestCalls {
         if let Err(refusal) = self.admit_address(to) {
             return Ok(Err(CallError::Refused(refusal.to_string().into())));
         }
-        let Some(pid) = self.resolve(to) else { return Ok(Err(CallError::Ended(ExitReason::Noproc))) };
+        let way = self.way(&shell, to);
+        // MON-12: an alias of somebody who has ended is like one that is closed. Nobody answers.
+        if way.is_none() && !matches!(to, Address::Alias(_)) {
+            return Ok(Err(CallError::Ended(ExitReason::Noproc)));
+        }
         let begun = self.transition(&shell, |process, now, actions| {
-            process.begin_call(Some(pid), deadline(now, timeout_ms), waiting, actions)
+            process.begin_call(way.map(|way| way.to), deadline(now, timeout_ms), waiting, actions)
         });
-        let Ok(mark) = begun else { return Ok(begun) };
-        shell.send_call(&self.cell, pid, mark, content);
-        Ok(Ok(mark))
+        if let (Ok(mark), Some(way)) = (&begun, way) {
+            shell.send_call(&self.cell, way, *mark, content);
+        }
+        Ok(begun)
     }
 
     fn link_refused(&self, to: Pid, why: Undelivered) -> Result<(), Refusal> {
@@ -133,8 +150,8 @@ impl GuestCalls {
 /// (answers, losses, alarms) is never refused, each being bounded by how many can be under way; but in a loop without end
 /// those that are over make room for the next.
 fn is_overfull(process: &Process) -> bool {
-    let limits = process.limits();
-    let parts = [limits.mailbox_messages, limits.links, limits.monitors, limits.requests, limits.timers];
+    let Limits { mailbox_messages, links, monitors, aliases, requests, timers, .. } = &**process.limits();
+    let parts = [*mailbox_messages, *links, *monitors, *aliases, *requests, *timers];
     process.mailbox().len() > parts.into_iter().fold(0, usize::saturating_add)
 }
 
@@ -165,14 +182,20 @@ impl Syscalls for GuestCalls {
         if let Err(refusal) = self.admit_address(&to) {
             return Ok(Err(refusal));
         }
-        let Some(pid) = self.resolve(&to) else { return Ok(Err(Refusal::Unknown("no process has this name".into()))) };
-        Ok(send_result(shell.deliver(pid, Signal::Message(Event::Info(body)))))
+        let way = self.way(&shell, &to);
+        let delivered = way.map(|way| shell.deliver(way.to, way.signal(Event::Info(body))));
+        Ok(match (to, delivered) {
+            // MON-12: whatever became of it.
+            (Address::Alias(_), _) => Ok(()),
+            (_, Some(delivered)) => send_result(delivered),
+            (_, None) => Err(Refusal::Unknown("no process has this name".into())),
+        })
     }
 
     fn cast(&self, to: Address, body: Body) -> Result<(), Ended> {
         let shell = self.shell_to_send()?;
-        if let Some(pid) = self.resolve(&to) {
-            let _ = shell.deliver(pid, Signal::Message(Event::Cast(body)));
+        if let Some(way) = self.way(&shell, &to) {
+            let _ = shell.deliver(way.to, way.signal(Event::Cast(body)));
         }
         Ok(())
     }
@@ -229,24 +252,51 @@ impl Syscalls for GuestCalls {
         Ok(taken)
     }
 
-    fn begin_receive(&self, only: Option<Vec<Mark>>, timeout_ms: Option<u64>) -> Result<(), Ended> {
+    fn begin_receive(&self, wanted: Wanted, timeout_ms: Option<u64>) -> Result<(), Ended> {
         let shell = self.shell()?;
         self.transition(&shell, |process, now, actions| {
-            process.begin_receive(only, deadline(now, timeout_ms), now, actions)
+            process.begin_receive(wanted, deadline(now, timeout_ms), now, actions)
         })
         .map_err(Ended)
     }
 
-    fn poll_receive(&self, _: &mut Context<'_>) -> Poll<Result<Option<Event>, Ended>> {
+    fn poll_receive(&self, _: &mut Context<'_>) -> Poll<Result<Received, Ended>> {
         let shell = match self.shell() {
             Ok(shell) => shell,
             Err(ended) => return Poll::Ready(Err(ended)),
         };
         match self.transition(&shell, |process, _, actions| process.poll_receive(actions)) {
-            Received::Event(event) => Poll::Ready(Ok(Some(event))),
-            Received::Nothing => Poll::Ready(Ok(None)),
             Received::NotYet => Poll::Pending,
+            received => Poll::Ready(Ok(received)),
         }
+    }
+
+    fn take_seen(&self, number: Number) -> Result<bool, Ended> {
+        Ok(self.process()?.take_seen(number))
+    }
+
+    fn open_alias(&self, mode: AliasMode) -> Result<Alias, Ended> {
+        let shell = self.shell()?;
+        let mark = self.process()?.alias(mode).map_err(Ended)?;
+        Ok(shell.seal.close(self.cell.pid, mark))
+    }
+
+    fn unalias(&self, alias: Alias) -> Result<bool, Ended> {
+        let shell = self.shell()?;
+        let (id, mark) = shell.seal.open(alias);
+        Ok(id == self.cell.pid.id && self.process()?.unalias(mark))
+    }
+
+    fn begin_alive(&self, pid: Pid) -> Result<Asked, Ended> {
+        let shell = self.shell()?;
+        if pid == self.cell.pid {
+            return Ok(Asked::Known(true));
+        }
+        let begun = self
+            .transition(&shell, |process, _, actions| process.begin_call(Some(pid), None, Waiting::Blocking, actions));
+        let mark = begun.map_err(|_| Ended(ExitReason::limit("requests")))?;
+        let _ = shell.deliver(pid, Signal::Alive { from: self.cell.pid, mark });
+        Ok(Asked::Waits(mark))
     }
 
     fn link(&self, to: Pid) -> Result<Result<(), Refusal>, Ended> {
@@ -273,10 +323,13 @@ impl Syscalls for GuestCalls {
         Ok(())
     }
 
-    fn monitor(&self, target: Address) -> Result<Mark, Ended> {
+    fn monitor(&self, wanted: Monitoring) -> Result<(Mark, Option<Alias>), Ended> {
         let shell = self.shell()?;
-        let holder = self.resolve(&target);
-        self.transition(&shell, |process, _, actions| process.monitor(target, holder, actions)).map_err(Ended)
+        let holder = self.way(&shell, &wanted.target).map(|way| way.to);
+        let with_alias = wanted.alias.is_some();
+        let mark = self.transition(&shell, |process, _, actions| process.monitor(wanted, holder, actions));
+        let mark = mark.map_err(Ended)?;
+        Ok((mark, with_alias.then(|| shell.seal.close(self.cell.pid, mark))))
     }
 
     fn demonitor(&self, mark: Mark, flush: bool) -> Result<bool, Ended> {
@@ -365,23 +418,35 @@ impl Syscalls for GuestCalls {
         Ok(self.grant_names().ok().and_then(|()| self.cell.app.whereis(name)))
     }
 
-    fn send_after(&self, after_ms: u64, to: Address, body: Body) -> Result<Mark, Ended> {
-        self.timer(after_ms, Some(to), body)
+    fn now(&self) -> Result<u64, Ended> {
+        Ok(milliseconds(self.shell()?.now()))
     }
 
-    fn start_timer(&self, after_ms: u64, body: Body) -> Result<Mark, Ended> {
-        self.timer(after_ms, None, body)
-    }
-
-    fn cancel_timer(&self, mark: Mark) -> Result<Option<u64>, Ended> {
+    fn start_timer(&self, when: When, to: Option<Address>, body: Body) -> Result<Mark, Ended> {
         let shell = self.shell()?;
-        let left = self.transition(&shell, |process, now, actions| process.cancel_timer(mark, now, actions));
-        Ok(left.map(milliseconds))
+        let started = self.transition(&shell, |process, now, actions| {
+            let at = match when {
+                When::AfterMs(ms) => now.saturating_add(Duration::from_millis(ms)),
+                When::AtMs(ms) => Duration::from_millis(ms),
+            };
+            process.start_timer(at, to, body, actions)
+        });
+        started.map_err(Ended)
     }
 
-    fn timer_left(&self, mark: Mark) -> Result<Option<u64>, Ended> {
-        let now = self.shell()?.now();
-        Ok(self.process()?.timer_left(mark, now).map(milliseconds))
+    fn cancel_timer(&self, owner: Option<Pid>, mark: Mark) -> Result<Option<u64>, Ended> {
+        let shell = self.shell()?;
+        let owner = self.owner_of_timer(&shell, owner.unwrap_or(self.cell.pid));
+        let cancel =
+            |owner: Arc<Cell>| owner.transition(|process, now, actions| process.cancel_timer(mark, now, actions));
+        Ok(owner.and_then(cancel).map(milliseconds))
+    }
+
+    fn timer_left(&self, owner: Option<Pid>, mark: Mark) -> Result<Option<u64>, Ended> {
+        let shell = self.shell()?;
+        let owner = self.owner_of_timer(&shell, owner.unwrap_or(self.cell.pid));
+        let left = owner.and_then(|owner| owner.process.lock().timer_left(mark, shell.now()));
+        Ok(left.map(milliseconds))
     }
 
     fn log(&self, level: Level, message: &str) {
@@ -390,16 +455,5 @@ impl Syscalls for GuestCalls {
 
     fn supervision(&self) -> Option<&dyn Supervision> {
         Some(self)
-    }
-}
-
-impl GuestCalls {
-    fn timer(&self, after_ms: u64, to: Option<Address>, body: Body) -> Result<Mark, Ended> {
-        let shell = self.shell()?;
-        let after = Duration::from_millis(after_ms);
-        self.transition(&shell, |process, now, actions| {
-            process.start_timer(now.saturating_add(after), to, body, actions)
-        })
-        .map_err(Ended)
     }
 }

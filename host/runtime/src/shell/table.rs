@@ -36,6 +36,11 @@ impl Table {
         self.cells.read_sync(&pid.id, |_, cell| (cell.pid == pid).then(|| Arc::clone(cell))).flatten()
     }
 
+    /// The process of this number, for whoever has been shown its tag in another way.
+    pub(crate) fn by_id(&self, id: u64) -> Option<Arc<Cell>> {
+        self.cells.read_sync(&id, |_, cell| Arc::clone(cell))
+    }
+
     /// All processes at this moment, more or less, in the order of their pids.
     pub(crate) fn all(&self) -> Vec<Arc<Cell>> {
         let mut cells = Vec::with_capacity(self.cells.len());

@@ -156,7 +156,7 @@ impl World {
         match address {
             Address::Pid(pid) => Some(*pid),
             Address::Name(name) => self.names.whereis(name),
-            Address::Via(_) => unreachable!("nobody is known by a key"),
+            Address::Via(_) | Address::Alias(_) => unreachable!("nobody is known by a key or an alias here"),
         }
     }
 

@@ -486,6 +486,7 @@ impl World {
         match self.transition(lane, pid, |process, _, actions| process.poll_receive(actions)) {
             Received::NotYet => self.yields(pid, Doing::Receives(script)),
             Received::Nothing => self.goes_on(pid, Doing::Runs(script)),
+            Received::Seen(..) => unreachable!("nobody looks before it takes"),
             Received::Event(event) => {
                 self.note(|world| format!("{} receives {event:?}", world.name_of(pid)));
                 if let skep_kernel::Event::Exit { pid: of, .. } = &event {

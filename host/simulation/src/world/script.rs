@@ -1,6 +1,6 @@
 //! What guests do while they handle an event: drawn step by step, performed as in `syscalls.rs` of the shell.
 
-use skep_kernel::process::{LinkRequest, Waiting};
+use skep_kernel::process::{LinkRequest, Monitoring, Waiting, Wanted};
 use skep_kernel::{Address, Caller, Event, Next, Outcome, Signal, Start};
 
 use super::births::{Blueprint, GuestSpec};
@@ -301,7 +301,8 @@ impl World {
     fn monitor(&mut self, lane: usize, pid: Pid) -> Result<(), ExitReason> {
         let target = self.target(pid);
         let holder = self.resolve(&target);
-        let mark = self.transition(lane, pid, |process, _, actions| process.monitor(target, holder, actions))?;
+        let wanted = Monitoring::of(target);
+        let mark = self.transition(lane, pid, |process, _, actions| process.monitor(wanted, holder, actions))?;
         let cell = self.cell(pid);
         cell.account.monitors.insert(mark, Watch { target: holder, way: Way::Open, result: false });
         let set = cell.account.monitors.values().filter(|watch| watch.way == Way::Open).count();
@@ -333,7 +334,7 @@ impl World {
         }
         if was_set && self.strikes(Bug::DownAfterDemonitor) {
             let (target, reason) = (Address::Pid(watch.target.unwrap_or(pid)), ExitReason::Noproc);
-            self.sees(pid, &Event::Down { mark, target, reason });
+            self.sees(pid, &Event::Down { mark, target, reason, tag: None });
         }
     }
 
@@ -452,7 +453,8 @@ impl World {
         let account = &self.cell(pid).account;
         let marks: Vec<Mark> =
             account.monitors.keys().chain(account.timers.keys()).chain(account.calls.keys()).copied().collect();
-        let wanted = if marks.is_empty() || self.dice.one_in(2) { None } else { Some(marks) };
+        let by_marks = !marks.is_empty() && self.dice.one_in(2);
+        let wanted = if by_marks { Wanted::Marked(marks) } else { Wanted::Any };
         let deadline = self.now + Duration::from_millis(self.dice.between(0, 30));
         let begun = self
             .transition(lane, pid, |process, now, actions| process.begin_receive(wanted, Some(deadline), now, actions));

@@ -160,6 +160,34 @@ async fn exit_08_shutdown_over_a_link_ends_like_any_other_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn exit_12_a_large_reason_reaches_links_and_monitors_unchanged() {
+    let large = "x\u{e9}\u{1f41d}".repeat(20_000);
+    let reasons = [json!({ "custom": { "text": large } }), json!({ "shutdown": { "json": format!("[\"{large}\"]") } })];
+    // A body is a value in JSON, in a message in JSON, in a journal: the probes need some room for all that.
+    let roomy = |name: &str| Child::probe(name).limits(|limits| limits.memory_bytes = 32 << 20);
+    in_both_modes(["o", "peer", "first", "second"].map(roomy), async |app| {
+        for (name, reason_of) in ["first", "second"].iter().zip(&reasons) {
+            let pid = app.pid_text(name);
+            app.ask("peer", json!({ "TrapExit": true })).await;
+            link(app, "peer", name).await;
+            let mark = monitor(app, "o", pid.clone()).await;
+            // One of them by its own hand, and one by another's.
+            if *name == "first" {
+                app.send(name, &json!({ "do": [{ "Stop": { "reason": reason_of } }] }));
+            } else {
+                app.ask("o", json!({ "Exit": { "to": pid, "reason": reason_of } })).await;
+            }
+            let heard_of = reason(app, "o", &mark).await;
+            assert!(heard_of == *reason_of, "{name}: another reason, of {} bytes", heard_of.to_string().len());
+            let exit = &exits(app, "peer").await[0];
+            assert!(*exit == json!({ "pid": pid, "reason": reason_of }), "{name}: another exit signal");
+            app.ask("peer", json!("Take")).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn exit_09_a_link_to_the_dead_is_refused_or_trapped() {
     in_both_modes(probes(["a"]), async |app| {
         let dead = dead(app, "a").await;

@@ -40,6 +40,44 @@ async fn mbx_01_a_selective_receive_takes_the_oldest_match_and_leaves_the_rest_i
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn mbx_01_a_receive_by_choice_skips_the_rest_and_keeps_it_in_order() {
+    in_both_modes(probes(["a"]), async |app| {
+        let say = |text: &str| json!({ "Send": { "to": { "step": 0 }, "body": text } });
+        let choose =
+            |text: &str, timeout_ms: u64| json!({ "ReceiveWhere": { "text": text, "timeout_ms": timeout_ms } });
+        let receive = json!({ "Receive": { "timeout_ms": 0 } });
+        let results = task(
+            app,
+            "a",
+            json!([
+                "Me",
+                { "StartTimer": { "after_ms": 20, "body": "bell" } },
+                say("one"),
+                say("two"),
+                say("three"),
+                say("two"),
+                choose("two", 0),
+                choose("nothing", 0),
+                choose("bell", 5_000),
+                choose("nothing", 20),
+                choose("three", 0),
+                receive,
+                receive,
+                receive
+            ]),
+        )
+        .await;
+        assert_eq!(results[6], json!({ "info": "two" }));
+        assert_eq!(results[7], Value::Null);
+        assert_eq!(results[8]["timer"]["body"], "bell", "it came while the task waited");
+        assert_eq!(results[9], Value::Null, "the time is that of the whole search");
+        assert_eq!(results[10], json!({ "info": "three" }));
+        assert_eq!(results[11..], [json!({ "info": "one" }), json!({ "info": "two" }), Value::Null]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn mbx_02_a_receive_with_no_time_looks_once() {
     in_both_modes(probes(["a"]), async |app| {
         let results = task(

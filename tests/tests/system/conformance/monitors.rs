@@ -86,6 +86,42 @@ async fn mon_04_a_monitor_by_name_binds_to_its_holder_of_that_moment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn mon_07_a_tag_comes_with_the_loss_also_of_nobody() {
+    in_both_modes(probes(["o", "p", "watched"]), async |app| {
+        let watch = |target: Value, tag: Value| json!({ "MonitorWith": { "target": target, "tag": tag } });
+        let watched = app.pid_text("watched");
+        let dead = dead(app, "o").await;
+        let marks = app
+            .steps(
+                "o",
+                json!([
+                    watch(json!(watched), json!({ "which": [1, 2] })),
+                    watch(json!("watched"), json!({ "$raw": [0, 255] })),
+                    watch(json!(dead), json!({ "$text": "dead" })),
+                    watch(json!("nobody"), json!("nobody")),
+                    { "Monitor": { "target": watched } }
+                ]),
+            )
+            .await;
+        app.ask("p", json!({ "Kill": { "to": watched } })).await;
+        let tag = async |mark: &Value| loss(app, "o", mark).await["tag"].take();
+        assert_eq!(tag(&marks[0]["mark"]).await, json!({ "json": "{\"which\":[1,2]}" }));
+        assert_eq!(tag(&marks[1]["mark"]).await, json!({ "raw": [0, 255] }));
+        assert_eq!(tag(&marks[2]["mark"]).await, json!({ "text": "dead" }));
+        assert_eq!(tag(&marks[3]["mark"]).await, json!({ "json": "\"nobody\"" }));
+        assert_eq!(tag(&marks[4]).await, Value::Null);
+        assert_eq!(reason(app, "o", &marks[3]["mark"]).await, json!("noproc"));
+
+        let watcher = spawn(app, "o", Value::Null).await;
+        let mark = monitor(app, "o", watcher.clone()).await;
+        let too_much = json!({ "do": [watch(json!("p"), json!({ "$zeros": 1025 }))] });
+        app.ask("o", json!({ "Send": { "to": watcher, "body": too_much } })).await;
+        assert_eq!(reason(app, "o", &mark).await, json!({ "limit": "tag" }));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn mon_06_the_last_messages_come_before_the_loss() {
     in_both_modes(probes(["o"]), async |app| {
         let o = app.pid_text("o");

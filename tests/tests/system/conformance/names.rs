@@ -63,6 +63,39 @@ async fn reg_02_what_cannot_be_registered_is_refused_and_says_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn reg_03_a_send_to_a_name_that_nobody_holds_is_an_error_and_one_to_the_dead_is_not() {
+    in_both_modes(probes(["a"]), async |app| {
+        let dead = dead(app, "a").await;
+        let gone = spawn(app, "a", json!([{ "Register": { "name": "gone" } }])).await;
+        let mark = monitor(app, "a", "gone").await;
+        app.ask("a", json!({ "Kill": { "to": gone } })).await;
+        reason(app, "a", &mark).await;
+        app.ask("a", json!("Take")).await;
+        let results = app
+            .steps(
+                "a",
+                json!([
+                    { "SendNamed": { "name": "nobody", "body": 1 } },
+                    { "SendNamed": { "name": "gone", "body": 1 } },
+                    { "Send": { "to": { "name": "nobody" }, "body": 1 } },
+                    { "Send": { "to": dead, "body": 1 } },
+                    { "Cast": { "to": { "name": "nobody" }, "body": 1 } },
+                    { "SendAfter": { "after_ms": 0, "to": { "name": "nobody" }, "body": 1 } },
+                    "Journal"
+                ]),
+            )
+            .await;
+        for step in 0..3 {
+            assert!(results[step]["Err"]["unknown"].is_string(), "step {step}: {results}");
+        }
+        assert_eq!((&results[3], &results[4]), (&json!({ "Ok": null }), &Value::Null), "a cast is never refused");
+        assert!(results[5].is_number(), "a timer looks the name up when it is due: {results}");
+        assert_eq!(results[6], json!([]));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn reg_04_whoever_finds_a_name_reaches_its_holder() {
     let child = Child::probe("bank").restart(Restart::Permanent);
     for keep in MODES {

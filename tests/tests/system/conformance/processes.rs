@@ -1,6 +1,7 @@
 //! PROC: the order of signals, who gets turns, why processes end, and what is left of them then.
 
 use serde_json::{Value, json};
+use skep_runtime::kernel::{CallError, ExitReason};
 use skep_tests::{Child, TestApp, eventually, in_both_modes};
 
 use super::{block, custom, dead, heard, monitor, probes, process, reason, shutdown, task};
@@ -163,6 +164,102 @@ async fn proc_04_endless_loops_let_others_run_and_end_by_an_exit_signal() {
 
 fn reasons() -> [Value; 4] {
     [custom("enough"), shutdown(), json!("killed"), json!({ "limit": "patience" })]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proc_02_between_two_senders_there_is_no_order_and_each_keeps_its_own() {
+    in_both_modes(probes(["a", "b", "c"]), async |app| {
+        let count = 20;
+        let sends = |who: &str| {
+            let send = |number: u32| json!({ "SendNamed": { "name": "c", "body": [who, number] } });
+            json!({ "do": (0..count).map(send).collect::<Vec<_>>() })
+        };
+        app.send("a", &sends("a"));
+        app.send("b", &sends("b"));
+        let all = usize::try_from(2 * count).expect("a small number");
+        let infos = heard(app, "c", "info", all).await;
+        for who in ["a", "b"] {
+            let numbers = infos.iter().filter(|info| info[0] == who).map(|info| info[1].as_u64().expect("a number"));
+            assert!(numbers.eq(0..u64::from(count)), "whatever came in between: {infos:?}");
+        }
+        assert_eq!(infos.len(), all);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proc_05_the_first_of_two_exit_signals_decides() {
+    let tireless =
+        ["first", "second"].map(|name| Child::probe(name).limits(|limits| limits.fuel_per_message = u64::MAX >> 4));
+    in_both_modes([probes(["a"]), tireless.into()].concat(), async |app| {
+        for (name, expected) in [("first", custom("x")), ("second", json!("killed"))] {
+            let pid = app.pid_text(name);
+            let mark = monitor(app, "a", pid.clone()).await;
+            app.send(name, &json!({ "do": ["Spin"] }));
+            let exit = |reason: Value| json!({ "Exit": { "to": pid, "reason": reason } });
+            let kill = json!({ "Kill": { "to": pid } });
+            let signals = if name == "first" {
+                json!([exit(expected.clone()), exit(custom("y")), kill])
+            } else {
+                json!([kill, exit(custom("y"))])
+            };
+            app.steps("a", signals).await;
+            assert_eq!(reason(app, "a", &mark).await, expected);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proc_06_after_an_exit_signal_the_answer_to_is_it_alive_is_no_and_its_name_is_free() {
+    in_both_modes(probes(["a"]), async |app| {
+        for round in 0..20 {
+            let name = format!("doomed-{round}");
+            let alive = json!({ "IsAlive": { "pid": { "step": 0 } } });
+            let end = match round % 2 {
+                0 => json!({ "Kill": { "to": { "step": 0 } } }),
+                _ => json!({ "Exit": { "to": { "step": 0 }, "reason": custom("x") } }),
+            };
+            let results = app
+                .steps(
+                    "a",
+                    json!([
+                        { "Spawn": { "module": "probe", "name": name } },
+                        { "Send": { "to": { "step": 0 }, "body": { "do": ["Spin"] } } },
+                        { "Exit": { "to": { "step": 0 }, "reason": "normal" } },
+                        alive,
+                        end,
+                        alive,
+                        alive,
+                        { "Spawn": { "module": "probe" } },
+                        { "Register": { "name": name, "pid": { "step": 7 } } },
+                        "Me",
+                        { "IsAlive": { "pid": { "step": 9 } } }
+                    ]),
+                )
+                .await;
+            let answers = [3, 5, 6, 8, 10].map(|step| &results[step]);
+            assert_eq!(answers, [&json!(true), &json!(false), &json!(false), &json!({ "Ok": null }), &json!(true)]);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn proc_11_who_takes_too_much_memory_ends_and_the_neighbours_do_not() {
+    let hog = |name: &str| Child::new(name, "memory-hog", &Value::Null).limits(|limits| limits.memory_bytes = 2 << 20);
+    in_both_modes([probes(["a", "b"]), vec![hog("blocks"), hog("crumbs")]].concat(), async |app| {
+        let before = app.pid("b");
+        for (name, bytes) in [("blocks", 64 << 10), ("crumbs", 100)] {
+            let mark = monitor(app, "a", app.pid_text(name)).await;
+            let end = app.call(name, json!({ "Many": { "bytes": bytes } })).await;
+            assert_eq!(end, Err(CallError::Ended(ExitReason::limit("memory"))), "{name}");
+            assert_eq!(reason(app, "a", &mark).await, json!({ "limit": "memory" }), "{name}");
+        }
+        assert_eq!(app.ask("b", json!({ "Echo": 1 })).await, json!(1));
+        assert_eq!(app.pid("b"), before);
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

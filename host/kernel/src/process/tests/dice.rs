@@ -67,7 +67,7 @@ fn reason() -> impl Strategy<Value = ExitReason> {
 }
 
 fn dice() -> impl Strategy<Value = Dice> {
-    (0..60usize, 0..MOST, 0..100u64, any::<bool>(), reason()).prop_map(|(what, whom, number, flag, reason)| Dice {
+    (0..72usize, 0..MOST, 0..100u64, any::<bool>(), reason()).prop_map(|(what, whom, number, flag, reason)| Dice {
         what,
         whom,
         number,
@@ -129,6 +129,7 @@ impl World {
         // Who, to whom, and a number that grows: what order is judged by.
         self.posted += 1;
         let body = Body::Text(format!("{}>{to}#{}", self.label(pid), self.posted));
+        let alias = self.an_alias(whom, number);
         let known = self.people[&pid].guest.marks.keys().nth(whom % 4).cloned();
         Some(match what {
             0..8 => Op::Send(to, body),
@@ -166,10 +167,40 @@ impl World {
             57 => Op::Next(Next::WaitFor(number)),
             58 if flag => Op::Next(Next::Hibernate),
             58 => Op::Spin,
+            60..62 => {
+                let mode = if flag { AliasMode::Reply } else { AliasMode::ExplicitUnalias };
+                Op::Alias { label: format!("a{}", number % 5), mode }
+            }
+            62..65 => {
+                let modes = [AliasMode::ExplicitUnalias, AliasMode::Demonitor, AliasMode::ReplyDemonitor];
+                let alias = modes.into_iter().nth(usize::try_from(number % 4).ok()?);
+                let tag = flag.then(|| Body::Text("tag".into()));
+                Op::Watch { of: to, label: format!("w{}", number % 5), tag, alias }
+            }
+            65 => Op::Unalias(known?),
+            66 | 67 => Op::Send(alias?, body),
+            68 => Op::Cast(alias?, body),
+            69 if flag => Op::Call { to: alias?, timeout: Some(number), body },
+            69 => Op::Request { to: alias?, timeout: Some(number), body },
+            70 => Op::Alive(to),
+            71 if self.people[&pid].process.kind() == Kind::Task => {
+                Op::Choose { text: "there is no such text".into(), timeout: Some(number) }
+            }
+            71 => Op::TimerAt { label: format!("t{number}"), ms: number },
             59 if number < 10 => Op::Fail("bad".into()),
             59 if number < 30 => Op::Next(Next::Stop(reason)),
             _ => Op::Hold(flag),
         })
+    }
+
+    /// An alias of somebody, open or not.
+    fn an_alias(&self, whom: usize, number: u64) -> Option<String> {
+        let known = self.labels.iter().flat_map(|(who, pid)| {
+            let aliases = self.people.get(pid).map(|person| person.guest.aliases.keys());
+            aliases.into_iter().flatten().map(move |label| format!("~{who}.{label}"))
+        });
+        let known: Vec<String> = known.collect();
+        known.get((whom + usize::try_from(number).ok()?) % known.len().max(1)).cloned()
     }
 
     fn some_child(&self, number: u64, flag: bool) -> Option<SpawnOp> {

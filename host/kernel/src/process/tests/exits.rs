@@ -164,3 +164,16 @@ fn an_exit_signal_from_a_stranger_counts_as_a_message_and_one_from_the_parent_ne
     let u = world.pid("u");
     assert_eq!(world.person(u).process.mailbox().dropped(), 2);
 }
+
+#[test]
+fn what_the_reasons_of_strangers_carry_counts_against_the_mailbox() {
+    let mut world = check(&[
+        ("new v init={trap on}; new s; new h", ""),
+        ("v: call h 50 {say asked}", "h says asked"),
+        ("limit v body=4", ""),
+        ("s: exit v boom, exit v bang!", ""),
+        ("wait 50", "v = error timeout, v: exit s boom"),
+    ]);
+    let v = world.pid("v");
+    assert_eq!(world.person(v).process.mailbox().dropped(), 1, "one did not fit");
+}

@@ -9,7 +9,8 @@ use std::time::Duration;
 use super::notation;
 use super::op::Op;
 use super::takeover;
-use super::world::{Child, Code, Duty, Lane, Once, Seen, World};
+use super::world::{Child, Code, Duty, Lane, Once, SEAL, Seen, World};
+use crate::mailbox::Number;
 use crate::process::*;
 use crate::system::SystemId;
 use crate::{Address, Body, Event, Fault, Next, Outcome, Signal, Start};
@@ -48,6 +49,8 @@ pub(super) enum Blocked {
     Call(Mark),
     Spawn(Mark),
     Receive,
+    /// Whether somebody lives.
+    Alive(Mark),
 }
 
 #[derive(Debug)]
@@ -70,10 +73,14 @@ pub(super) struct Guest {
     next: Option<Next>,
     start: Option<Start>,
     result: Option<Body>,
-    /// Monitors and timers by what they were called.
+    /// What it looks for, and until when.
+    pub(super) choosing: Option<(String, Option<Time>)>,
+    /// Monitors, aliases and timers by what they were called, until they are given up.
     pub(super) marks: BTreeMap<String, Mark>,
     /// Its requests, by whom they went to.
     pub(super) asked: BTreeMap<String, Mark>,
+    /// Aliases by what they were called, closed or not: others may still have them.
+    pub(super) aliases: BTreeMap<String, Mark>,
 }
 
 /// What came of letting a guest go on.
@@ -104,8 +111,10 @@ impl Guest {
             next: None,
             start: None,
             result: None,
+            choosing: None,
             marks: BTreeMap::new(),
             asked: BTreeMap::new(),
+            aliases: BTreeMap::new(),
         }
     }
 
@@ -236,9 +245,14 @@ impl World {
             }
             Blocked::Receive => match self.transition(pid, |process, _, actions| process.poll_receive(actions)) {
                 Received::Event(event) => Some(Seen::Event(event)),
+                Received::Seen(number, event) => return self.looks_at(pid, number, event),
                 Received::Nothing => Some(Seen::Result("nothing".into())),
                 Received::NotYet => None,
             },
+            Blocked::Alive(mark) => {
+                let answer = self.person(pid).process.poll_call(mark);
+                answer.map(|answer| Seen::Result(if answer.is_ok() { "alive" } else { "dead" }.into()))
+            }
             Blocked::No => unreachable!("it is blocked"),
         };
         let Some(seen) = seen else { return Went::Nowhere };
@@ -247,6 +261,27 @@ impl World {
             self.take_event(pid, event);
         } else {
             self.see(pid, seen);
+        }
+        Went::On
+    }
+
+    /// It takes the event, if it is the one, or goes on looking behind it.
+    fn looks_at(&mut self, pid: Pid, number: Number, event: Event) -> Went {
+        let (text, until) = self.person(pid).guest.choosing.clone().expect("it chooses");
+        if matches!(&event, Event::Info(Body::Text(said)) if *said == text) {
+            assert!(self.person(pid).process.take_seen(number), "nobody else takes its mail");
+            self.person(pid).guest.blocked = Blocked::No;
+            // It is not the oldest that it was handed.
+            let mail = &mut self.person(pid).mail;
+            let place = mail.iter().position(|mail| *mail == event).expect("it came");
+            let taken = mail.remove(place).expect("it is there");
+            mail.push_front(taken);
+            self.take_event(pid, event);
+        } else {
+            let begun = self.transition(pid, |process, now, actions| {
+                process.begin_receive(Wanted::Behind(Some(number)), until, now, actions)
+            });
+            assert_eq!(begun, Ok(()));
         }
         Went::On
     }
@@ -391,7 +426,13 @@ impl World {
     pub(super) fn address(&self, to: &str) -> Address {
         match to.strip_prefix('@') {
             Some(name) => Address::Name(name.into()),
-            None => Address::Pid(self.pid(to)),
+            None => match to.strip_prefix('~').and_then(|to| to.split_once('.')) {
+                Some((whose, label)) => {
+                    let whose = self.pid(whose);
+                    Address::Alias(SEAL.close(whose, self.people[&whose].guest.aliases[label]))
+                }
+                None => Address::Pid(self.pid(to)),
+            },
         }
     }
 

@@ -187,7 +187,7 @@ fn the_end_of_a_process_known_by_a_key_names_the_key() {
     let target = Address::Via(Via { registry: "users".into(), key: "ada".into() });
     assert_eq!(target.pid(), None);
     let mut actions = Vec::new();
-    let mark = process.monitor(target.clone(), Some(pid(3)), &mut actions).expect("it may");
+    let mark = process.monitor(Monitoring::of(target.clone()), Some(pid(3)), &mut actions).expect("it may");
     let _ = process.deliver(Signal::Down { mark, reason: ExitReason::Normal }, NOW, &mut actions);
-    assert_eq!(process.mailbox().front(), Some(&Event::Down { mark, target, reason: ExitReason::Normal }));
+    assert_eq!(process.mailbox().front(), Some(&Event::Down { mark, target, reason: ExitReason::Normal, tag: None }));
 }

@@ -66,6 +66,7 @@ impl World {
         assert_eq!(process.name(), None);
         assert!(process.mailbox().is_empty() && process.mailbox().bytes() == 0, "MBX-06: {pid} keeps its mail");
         assert!(process.links.is_empty() && process.watchers.is_empty() && process.monitors.is_empty());
+        assert_eq!(process.aliases_open(), 0, "{pid} leaves an alias");
         assert!(process.requests.is_empty() && process.timers_running() == 0 && !process.is_blocked());
         assert!(process.plan.init_timer.is_none() && process.plan.hibernate_timer.is_none());
         assert!(!matches!(process.plan.idle, Idle::Armed { .. }));
@@ -92,6 +93,11 @@ impl World {
             let count = there.watchers.iter().chain(&there.behind).filter(|watcher| **watcher == known).count();
             assert_eq!(count, 1, "{pid} monitors {target}, which does not know");
         }
+        for (mark, mode) in &person.process.aliases {
+            let needs_monitor = matches!(mode, AliasMode::Demonitor | AliasMode::ReplyDemonitor);
+            let is_set = person.process.monitors.contains_key(mark);
+            assert!(!needs_monitor || is_set, "{pid} has an alias whose monitor is over");
+        }
         for watcher in person.process.watchers.iter().chain(&person.process.behind) {
             if self.late.contains(&(watcher.pid, watcher.mark)) {
                 continue;
@@ -111,6 +117,7 @@ impl World {
         for (mark, request) in &process.requests {
             match &request.what {
                 Asked::Call(None) => panic!("{pid} asked nobody"),
+                Asked::Call(_) if self.unheard.contains(&(pid, *mark)) => {}
                 Asked::Call(Some(callee)) => {
                     let there =
                         self.alive(*callee).unwrap_or_else(|| panic!("{pid} waits for {callee}, which is gone"));
@@ -131,7 +138,7 @@ impl World {
                 assert!(!process.is_blocked() || process.kind() == Kind::Native, "{pid} blocks without knowing");
                 return;
             }
-            Blocked::Call(mark) | Blocked::Spawn(mark) => Some(mark),
+            Blocked::Call(mark) | Blocked::Spawn(mark) | Blocked::Alive(mark) => Some(mark),
             Blocked::Receive => None,
         };
         assert_eq!(process.status() == "starting", process.birth.starter.is_some() || process.phase == Phase::Starting);
@@ -173,9 +180,17 @@ fn check_idle(pid: Pid, person: &Person) {
         Block::Supervisor => {}
         Block::Call { answer, .. } => assert_eq!(*answer, None, "{pid} has its answer and sleeps"),
         Block::Spawn { answer, .. } => assert_eq!(*answer, None, "{pid} has its child and sleeps"),
-        Block::Receive { only, expired, .. } => {
+        Block::Receive { wanted, expired, .. } => {
             assert!(!expired, "{pid} has waited long enough");
-            assert!(only.is_some() || process.mailbox().is_empty(), "{pid} receives, has mail and sleeps");
+            let mut events = std::iter::successors(process.mailbox().behind(None), |(number, _)| {
+                process.mailbox().behind(Some(*number))
+            });
+            let sleeps_on = events.find(|(number, event)| match wanted {
+                Wanted::Any => true,
+                Wanted::Marked(marks) => event.mark().is_some_and(|mark| marks.contains(&mark)),
+                Wanted::Behind(last) => last.is_none_or(|last| *number > last),
+            });
+            assert_eq!(sleeps_on, None, "{pid} receives, has mail and sleeps");
         }
     }
     let expected = match (process.phase, &process.block, process.saved_bytes()) {

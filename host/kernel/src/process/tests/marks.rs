@@ -36,11 +36,13 @@ fn a_mark_in_use_is_not_drawn_again() {
     process.marks_drawn = first;
     let timer = process.start_timer(Duration::MAX, None, Body::Raw(Vec::new()), &mut actions);
     process.marks_drawn = first;
-    let monitor = process.monitor(Address::Pid(b), Some(b), &mut actions);
+    let monitor = process.monitor(Monitoring::of(Address::Pid(b)), Some(b), &mut actions);
+    process.marks_drawn = first;
+    let alias = process.alias(AliasMode::Reply);
     process.marks_drawn = first;
     let other = process.draw_mark();
-    let all = [call.ok(), timer.ok(), monitor.ok(), Some(other)];
-    assert_eq!(all.iter().flatten().collect::<BTreeSet<_>>().len(), 4, "{all:?}");
+    let all = [call.ok(), timer.ok(), monitor.ok(), alias.ok(), Some(other)];
+    assert_eq!(all.iter().flatten().collect::<BTreeSet<_>>().len(), 5, "{all:?}");
 }
 
 #[test]

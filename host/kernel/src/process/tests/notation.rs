@@ -4,10 +4,11 @@
 //! until nobody has anything to do.
 //!
 //! - `new a [options]`: a process without parent. `spawn` takes the same options: `task`, `native`, `link`, `monitor`,
-//!   `as-event`, `name=n`, `hibernate=ms`, `mailbox=n`, `body=bytes`, `links=n`, `monitors=n`, `timers=n`,
+//!   `as-event`, `name=n`, `hibernate=ms`, `mailbox=n`, `body=bytes`, `links=n`, `monitors=n`, `aliases=n`, `timers=n`,
 //!   `requests=n`, `pinned`, `slow`, `init={script}`, `terminate={script}`
 //! - `a: script`: `a` is told to do these things, separated by `,`, within one handler
 //! - `limit a [options]`: from now on `a` has these bounds, and default ones otherwise
+//! - in scripts: `~a.x` is the alias `x` of `a`, `a.x` the timer `x` of `a`
 //! - `info a text`, `cast a text`, `exit a reason [from b]`, `kill a`, `evict a`: signals from outside
 //! - `wait ms`: time passes
 //! - `sys a request`: an operator asks; `suspend`, `resume`, `state`, `replace`, `replace-badly`, `terminate reason`;
@@ -159,11 +160,16 @@ impl World {
             Event::Timer { body, .. } => format!("timer {}", text(body)),
             Event::Answer { outcome, .. } => format!("answer {}", answer(outcome)),
             Event::Exit { pid, reason: why } => format!("exit {} {}", self.label(*pid), reason(why)),
-            Event::Down { target: Address::Pid(pid), reason: why, .. } => {
-                format!("down {} {}", self.label(*pid), reason(why))
+            Event::Down { target, reason: why, tag, .. } => {
+                let target = match target {
+                    Address::Pid(pid) => self.label(*pid).to_owned(),
+                    Address::Name(name) => format!("@{name}"),
+                    Address::Via(via) => format!("{via:?}"),
+                    Address::Alias(_) => unreachable!("nobody monitors one"),
+                };
+                let tag = tag.as_ref().map_or(String::new(), |tag| format!(" [{}]", text(tag)));
+                format!("down {target} {}{tag}", reason(why))
             }
-            Event::Down { target: Address::Name(name), reason: why, .. } => format!("down @{name} {}", reason(why)),
-            Event::Down { target: Address::Via(via), reason: why, .. } => format!("down {via:?} {}", reason(why)),
             Event::Change { what, .. } => format!("change {what:?}"),
             Event::Idle => "idle".into(),
             Event::Stop { .. } => unreachable!("no guest sees it"),
@@ -276,6 +282,9 @@ fn op(all: &str) -> Op {
         "link" => Op::Link(first.into()),
         "unlink" => Op::Unlink(first.into()),
         "monitor" => Op::Monitor(first.into()),
+        "watch" => watch(first, second),
+        "alias" => Op::Alias { label: first.into(), mode: alias_mode(second) },
+        "unalias" => Op::Unalias(first.into()),
         "demonitor" => Op::Demonitor { of: first.into(), flush: second == "flush" },
         "trap" => Op::Trap(rest != "off"),
         "exit" => Op::Exit(first.into(), to_reason(second)),
@@ -286,6 +295,7 @@ fn op(all: &str) -> Op {
         }
         "timer" => Op::Timer { label: first.into(), ms: number(second) },
         "after" => Op::After { label: first.into(), ms: number(middle), to: third.into() },
+        "timer-at" => Op::TimerAt { label: first.into(), ms: number(second) },
         "cancel" => Op::Cancel(first.into()),
         "left" => Op::Left(first.into()),
         "register" => Op::Register(first.into()),
@@ -293,6 +303,7 @@ fn op(all: &str) -> Op {
         "alive" => Op::Alive(first.into()),
         "receive" => Op::Receive { only: None, timeout: timeout(first) },
         "pick" => Op::Receive { only: Some(first.into()), timeout: timeout(second) },
+        "choose" => Op::Choose { text: first.into(), timeout: timeout(second) },
         "more" => Op::More,
         "wait-for" => Op::Next(Next::WaitFor(number(first))),
         "hibernate" => Op::Next(Next::Hibernate),
@@ -304,6 +315,31 @@ fn op(all: &str) -> Op {
         "finish" => Op::Finish(body(rest)),
         "hold" => Op::Hold(rest != "off"),
         "spin" => Op::Spin,
+        other => panic!("what is {other}?"),
+    }
+}
+
+/// `watch a [as=label] [tag=text] [alias=mode]`
+fn watch(of: &str, options: &str) -> Op {
+    let (mut label, mut tag, mut alias) = (of.to_owned(), None, None);
+    for option in split(options, ' ') {
+        let (key, value) = option.split_once('=').expect("key=value");
+        match key {
+            "as" => label = value.into(),
+            "tag" => tag = Some(Body::Text(value.into())),
+            "alias" => alias = Some(alias_mode(value)),
+            other => panic!("what is {other}?"),
+        }
+    }
+    Op::Watch { of: of.into(), label, tag, alias }
+}
+
+fn alias_mode(word: &str) -> AliasMode {
+    match word {
+        "" | "unalias" => AliasMode::ExplicitUnalias,
+        "reply" => AliasMode::Reply,
+        "demonitor" => AliasMode::Demonitor,
+        "reply-demonitor" => AliasMode::ReplyDemonitor,
         other => panic!("what is {other}?"),
     }
 }
@@ -339,6 +375,7 @@ pub(super) fn child(label: &str, options: &str) -> Child {
             "body" => child.limits.body_bytes = count(),
             "links" => child.limits.links = count(),
             "monitors" => child.limits.monitors = count(),
+            "aliases" => child.limits.aliases = count(),
             "timers" => child.limits.timers = count(),
             "requests" => child.limits.requests = count(),
             "init" => child.init = ops(braced(value).expect("a script in braces")),

@@ -38,6 +38,18 @@ pub(super) enum Op {
     Link(String),
     Unlink(String),
     Monitor(String),
+    /// A monitor with a tag or an alias, known by the label.
+    Watch {
+        of: String,
+        label: String,
+        tag: Option<Body>,
+        alias: Option<AliasMode>,
+    },
+    Alias {
+        label: String,
+        mode: AliasMode,
+    },
+    Unalias(String),
     Demonitor {
         of: String,
         flush: bool,
@@ -55,6 +67,12 @@ pub(super) enum Op {
         ms: u64,
         to: String,
     },
+    /// A timer at this moment of the clock.
+    TimerAt {
+        label: String,
+        ms: u64,
+    },
+    /// A timer of one's own, or `whose.label`.
     Cancel(String),
     Left(String),
     Register(String),
@@ -62,6 +80,11 @@ pub(super) enum Op {
     Alive(String),
     Receive {
         only: Option<String>,
+        timeout: Option<u64>,
+    },
+    /// Takes the oldest message with this text, looking at one event after the other.
+    Choose {
+        text: String,
         timeout: Option<u64>,
     },
     More,

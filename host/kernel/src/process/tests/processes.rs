@@ -2,6 +2,7 @@
 
 use super::notation::check;
 use super::world::Seen;
+use crate::process::delivery::Effect;
 use crate::process::*;
 use crate::{Action, Event, Signal};
 
@@ -91,10 +92,29 @@ fn proc_05_the_first_of_two_exit_signals_decides() {
 fn proc_06_after_an_exit_signal_the_answer_to_is_it_alive_is_no() {
     check(&[
         ("new a; new b", ""),
-        ("a: alive b, kill b, alive b", "a = alive, a = dead, b ends killed"),
+        ("a: alive b, kill b, alive b", "a = alive, b ends killed, a = dead"),
         ("a: alive b", "a = dead"),
         ("new c", ""),
-        ("a: exit c normal, alive c, exit c boom, alive c", "a = alive, a = dead, c ends boom"),
+        ("a: exit c normal, alive c, exit c boom, alive c", "a = alive, c ends boom, a = dead"),
+        // One that is in the middle of its end is alive, as it still acts.
+        ("new d terminate={call a 50 {say asked}}; new e", ""),
+        ("d: stop normal; e: alive d", "d terminates normal, e = alive, a says asked"),
+    ]);
+}
+
+#[test]
+fn proc_09_who_is_told_that_a_process_is_dead_finds_its_name_free() {
+    check(&[
+        ("new a; new b", ""),
+        ("b: register n", "b = named"),
+        ("a: kill b, alive b, register n", "b ends killed, a = dead, a = named"),
+        // Asked first, and doomed meanwhile.
+        ("new c; new d", ""),
+        ("c: register m", "c = named"),
+        ("d: alive c, kill c, alive c, register m", "d = alive, c ends killed, d = dead, d = named"),
+        // Who asks and ends leaves nothing.
+        ("new e; new f", ""),
+        ("f: kill e, alive e; kill f", "f ends killed"),
     ]);
 }
 
@@ -224,6 +244,48 @@ fn mbx_01_a_selective_receive_leaves_the_rest_in_place() {
 }
 
 #[test]
+fn mbx_01_a_receive_by_choice_takes_the_oldest_match_and_leaves_the_rest_in_place() {
+    check(&[
+        (
+            "new t task init={timer x 10, choose two -, say on, choose five -, receive -, receive -, receive -, receive -}",
+            "",
+        ),
+        ("info t one", ""),
+        ("info t two; info t two; wait 10", "t: info two, t says on"),
+        ("info t four; info t five", "t: info five, t: info one, t: info two, t: timer x, t: info four, t ends normal"),
+        // The time is that of the whole search, whatever comes meanwhile; with none, the mailbox is gone through once.
+        ("new u task init={choose x 50, say late, choose one 0, choose one 0, receive 0, receive 0}", ""),
+        ("info u one; wait 30; info u two; wait 19", ""),
+        ("wait 1", "u = nothing, u says late, u: info one, u = nothing, u: info two, u = nothing, u ends normal"),
+    ]);
+}
+
+#[test]
+fn mbx_01_what_a_receive_passes_over_wakes_nobody() {
+    let mut world = check(&[("new t task init={timer x 10, pick x -}; new u task init={choose x -}", "")]);
+    let info = || Signal::Message(Event::Info(crate::Body::Text("mail".into())));
+    let wakes = ["t", "u"].map(|who| {
+        let who = world.pid(who);
+        world.person(who).process.deliver(info(), Time::ZERO, &mut Vec::new()).wake
+    });
+    assert_eq!(wakes, [false, true]);
+    let t = world.pid("t");
+    let mark = world.person(t).guest.marks["x"];
+    assert!(world.person(t).process.deliver(Signal::TimeUp { mark }, Time::ZERO, &mut Vec::new()).wake);
+}
+
+#[test]
+fn what_was_seen_and_is_not_there_any_more_cannot_be_taken() {
+    let mut world = check(&[("new t task init={choose x -}; new s; info t one", "")]);
+    let (t, s) = (world.pid("t"), world.pid("s"));
+    let process = &mut world.person(t).process;
+    assert_eq!((process.take_seen(1), process.take_seen(0), process.take_seen(0)), (false, true, false));
+    let process = &mut world.person(s).process;
+    process.mailbox.push(Event::Idle);
+    assert!(!process.take_seen(0), "a server is handed its events");
+}
+
+#[test]
 fn mbx_02_a_receive_with_no_time_looks_once() {
     check(&[
         ("new t task init={receive 0, receive -, say on, receive 0, receive 0}", "t = nothing"),
@@ -264,4 +326,22 @@ fn mbx_06_the_mailbox_dies_with_the_process() {
     let b = world.pid("b");
     assert!(world.person(b).process.mailbox().is_empty());
     assert!(!world.seen.iter().any(|sight| sight.who == b && matches!(sight.what, Seen::Event(_))));
+}
+
+#[test]
+fn a_receive_by_marks_wakes_for_each_of_them_in_whatever_order_they_were_given() {
+    let mut world = check(&[("new t task init={timer x 10, timer y 20, timer z 30, receive -}", "")]);
+    let t = world.pid("t");
+    let marks: Vec<crate::Mark> = world.people[&t].guest.marks.values().copied().collect();
+    let process = &mut world.person(t).process;
+    for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 2, 0], [0, 2, 1], [2, 0, 1]] {
+        let given = order.map(|place: usize| marks[place]).to_vec();
+        process.begin_receive(Wanted::Marked(given), None, Time::ZERO, &mut Vec::new()).expect("a task may");
+        for &mark in &marks {
+            let event = Event::Timer { mark, body: crate::Body::Raw(Vec::new()) };
+            assert!(process.effect_of(&event) == Effect::Stir, "{order:?}");
+        }
+        let other = Event::Timer { mark: crate::Mark(marks[0].0 ^ 1), body: crate::Body::Raw(Vec::new()) };
+        assert!(process.effect_of(&other) == Effect::Quiet);
+    }
 }

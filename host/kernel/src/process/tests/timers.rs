@@ -1,6 +1,12 @@
 //! Timers, as their process sees them (TMR).
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::notation::check;
+use crate::process::*;
+use crate::timer_queue::TimerQueue;
+use crate::{Action, Signal};
 
 #[test]
 fn tmr_01_a_timer_is_never_early() {
@@ -56,6 +62,81 @@ fn tmr_04_a_timer_cancelled_while_it_rings_does_not_arrive() {
     let _ = world.hand_over(super::world::Lane::Clock, a, crate::Signal::TimeUp { mark });
     world.settle();
     assert_eq!(world.trace(), "");
+}
+
+#[test]
+fn tmr_07_whoever_knows_a_timer_can_ask_for_it_and_cancel_it() {
+    let world = check(&[
+        ("new a; new b", ""),
+        ("a: timer x 100, after y 100 b", ""),
+        ("wait 40", ""),
+        ("b: left a.x, cancel a.x, cancel a.x, left a.x", "b = 60 ms left, b = 60 ms left, b = no timer, b = no timer"),
+        ("b: cancel a.y; a: left y", "b = 60 ms left, a = no timer"),
+        ("wait 1000", ""),
+        ("a: timer z 10", ""),
+        ("kill a; b: left a.z, cancel a.z", "a ends killed, b = no timer, b = no timer"),
+    ]);
+    assert!(world.timers.is_empty());
+}
+
+#[test]
+fn tmr_09_a_timer_may_be_given_the_moment_instead_of_the_time() {
+    check(&[
+        ("new a", ""),
+        ("wait 50", ""),
+        ("a: timer-at x 70, left x, timer-at y 60, timer-at past 10", "a = 20 ms left"),
+        ("wait 9", "a: timer past"),
+        ("wait 1", "a: timer y"),
+        ("wait 10", "a: timer x"),
+    ]);
+}
+
+/// Everything as the shell does it, without guests: what is due is taken off the queue and delivered.
+#[test]
+fn tmr_10_ten_thousand_waits_that_end_at_once_all_end() {
+    const MANY: u64 = 10_000;
+    let at = Duration::from_millis(100);
+    let mut queue = TimerQueue::new();
+    let mut processes: Vec<Process> = (0..MANY).map(|id| waiting(id, at, &mut queue)).collect();
+    assert!(queue.pop_due(at - Duration::from_nanos(1)).is_none());
+    let mut woken = 0;
+    while let Some((id, mark)) = queue.pop_due(at) {
+        let process = &mut processes[usize::try_from(id).expect("a small number")];
+        let delivery = process.deliver(Signal::TimeUp { mark }, at, &mut Vec::new());
+        assert_eq!((delivery.outcome, delivery.wake), (Ok(()), true));
+        assert_eq!(process.poll_receive(&mut Vec::new()), Received::Nothing);
+        woken += 1;
+    }
+    assert_eq!(woken, MANY);
+    assert!(processes.iter().all(|process| !process.is_blocked()));
+}
+
+/// A task that waits until then.
+fn waiting(id: u64, at: Time, queue: &mut TimerQueue<(u64, Mark)>) -> Process {
+    let birth = Birth {
+        pid: Pid { node: 0, id, tag: 0 },
+        kind: Kind::Task,
+        name: None,
+        parent: None,
+        starter: None,
+        link: false,
+        monitor: None,
+        limits: Arc::default(),
+        hibernate_after: None,
+        secret: [id, 1],
+        held: None,
+        claim: None,
+    };
+    let mut actions = Vec::new();
+    let mut process = Process::new(birth, Duration::ZERO, &mut actions);
+    let _ = process.begin_slice();
+    assert_eq!(process.next_step(Duration::ZERO, &mut actions), Step::Init);
+    process.begin_receive(Wanted::Any, Some(at), Duration::ZERO, &mut actions).expect("a task may receive");
+    assert_eq!(process.poll_receive(&mut actions), Received::NotYet);
+    let _ = process.end_slice();
+    let [Action::StartTimer { mark, at }] = actions[..] else { panic!("a timer, and nothing else: {actions:?}") };
+    queue.insert(at, (id, mark));
+    process
 }
 
 #[test]

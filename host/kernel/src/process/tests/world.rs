@@ -18,7 +18,10 @@ use crate::signal::Undelivered;
 use crate::system::{SystemError, SystemId};
 use crate::timer_queue::{TimerKey, TimerQueue};
 use crate::upgrade::{Failure, UpgradeId};
-use crate::{Action, Address, Event, Limits, Name, Signal};
+use crate::{Action, Address, AliasSeal, Event, Limits, Name, Signal};
+
+/// What covers whose an alias is.
+pub(super) const SEAL: AliasSeal = AliasSeal::new([7, 8]);
 
 /// Who performs.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -150,6 +153,8 @@ pub(super) struct World {
     over: BTreeSet<(Pid, Once)>,
     /// Calls that were delivered when their time was up already: the callee keeps them until it replies or ends.
     pub(super) late: BTreeSet<(Pid, Mark)>,
+    /// Calls through an alias that was closed: nobody will ever answer.
+    pub(super) unheard: BTreeSet<(Pid, Mark)>,
     /// The current code.
     pub(super) code: Code,
     pub(super) upgrade: Option<Coordinator>,
@@ -185,7 +190,21 @@ impl World {
             Address::Pid(pid) => Some(*pid),
             Address::Name(name) => self.names.whereis(name),
             Address::Via(via) => self.directory.holder(&via.clone().into()),
+            Address::Alias(alias) => {
+                let (id, _) = SEAL.open(*alias);
+                self.people.keys().find(|pid| pid.id == id).copied()
+            }
         }
+    }
+
+    /// Whom a message goes to, and how it gets there.
+    pub(super) fn way(&self, address: &Address, event: Event) -> Option<(Pid, Signal)> {
+        let to = self.resolve(address)?;
+        let signal = match address {
+            Address::Alias(alias) => Signal::Through { alias: SEAL.open(*alias).1, event },
+            Address::Pid(_) | Address::Name(_) | Address::Via(_) => Signal::Message(event),
+        };
+        Some((to, signal))
     }
 
     /// From now on this can come no more.
@@ -289,8 +308,8 @@ impl World {
                 }
             }
             Action::Send { to, body } => {
-                if let Some(to) = self.resolve(&to) {
-                    let _ = self.hand_over(lane, to, Signal::Message(Event::Info(body)));
+                if let Some((to, signal)) = self.way(&to, Event::Info(body)) {
+                    let _ = self.hand_over(lane, to, signal);
                 }
             }
             Action::StartTimer { mark, at } => {
@@ -318,6 +337,9 @@ impl World {
     pub(super) fn hand_over(&mut self, lane: Lane, to: Pid, signal: Signal) -> Result<(), Undelivered> {
         let complaint = signal.complaint();
         let now = self.now;
+        if let Signal::Through { event: Event::Call { caller, .. } | Event::Stop { caller, .. }, .. } = &signal {
+            self.unheard.insert((caller.pid, caller.mark));
+        }
         let Some(person) = self.people.get_mut(&to).filter(|person| person.listed) else {
             let answer = complaint.map(|complaint| complaint.action(to, Undelivered::Gone));
             self.give_all(lane, to, answer);
@@ -329,12 +351,13 @@ impl World {
         let message = match &signal {
             // Never handed out: its sender hears that there is nobody.
             Signal::Message(Event::Call { .. }) if is_doomed => None,
-            Signal::Message(event) => Some(event.clone()),
+            Signal::Message(event) | Signal::Through { event, .. } => Some(event.clone()),
             _ => None,
         };
         let size = message.as_ref().map(Event::len);
         let call = match &signal {
-            Signal::Message(Event::Call { caller, .. } | Event::Stop { caller, .. }) => Some(*caller),
+            Signal::Message(Event::Call { caller, .. } | Event::Stop { caller, .. })
+            | Signal::Through { event: Event::Call { caller, .. } | Event::Stop { caller, .. }, .. } => Some(*caller),
             _ => None,
         };
         let delivery = person.process.deliver(signal, now, &mut actions);
@@ -344,6 +367,11 @@ impl World {
             (Some(bytes), Ok(())) => assert_eq!(after, (before.0 + 1, before.1 + bytes)),
             (_, Err(_)) => assert_eq!(after, before, "a signal that is not delivered leaves nothing"),
             (None, Ok(())) => assert!(after.0 == before.0 || after.0 == before.0 + 1),
+        }
+        if let Some(Caller { pid, mark }) = call
+            && delivery.outcome.is_ok()
+        {
+            self.unheard.remove(&(pid, mark));
         }
         if let Some(Caller { pid, mark }) = call
             && !self.people[&pid].process.requests.contains_key(&mark)

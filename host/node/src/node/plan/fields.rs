@@ -85,6 +85,7 @@ impl Changes {
         self.field("limits.monitors", was.monitors, is.monitors, When::Now);
         self.field("limits.entries", was.entries, is.entries, When::Now);
         self.field("limits.entry_bytes", size(was.entry_bytes), size(is.entry_bytes), When::Now);
+        self.field("limits.aliases", was.aliases, is.aliases, When::Now);
         self.field("limits.requests", was.requests, is.requests, When::Now);
         self.field("limits.supervisors", was.supervisors, is.supervisors, When::NextStart);
         self.field("limits.children", was.children, is.children, When::NextStart);

@@ -160,7 +160,7 @@ fn who_stays_says_what_changes_and_when() {
     ] {
         check(("m", &child(was)), ("m", &child(is)), &[&format!("~ c: {expected}")]);
     }
-    for limit in ["mailbox_messages", "timers", "links", "monitors", "entries", "requests"] {
+    for limit in ["mailbox_messages", "timers", "links", "monitors", "entries", "aliases", "requests"] {
         let keys = |number: u32| child(&format!("limits.{limit} = {number}"));
         check(("m", &keys(5)), ("m", &keys(6)), &[&format!("~ c: limits.{limit} 5 > 6 now")]);
     }

@@ -65,6 +65,43 @@ fn a_number_beyond_the_contract_ends_the_process_and_names_the_argument() {
     assert!(asked.is_empty());
 }
 
+#[test]
+fn mbx_04_a_wait_of_more_than_the_contract_holds_ends_the_task() {
+    let import = r#"(import "skep:process/inbox@0.1.0" "receive" (func $receive (param i32 i64 i32)))"#;
+    for (timeout_ms, accepted) in [(1_i64 << 53, false), (-1, false), (i64::MIN, false), ((1 << 53) - 1, true)] {
+        let receive = format!("(call $receive (i32.const 1) (i64.const {timeout_ms}) (i32.const 2048)) {ZEROS}");
+        let (mut instance, recorder) = live(&task(import, &receive), &Limits::default());
+        let outcome = ready(instance.run(Body::Raw(Vec::new())));
+        assert_eq!(outcome.is_ok(), accepted, "{timeout_ms}");
+        assert_eq!(recorder.take().is_empty(), !accepted, "{timeout_ms}");
+        if let Err(failure) = outcome {
+            let reason = failure.reason;
+            assert!(matches!(&reason, ExitReason::Failed(text) if text.contains("`timeout-ms`")), "{reason}");
+        }
+    }
+}
+
+#[test]
+fn tmr_08_a_time_of_more_than_the_contract_holds_ends_the_process() {
+    let import =
+        r#"(import "skep:process/timers@0.1.0" "start-at" (func $start (param i64 i32 i32 i32) (result i64)))"#;
+    for (at_ms, accepted) in
+        [(1_i64 << 53, false), (-1, false), (1 << 31, true), (1 << 32, true), ((1 << 53) - 1, true)]
+    {
+        let start =
+            format!("(drop (call $start (i64.const {at_ms}) (i32.const 0) (i32.const 0) (i32.const 0))) {ZEROS}");
+        let guest = Server { more: import.into(), handle: start, ..Server::default() };
+        let (outcome, asked) = handled(&guest, &Limits::default());
+        match outcome {
+            Ok(_) => assert_eq!((accepted, asked), (true, vec![format!("timer AtMs({at_ms}) None")])),
+            Err(failure) => {
+                assert!(!accepted && asked.is_empty(), "{at_ms}");
+                assert!(failure.reason.to_string().contains("`at-ms`"), "{}", failure.reason);
+            }
+        }
+    }
+}
+
 /// Asks for more until there is none, and burns some 15,000 units for each event.
 fn pulling() -> Server {
     Server {
@@ -104,5 +141,5 @@ fn a_server_cannot_receive_and_a_task_cannot_ask_for_more() {
     let (mut instance, recorder) = live(&task(import, &receive), &Limits::default());
     recorder.events.lock().push_back(cast());
     ready(instance.run(Body::Raw(Vec::new()))).expect("a task may");
-    assert_eq!(recorder.take(), ["receive None None"]);
+    assert_eq!(recorder.take(), ["receive Any None"]);
 }

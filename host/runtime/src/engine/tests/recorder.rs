@@ -6,10 +6,12 @@ use std::task::{Context, Poll};
 
 use parking_lot::Mutex;
 use skep_kernel::directory::{HowMany, Place, Table, Watched};
-use skep_kernel::{Address, Body, CallError, Caller, Event, ExitReason, Mark, Name, Pid, Refusal, SpawnError};
+use skep_kernel::mailbox::Number;
+use skep_kernel::process::{AliasMode, Monitoring, Received, Wanted};
+use skep_kernel::{Address, Alias, Body, CallError, Caller, Event, ExitReason, Mark, Name, Pid, Refusal, SpawnError};
 
 use crate::api::directory::{Answered, DirectoryCalls, Found};
-use crate::api::{Ended, PendingSpawn, SpawnOptions, Syscalls};
+use crate::api::{Asked, Ended, PendingSpawn, SpawnOptions, Syscalls, When};
 use crate::observe::Level;
 
 #[derive(Default)]
@@ -72,12 +74,26 @@ impl Syscalls for Recorder {
         self.note(format!("more {reply:?}"));
         Ok(self.events.lock().pop_front().map(|event| (event, 0)))
     }
-    fn begin_receive(&self, only: Option<Vec<Mark>>, timeout: Option<u64>) -> Result<(), Ended> {
-        self.note(format!("receive {only:?} {timeout:?}"));
+    fn begin_receive(&self, wanted: Wanted, timeout: Option<u64>) -> Result<(), Ended> {
+        self.note(format!("receive {wanted:?} {timeout:?}"));
         Ok(())
     }
-    fn poll_receive(&self, _: &mut Context<'_>) -> Poll<Result<Option<Event>, Ended>> {
-        Poll::Ready(Ok(self.events.lock().pop_front()))
+    fn poll_receive(&self, _: &mut Context<'_>) -> Poll<Result<Received, Ended>> {
+        Poll::Ready(Ok(self.events.lock().pop_front().map_or(Received::Nothing, Received::Event)))
+    }
+    fn take_seen(&self, _: Number) -> Result<bool, Ended> {
+        Ok(false)
+    }
+    fn open_alias(&self, mode: AliasMode) -> Result<Alias, Ended> {
+        self.note(format!("open-alias {mode:?}"));
+        Ok(Alias { node: 0, id: 1, tag: 2 })
+    }
+    fn unalias(&self, _: Alias) -> Result<bool, Ended> {
+        Ok(false)
+    }
+    fn begin_alive(&self, pid: Pid) -> Result<Asked, Ended> {
+        self.note(format!("is-alive {pid}"));
+        Ok(Asked::Known(false))
     }
     fn link(&self, to: Pid) -> Result<Result<(), Refusal>, Ended> {
         self.note(format!("link {to}"));
@@ -86,9 +102,9 @@ impl Syscalls for Recorder {
     fn unlink(&self, _: Pid) -> Result<(), Ended> {
         Ok(())
     }
-    fn monitor(&self, target: Address) -> Result<Mark, Ended> {
-        self.note(format!("monitor {target:?}"));
-        Ok(Mark(3))
+    fn monitor(&self, wanted: Monitoring) -> Result<(Mark, Option<Alias>), Ended> {
+        self.note(format!("monitor {:?}", wanted.target));
+        Ok((Mark(3), None))
     }
     fn demonitor(&self, _: Mark, _: bool) -> Result<bool, Ended> {
         Ok(false)
@@ -122,18 +138,17 @@ impl Syscalls for Recorder {
     fn whereis(&self, _: &str) -> Result<Option<Pid>, Ended> {
         Ok(None)
     }
-    fn send_after(&self, after_ms: u64, _: Address, _: Body) -> Result<Mark, Ended> {
-        self.note(format!("send-after {after_ms}"));
-        Ok(Mark(4))
+    fn now(&self) -> Result<u64, Ended> {
+        Ok(0)
     }
-    fn start_timer(&self, after_ms: u64, _: Body) -> Result<Mark, Ended> {
-        self.note(format!("start {after_ms}"));
+    fn start_timer(&self, when: When, to: Option<Address>, _: Body) -> Result<Mark, Ended> {
+        self.note(format!("timer {when:?} {to:?}"));
         Ok(Mark(5))
     }
-    fn cancel_timer(&self, _: Mark) -> Result<Option<u64>, Ended> {
+    fn cancel_timer(&self, _: Option<Pid>, _: Mark) -> Result<Option<u64>, Ended> {
         Ok(None)
     }
-    fn timer_left(&self, _: Mark) -> Result<Option<u64>, Ended> {
+    fn timer_left(&self, _: Option<Pid>, _: Mark) -> Result<Option<u64>, Ended> {
         Ok(None)
     }
     fn log(&self, level: Level, message: &str) {
