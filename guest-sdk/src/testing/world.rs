@@ -612,9 +612,9 @@ impl World {
             Ok(body) => (Some(body), ExitReason::Normal),
             Err(reason) => (None, reason),
         };
-        if let Some((target, tag)) = self.monitors.remove(&mark) {
+        if let Some(lost) = self.lost(mark, reason.clone()) {
             self.inbox.extend(result.map(|body| Event::Answer(Answer { mark, outcome: Ok(body) })));
-            self.inbox.push_back(Event::Down(Lost { mark, target, reason: reason.clone(), tag }));
+            self.inbox.push_back(Event::Down(lost));
         }
         if linked && self.traps_exits {
             self.inbox.push_back(Event::Exit(Ended { pid, reason }));

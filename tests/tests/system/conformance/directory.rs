@@ -568,6 +568,8 @@ async fn a_broadcast_passes_over_who_is_full_and_says_so() {
         assert_eq!(app.ask("a", topic("news", publish("one"))).await, ok(2));
         assert_eq!(app.ask("a", topic("news", publish("two"))).await, ok(1));
         assert_eq!(app.ask("holder", json!({ "Release": { "body": 1 } })).await, json!(true));
+        // As long as there is something in its mailbox, it cannot even be asked.
+        eventually("room", || (process(app, "full").mailbox_messages == 0).then_some(())).await;
         assert_eq!(heard(app, "full", "info", 1).await[..1], [json!({ "do": [super::call_and_wait("holder")] })]);
         assert_eq!(heard(app, "full", "info", 2).await[1..], [json!("one")]);
         assert_eq!(heard(app, "a", "info", 2).await, [json!("one"), json!("two")]);

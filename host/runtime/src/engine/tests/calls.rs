@@ -7,8 +7,8 @@ use super::{cast, fault, handled, live, ready};
 
 /// `cast(name "ab", raw "xyz")`, the texts lying at 512 and 516.
 pub const CAST: &str = "(call $cast (i32.const 1) (i32.const 512) (i64.const 2) (i64.const 0)
-                                    (i32.const 0) (i32.const 516) (i32.const 3))";
-pub const IMPORT_CAST: &str = r#"(import "skep:process/messaging@0.1.0" "cast" (func $cast (param i32 i32 i64 i64 i32 i32 i32)))
+                                    (i32.const 0) (i32.const 0) (i32.const 516) (i32.const 3))";
+pub const IMPORT_CAST: &str = r#"(import "skep:process/messaging@0.1.0" "cast" (func $cast (param i32 i32 i64 i64 i32 i32 i32 i32)))
        (data (i32.const 512) "ab  xyz")"#;
 
 #[test]

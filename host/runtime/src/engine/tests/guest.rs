@@ -44,7 +44,8 @@ impl Default for Server {
 impl Server {
     pub fn build(&self) -> Vec<u8> {
         let Server { more, pages, describe, init, handle, save, restore, terminate } = self;
-        let event = "(param i32 i64 i64 i64 i64 i64 i32 i32 i32 i32 i32 i32 i32 i32)";
+        // More than sixteen values, so that they lie in memory.
+        let event = "(param i32)";
         wrap(
             "process",
             &format!(

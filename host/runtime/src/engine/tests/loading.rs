@@ -54,9 +54,9 @@ fn a_server_and_a_task_load_and_say_what_they_are() {
 
 #[test]
 fn what_fails_while_it_is_tried_out_is_refused() {
-    let cast = r#"(import "skep:process/messaging@0.1.0" "cast" (func $cast (param i32 i32 i64 i64 i32 i32 i32)))"#;
+    let cast = r#"(import "skep:process/messaging@0.1.0" "cast" (func $cast (param i32 i32 i64 i64 i32 i32 i32 i32)))"#;
     let act = "(call $cast (i32.const 0) (i32.const 0) (i64.const 1) (i64.const 1)
-                           (i32.const 0) (i32.const 0) (i32.const 0))";
+                           (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))";
     let acting = Server { more: cast.into(), describe: format!("{act} {ZEROS}"), ..Server::default() };
     let spinning = Server { describe: "(loop (br 0)) unreachable".into(), ..Server::default() };
     let trapping = Server { describe: "unreachable".into(), ..Server::default() };
