@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 use skep_runtime::kernel::directory::{Claim, Via};
 use skep_tests::app::PATIENCE;
-use skep_tests::{Child, TestApp, in_both_modes};
+use skep_tests::{Child, TestApp, eventually, in_both_modes};
 
-use super::{block, dead, heard, journal_behind, monitor, of_kind, probes, reason, spawn};
+use super::{block, dead, heard, journal_behind, monitor, of_kind, probes, process, reason, spawn};
 
 fn users(does: Value) -> Value {
     json!({ "Registry": { "name": "users", "does": does } })
@@ -311,7 +311,7 @@ async fn rpg_06_a_lock_has_one_holder_and_is_free_when_that_ends() {
 
 /// Until this probe stands in the middle of a host function.
 async fn blocked(app: &TestApp, name: &str) {
-    skep_tests::eventually("it to block", || (super::process(app, name).status == "blocked").then_some(())).await;
+    eventually("it to block", || (super::process(app, name).status == "blocked").then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -545,7 +545,7 @@ async fn a_watcher_that_cannot_keep_up_is_told_that_it_has_missed_something() {
         }
         assert_eq!(app.ask("holder", json!({ "Release": { "body": 1 } })).await, json!(true));
         let emptied = || (super::process(app, "ear").mailbox_messages == 0).then_some(());
-        skep_tests::eventually("room for a question", emptied).await;
+        eventually("room for a question", emptied).await;
         let journal = app.journal("ear", |journal| changes(journal).len() >= 3).await;
         let told = changes(&journal);
         assert!(told[0]["added"].is_object() && told[1]["added"].is_object(), "{told:?}");
@@ -587,7 +587,7 @@ async fn a_supervisor_starts_its_child_under_a_key_and_again_after_a_crash() {
     in_both_modes([child, Child::probe("a")], async |app| {
         let first = app.pid("bob");
         app.runtime.kill(first);
-        let next = skep_tests::eventually("the next one", || app.whereis("bob").filter(|pid| *pid != first)).await;
+        let next = eventually("the next one", || app.whereis("bob").filter(|pid| *pid != first)).await;
         let found = app.ask("a", users(lookup("bob"))).await;
         assert_eq!(found, ok(json!([{ "key": "bob", "pid": next.to_text(), "value": 5 }])));
         let to = skep_runtime::kernel::Address::Via(bob.clone());
