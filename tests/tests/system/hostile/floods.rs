@@ -51,6 +51,7 @@ async fn sends_to_a_full_mailbox_are_refused_and_casts_are_dropped_and_counted()
         assert!(matches!(&call, Err(CallError::Refused(why)) if why.contains("mailbox")), "{call:?}");
         // What was taken in is handled, once the sink can.
         app.ask("holder", json!({ "Release": { "body": "go on" } })).await;
+        eventually("room for a question", || (info(&app, "sink").mailbox_messages < 100).then_some(())).await;
         let journal = app.journal("sink", |journal| journal.len() >= 102).await;
         assert_eq!(journal.len(), 102, "the script, its result, and 100 messages");
         app.stop().await;
