@@ -503,23 +503,10 @@ impl<S: Clone, A> DynamicSupervisor<S, A> {
     /// Tells one child to end, in the way that its spec says.
     fn stop(&mut self, number: Number, pid: Pid, now: Time, out: &mut Vec<Order<S, A>>) {
         let Some(shutdown) = self.children.get(&number).map(|child| self.policy(child).shutdown) else { return };
-        let timer = match shutdown {
-            Shutdown::BrutalKill => {
-                out.push(Order::Kill { pid });
-                None
-            }
-            Shutdown::Infinity => {
-                out.push(Order::Shutdown { pid });
-                None
-            }
-            Shutdown::Timeout(patience) => {
-                let token = self.token();
-                self.by_token.insert(token, number);
-                out.push(Order::Shutdown { pid });
-                out.push(Order::SetTimer { token, at: now.saturating_add(patience) });
-                Some(token)
-            }
-        };
+        let timer = shutdown.begin(pid, now, || self.token(), out);
+        if let Some(token) = timer {
+            self.by_token.insert(token, number);
+        }
         if let Some(child) = self.children.get_mut(&number) {
             child.state = State::Stopping { pid, timer };
         }

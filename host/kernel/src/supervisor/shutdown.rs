@@ -9,25 +9,28 @@ use super::protocol::{Answer, Order, Report, RequestError, Token};
 use super::spec::{Restart, Shutdown};
 use super::{Ending, Phase, Progress, Supervisor};
 
+impl Shutdown {
+    /// Tells a child to end in this way. Brings the token of the timer that bounds the patience with it, if one does.
+    pub(super) fn begin<S, A>(
+        self,
+        pid: Pid,
+        now: Time,
+        token: impl FnOnce() -> Token,
+        out: &mut Vec<Order<S, A>>,
+    ) -> Option<Token> {
+        out.push(if self == Shutdown::BrutalKill { Order::Kill { pid } } else { Order::Shutdown { pid } });
+        let Shutdown::Timeout(patience) = self else { return None };
+        let token = token();
+        out.push(Order::SetTimer { token, at: now.saturating_add(patience) });
+        Some(token)
+    }
+}
+
 impl<S: Clone, A> Supervisor<S, A> {
     /// Tells a running child to end, in the way that its spec says.
     pub(super) fn stop(&mut self, rank: Rank, pid: Pid, now: Time, out: &mut Vec<Order<S, A>>) {
-        let timer = match self.children.get(rank).spec.shutdown {
-            Shutdown::BrutalKill => {
-                out.push(Order::Kill { pid });
-                None
-            }
-            Shutdown::Infinity => {
-                out.push(Order::Shutdown { pid });
-                None
-            }
-            Shutdown::Timeout(patience) => {
-                let token = self.token();
-                out.push(Order::Shutdown { pid });
-                out.push(Order::SetTimer { token, at: now.saturating_add(patience) });
-                Some(token)
-            }
-        };
+        let shutdown = self.children.get(rank).spec.shutdown;
+        let timer = shutdown.begin(pid, now, || self.token(), out);
         self.children.set(rank, State::Stopping { pid, timer });
     }
 

@@ -72,9 +72,10 @@ impl GuestCalls {
         self.cell.app.resolve(to)
     }
 
-    fn way(&self, shell: &Shell, to: &Address) -> Option<Way> {
-        self.admit_address(to).ok()?;
-        shell.way(&self.cell.app, to)
+    /// The way to an address, if anybody is there now. Refused where looking that up is not granted.
+    fn way(&self, shell: &Shell, to: &Address) -> Result<Option<Way>, Refusal> {
+        self.admit_address(to)?;
+        Ok(shell.way(&self.cell.app, to))
     }
 
     /// The process that owns a timer, if there is one.
@@ -90,10 +91,10 @@ impl GuestCalls {
         content: impl FnOnce(Caller) -> Event,
     ) -> Result<Result<Mark, CallError>, Ended> {
         let shell = self.shell()?;
-        if let Err(refusal) = self.admit_address(to) {
-            return Ok(Err(CallError::Refused(refusal.to_string().into())));
-        }
-        let way = self.way(&shell, to);
+        let way = match self.way(&shell, to) {
+            Ok(way) => way,
+            Err(refusal) => return Ok(Err(CallError::Refused(refusal.to_string().into()))),
+        };
         // MON-12: an alias of somebody who has ended is like one that is closed. Nobody answers.
         if way.is_none() && !matches!(to, Address::Alias(_)) {
             return Ok(Err(CallError::Ended(ExitReason::Noproc)));
@@ -179,10 +180,10 @@ impl Syscalls for GuestCalls {
 
     fn send(&self, to: Address, body: Body) -> Result<Result<(), Refusal>, Ended> {
         let shell = self.shell_to_send()?;
-        if let Err(refusal) = self.admit_address(&to) {
-            return Ok(Err(refusal));
-        }
-        let way = self.way(&shell, &to);
+        let way = match self.way(&shell, &to) {
+            Ok(way) => way,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
         let delivered = way.map(|way| shell.deliver(way.to, way.signal(Event::Info(body))));
         Ok(match (to, delivered) {
             // MON-12: whatever became of it.
@@ -194,7 +195,7 @@ impl Syscalls for GuestCalls {
 
     fn cast(&self, to: Address, body: Body) -> Result<(), Ended> {
         let shell = self.shell_to_send()?;
-        if let Some(way) = self.way(&shell, &to) {
+        if let Ok(Some(way)) = self.way(&shell, &to) {
             let _ = shell.deliver(way.to, way.signal(Event::Cast(body)));
         }
         Ok(())
@@ -325,7 +326,7 @@ impl Syscalls for GuestCalls {
 
     fn monitor(&self, wanted: Monitoring) -> Result<(Mark, Option<Alias>), Ended> {
         let shell = self.shell()?;
-        let holder = self.way(&shell, &wanted.target).map(|way| way.to);
+        let holder = self.way(&shell, &wanted.target).ok().flatten().map(|way| way.to);
         let with_alias = wanted.alias.is_some();
         let mark = self.transition(&shell, |process, _, actions| process.monitor(wanted, holder, actions));
         let mark = mark.map_err(Ended)?;
