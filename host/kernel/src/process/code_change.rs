@@ -208,14 +208,16 @@ impl Process {
             return Effect::Quiet;
         }
         let change = std::mem::take(&mut self.change);
+        // Nobody is at it: who takes a state over must hear that it is no longer wanted.
+        let asleep = self.saved.is_some() && !matches!(change, Change::Migrating(_));
         if let (Change::Migrated(_, Some(after)), Verdict::Commit) = (change, verdict) {
             self.go_on_with(after);
         }
         if self.is_new() {
             self.limit_init(now, actions);
         }
-        // Whatever came meanwhile was no reason to look.
-        Effect::Stir
+        // Whatever came meanwhile was no reason to look. One that sleeps on has nothing to look at.
+        if asleep && !self.has_work() { Effect::Quiet } else { Effect::Stir }
     }
 
     /// From now on this is its state. An instance of the old code, if there is one, is only still to be dropped: the next

@@ -228,6 +228,29 @@ fn mail_that_came_meanwhile_is_looked_at_when_the_old_instance_is_gone() {
     assert_eq!((process.end_slice(), process.status()), (SliceEnd::Waiting, "hibernating"));
 }
 
+/// HIB-01: one that sleeps has no turn when all go on, unless there is mail.
+#[test]
+fn one_that_sleeps_on_is_not_looked_at() {
+    for (mail, wakes) in [(false, false), (true, true)] {
+        let mut process = up();
+        assert_eq!(process.end_slice(), SliceEnd::Waiting);
+        process.saved(state(1));
+        let _ = tell(&mut process, suspend(1));
+        assert!(process.deliver(migrate(1), NOW, &mut Vec::new()).wake);
+        assert_eq!(process.begin_slice(), Turn::Run);
+        assert_eq!(process.step_asleep(NOW, &mut Vec::new()), Some(Step::Migrate));
+        assert!(process.migrated(state(2), &mut Vec::new()));
+        process.discarded();
+        assert_eq!(process.end_slice(), SliceEnd::Waiting);
+        if mail {
+            assert!(!process.deliver(Signal::Message(Event::Idle), NOW, &mut Vec::new()).wake);
+        }
+        let delivery = process.deliver(resume(1, Verdict::Commit), NOW, &mut Vec::new());
+        assert_eq!((delivery.wake, process.status()), (wakes, if wakes { "runnable" } else { "hibernating" }));
+        assert_eq!(process.saved_state(), Some(&state(2)));
+    }
+}
+
 #[test]
 fn the_next_upgrade_does_not_wait_for_the_old_instance_to_go() {
     let mut process = migrated();
