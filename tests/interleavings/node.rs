@@ -39,6 +39,7 @@ impl Cell {
             hibernate_after: None,
             secret: [pid.id, 1],
             held: None,
+            awaited: None,
         };
         let process = Process::new(birth, Time::ZERO, &mut Vec::new());
         Arc::new(Cell { process: Mutex::new(process), seen: Mutex::new(Vec::new()), on_worker: false.into() })

@@ -66,6 +66,7 @@ impl Child {
             grants: Arc::new(all_grants()),
             keep: Keep::default(),
             charge: None,
+            awaited: None,
         };
         let mut spec = ChildSpec::worker(id, Blueprint::Process(Arc::new(process)));
         spec.restart = Restart::Temporary;

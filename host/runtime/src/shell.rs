@@ -7,6 +7,7 @@
 mod allowance;
 mod app;
 mod arguments;
+mod awaited;
 mod cell;
 mod client;
 mod clock;
@@ -34,6 +35,7 @@ mod worker;
 
 pub use allowance::Charge;
 pub(crate) use app::App;
+pub use awaited::Awaited;
 pub(crate) use cell::{Cell, Content};
 pub(crate) use client::Client;
 pub(crate) use guest::Usage;

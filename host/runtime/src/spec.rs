@@ -11,7 +11,7 @@ use skep_kernel::directory::{Claim, Keys};
 use skep_kernel::supervisor::{ChildSpec, SupervisorSpec};
 use skep_kernel::{Body, Limits, Name};
 
-pub use crate::shell::Charge;
+pub use crate::shell::{Awaited, Charge};
 
 /// An app: modules, and a tree of processes made from them, which share names.
 #[derive(Clone, Debug)]
@@ -77,6 +77,7 @@ impl ProcessSpec {
             grants: Arc::default(),
             keep: Keep::default(),
             charge: None,
+            awaited: None,
         }
     }
 
@@ -146,6 +147,8 @@ pub struct ProcessSpec {
     pub keep: Keep,
     /// What it counts against, where a guest had it started under a supervisor.
     pub charge: Option<Charge>,
+    /// Who awaits its result, where a guest had a supervisor start it.
+    pub awaited: Option<Awaited>,
 }
 
 /// What becomes of the instance of a process that waits. The state stays in every case.

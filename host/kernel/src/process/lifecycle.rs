@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Kind, Phase, Process, Run};
+use super::{Awaited, Kind, Phase, Process, Run};
 use crate::system::SystemId;
 use crate::{Action, Body, Caller, Event, ExitReason, Mark, Next, Outcome, Signal, SpawnError, Start, Time};
 
@@ -310,12 +310,19 @@ impl Process {
         }
     }
 
-    /// A task has its result: whoever monitors it is told, then it ends `normal`.
+    /// A task has its result: whoever it was started for is told, by the monitor that was set then and while that is set;
+    /// then it ends `normal`.
     pub fn finished(&mut self, body: Body, actions: &mut Vec<Action>) {
-        for watcher in &self.watchers {
-            let signal = Signal::Finished { mark: watcher.mark, body: body.clone() };
-            actions.push(Action::Deliver { to: watcher.pid, signal });
+        let Some((to, mark)) = self.owner() else { return };
+        if self.watchers.iter().any(|watcher| (watcher.pid, watcher.mark) == (to, mark)) {
+            actions.push(Action::Deliver { to, signal: Signal::Finished { mark, body } });
         }
+    }
+
+    /// Who it was started for, and the mark of their monitor: whoever awaits it, or its parent.
+    fn owner(&self) -> Option<(crate::Pid, Mark)> {
+        let awaited = self.birth.awaited.map(|awaited| (awaited.by, awaited.mark));
+        awaited.or_else(|| self.birth.parent.zip(self.birth.monitor))
     }
 
     /// The kind of event that the guest is handling; while it ends because of one, still that one.
@@ -371,7 +378,11 @@ impl Process {
         actions.push(Action::Deliver { to: starter.pid, signal });
         self.links.remove(&starter.pid);
         // Not what it has asked for besides, knowing the name: that is answered like anybody's.
-        let of_the_spawn = self.birth.monitor;
-        self.watchers.retain(|watcher| watcher.pid != starter.pid || Some(watcher.mark) != of_the_spawn);
+        let of_the_spawn = self.birth.monitor.map(|mark| (starter.pid, mark));
+        self.watchers.retain(|watcher| Some((watcher.pid, watcher.mark)) != of_the_spawn);
+        if let Some(Awaited { by, mark, .. }) = self.birth.awaited {
+            self.links.remove(&by);
+            self.forget_watcher(by, mark);
+        }
     }
 }

@@ -52,6 +52,7 @@ fn birth(pid: Pid, kind: Kind) -> Birth {
         hibernate_after: None,
         secret: [pid.id, 7],
         held: None,
+        awaited: None,
     }
 }
 

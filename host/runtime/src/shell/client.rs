@@ -51,6 +51,7 @@ impl Client {
             hibernate_after: None,
             secret: rand::random(),
             held: None,
+            awaited: None,
         };
         let cell = shell.enter(app, label, birth, Content::Client(Hands::default())).expect("it wants no name");
         let ended = cell.transition(|process, now, actions| {

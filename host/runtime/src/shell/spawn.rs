@@ -12,7 +12,7 @@ use skep_kernel::{Action, Body, Caller, Limits, Mark, Name, Pid, Process, Refusa
 
 use super::guest::Guest;
 use super::supervise::{Overseer, Owner};
-use super::{App, Cell, Content, Shell};
+use super::{App, Awaited, Cell, Content, Shell};
 use crate::spec::{Blueprint, Keep, ProcessSpec};
 
 /// Where a process comes into the world.
@@ -38,6 +38,7 @@ struct Traits {
     hibernate_after: Option<Duration>,
     /// The upgrade for whose end it waits.
     held: Option<UpgradeId>,
+    awaited: Option<Awaited>,
 }
 
 impl Shell {
@@ -66,6 +67,10 @@ impl Shell {
         }
         let (name, claim) = (spec.name.clone(), spec.claim.clone());
         let kind = if module.is_task() { Kind::Task } else { Kind::Server };
+        let awaited = spec.awaited.clone();
+        if awaited.is_some() && kind != Kind::Task {
+            return Err(Refusal::Invalid(format!("module {} is no task", spec.module)));
+        }
         let limits = Arc::new(spec.limits.clone());
         let hibernate_after = match self.keep.unwrap_or(spec.keep) {
             Keep::WhileItFits => None,
@@ -75,7 +80,7 @@ impl Shell {
         // A task ends on the code that it begins with, and waits for no other.
         let held = births.held().filter(|_| kind == Kind::Server);
         let content = Content::Guest(Guest::new(spec, module));
-        let cell = self.bear(place, Traits { name, claim, kind, limits, hibernate_after, held }, content)?;
+        let cell = self.bear(place, Traits { name, claim, kind, limits, hibernate_after, held, awaited }, content)?;
         births.note(&cell);
         Ok(())
     }
@@ -90,12 +95,13 @@ impl Shell {
             limits: native_limits(),
             hibernate_after: None,
             held: None,
+            awaited: None,
         };
         self.bear(place, traits, content).map(|_| ())
     }
 
     fn bear(self: &Arc<Self>, place: Birthplace, traits: Traits, content: Content) -> Result<Arc<Cell>, Refusal> {
-        let Traits { name, claim, kind, limits, hibernate_after, held } = traits;
+        let Traits { name, claim, kind, limits, hibernate_after, held, awaited } = traits;
         if let Some(name) = &name {
             valid_name(name).map_err(|why| Refusal::Invalid(why.into()))?;
         }
@@ -112,8 +118,12 @@ impl Shell {
             hibernate_after,
             secret: rand::random(),
             held,
+            awaited: awaited.as_ref().map(|awaited| awaited.by),
         };
         let cell = self.enter(place.app, place.label.or(name), birth, content)?;
+        if let Some(awaited) = &awaited {
+            self.end_unless_awaited(&cell, awaited);
+        }
         self.schedule(Arc::clone(&cell));
         Ok(cell)
     }

@@ -17,6 +17,7 @@ use skep_kernel::{
     SpawnError, Time,
 };
 
+use super::supervise::Owner;
 use super::{Birthplace, Cell, Content, Shell, Way};
 use crate::api::{Asked, Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls, When};
 use crate::observe::Level;
@@ -108,6 +109,26 @@ impl GuestCalls {
         Ok(begun)
     }
 
+    /// Starts a child of this process, which blocks until it is up.
+    pub(super) fn begin_birth(
+        &self,
+        shell: &Arc<Shell>,
+        blueprint: &Blueprint,
+        link: bool,
+        monitor: bool,
+        owner: Option<Owner>,
+    ) -> Result<Result<PendingSpawn, SpawnError>, Ended> {
+        let pid = shell.table.new_pid();
+        let target = monitor.then_some(Address::Pid(pid));
+        let (starter, monitor) = match self.process()?.begin_spawn(pid, link, target, Waiting::Blocking) {
+            Ok(marks) => marks,
+            Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
+        };
+        let (app, parent) = (Arc::clone(&self.cell.app), self.cell.pid);
+        shell.spawn(Birthplace { pid, app, label: None, parent, starter, link, monitor, owner }, blueprint);
+        Ok(Ok(PendingSpawn { mark: starter, monitor }))
+    }
+
     fn link_refused(&self, to: Pid, why: Undelivered) -> Result<(), Refusal> {
         self.cell.process.lock().link_failed(to, why)
     }
@@ -143,6 +164,7 @@ impl GuestCalls {
             grants: Arc::new(module.grants.within(&parent.spec.grants)),
             keep: parent.spec.keep,
             charge: None,
+            awaited: None,
         })
     }
 }
@@ -366,25 +388,7 @@ impl Syscalls for GuestCalls {
             Ok(spec) => spec,
             Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
         };
-        let pid = shell.table.new_pid();
-        let target = options.monitor.then_some(Address::Pid(pid));
-        let begun = self.process()?.begin_spawn(pid, options.link, target, Waiting::Blocking);
-        let (mark, monitor) = match begun {
-            Ok(marks) => marks,
-            Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
-        };
-        let place = Birthplace {
-            pid,
-            app: Arc::clone(&self.cell.app),
-            label: None,
-            parent: self.cell.pid,
-            starter: mark,
-            link: options.link,
-            monitor,
-            owner: None,
-        };
-        shell.spawn(place, &Blueprint::Process(Arc::new(spec)));
-        Ok(Ok(PendingSpawn { mark, monitor }))
+        self.begin_birth(&shell, &Blueprint::Process(Arc::new(spec)), options.link, options.monitor, None)
     }
 
     fn poll_spawn(&self, pending: PendingSpawn, _: &mut Context<'_>) -> Poll<Result<Result<Pid, SpawnError>, Ended>> {

@@ -48,6 +48,7 @@ impl World {
             hibernate_after: None,
             secret: [pid.tag, self.plan.seed],
             held: None,
+            awaited: None,
         };
         let mut actions = Vec::new();
         let process = Process::new(birth, self.now, &mut actions);

@@ -30,6 +30,7 @@ fn process(limits: Limits, claim: Option<Claim>) -> Process {
         hibernate_after: None,
         secret: [1, 2],
         held: None,
+        awaited: None,
     };
     let mut process = Process::new(birth, NOW, &mut Vec::new());
     let _ = process.begin_slice();

@@ -41,6 +41,7 @@ fn who_waits_for_a_supervisor_is_blocked_and_keeps_its_instance() {
         hibernate_after: None,
         secret: [1, 2],
         held: None,
+        awaited: None,
     };
     let (now, mut actions) = (Duration::ZERO, Vec::new());
     let mut process = Process::new(birth, now, &mut actions);
@@ -247,6 +248,7 @@ pub(super) fn server(hibernate_after: Option<Duration>) -> Process {
         secret: [1, 2],
         claim: None,
         held: None,
+        awaited: None,
     };
     Process::new(birth, Duration::ZERO, &mut Vec::new())
 }

@@ -125,6 +125,7 @@ fn waiting(id: u64, at: Time, queue: &mut TimerQueue<(u64, Mark)>) -> Process {
         hibernate_after: None,
         secret: [id, 1],
         held: None,
+        awaited: None,
         claim: None,
     };
     let mut actions = Vec::new();
