@@ -432,8 +432,12 @@ fn pid(given: Given<Pid>, results: &[Value]) -> Result<Pid, String> {
     given.get("pid", results)
 }
 
-/// A step that brought an alias stands for that.
-fn address(given: Given<Address>, results: &[Value]) -> Result<Address, String> {
+/// The address that is meant. A step that brought an alias stands for that.
+///
+/// # Errors
+///
+/// If that step brought none.
+pub fn address(given: Given<Address>, results: &[Value]) -> Result<Address, String> {
     if let Given::Of { step } = given
         && let Some(alias) = results.get(step).and_then(|result| find(result, "alias"))
     {

@@ -39,7 +39,7 @@ pub use awaited::Awaited;
 pub(crate) use cell::{Cell, Content};
 pub(crate) use client::Client;
 pub(crate) use guest::Usage;
-pub(crate) use spawn::Birthplace;
+pub(crate) use spawn::{Birthplace, Ties};
 pub(crate) use traces::NotInstalled;
 pub(crate) use way::Way;
 

@@ -29,6 +29,13 @@ pub(crate) struct Birthplace {
     pub(crate) owner: Option<Owner>,
 }
 
+/// How a child is tied to its parent from before it runs.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Ties {
+    pub(crate) link: bool,
+    pub(crate) monitor: bool,
+}
+
 /// What makes a process the one it is.
 struct Traits {
     name: Option<Name>,

@@ -11,7 +11,7 @@ use skep_kernel::{Address, Limits, Mark, Pid, Refusal, SpawnError, Time};
 use super::guest::Guest;
 use super::supervise::{By, Overseer, Owner};
 use super::syscalls::GuestCalls;
-use super::{Awaited, Cell, Content};
+use super::{Awaited, Cell, Content, Ties};
 use crate::Request;
 use crate::api::{Ended, PendingAnswer, PendingSpawn, SpawnOptions, Supervision, Wish};
 use crate::spec::Blueprint;
@@ -181,7 +181,7 @@ impl Supervision for GuestCalls {
             Ok(planned) => planned,
             Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
         };
-        self.begin_birth(&shell, &Blueprint::Supervisor(Arc::new(tree)), true, false, Some(owner))
+        self.begin_birth(&shell, &Blueprint::Supervisor(tree.into()), Ties { link: true, monitor: false }, Some(owner))
     }
 
     fn ask_supervisor(

@@ -18,7 +18,7 @@ use skep_kernel::{
 };
 
 use super::supervise::Owner;
-use super::{Birthplace, Cell, Content, Shell, Way};
+use super::{Birthplace, Cell, Content, Shell, Ties, Way};
 use crate::api::{Asked, Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls, When};
 use crate::observe::Level;
 use crate::spec::{Blueprint, ProcessSpec};
@@ -114,8 +114,7 @@ impl GuestCalls {
         &self,
         shell: &Arc<Shell>,
         blueprint: &Blueprint,
-        link: bool,
-        monitor: bool,
+        Ties { link, monitor }: Ties,
         owner: Option<Owner>,
     ) -> Result<Result<PendingSpawn, SpawnError>, Ended> {
         let pid = shell.table.new_pid();
@@ -388,7 +387,8 @@ impl Syscalls for GuestCalls {
             Ok(spec) => spec,
             Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
         };
-        self.begin_birth(&shell, &Blueprint::Process(Arc::new(spec)), options.link, options.monitor, None)
+        let ties = Ties { link: options.link, monitor: options.monitor };
+        self.begin_birth(&shell, &Blueprint::Process(Arc::new(spec)), ties, None)
     }
 
     fn poll_spawn(&self, pending: PendingSpawn, _: &mut Context<'_>) -> Poll<Result<Result<Pid, SpawnError>, Ended>> {

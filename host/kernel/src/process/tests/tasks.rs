@@ -111,11 +111,8 @@ fn task_11_a_task_that_did_not_start_is_told_to_the_supervisor_alone() {
 fn task_11_an_owner_has_no_more_links_and_monitors_than_others() {
     let limited = |links, monitors| {
         let limits = crate::Limits { links, monitors, ..crate::Limits::default() };
-        let mut owner = Process::new(
-            Birth { limits: limits.into(), ..birth(OWNER, None, None) },
-            Duration::ZERO,
-            &mut Vec::new(),
-        );
+        let mut owner =
+            Process::new(Birth { limits: limits.into(), ..birth(OWNER, None, None) }, Duration::ZERO, &mut Vec::new());
         (owner.await_child(TASK, true), owner.await_child(TASK, false))
     };
     let refused = |what: &str| Err(crate::Refusal::Limit(what.into()));
