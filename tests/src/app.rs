@@ -122,6 +122,7 @@ fn all_grants() -> Grants {
         registries: registries().into_keys().collect(),
         groups: vec!["pg".into(), "rooms".into()],
         topics: vec!["*".into()],
+        control: vec!["*".into()],
     }
 }
 

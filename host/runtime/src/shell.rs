@@ -11,6 +11,7 @@ mod awaited;
 mod cell;
 mod client;
 mod clock;
+mod control;
 mod directory;
 mod drive;
 mod guest;

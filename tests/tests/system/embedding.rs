@@ -44,7 +44,7 @@ async fn a_program_is_a_process_among_the_others() {
         // Whom it links too late has ended (EXIT-09); whom it monitors too late too (MON-02).
         me.link(a).expect("its exit signal tells");
         assert_eq!(me.receive(PATIENCE).await, Some(Event::Exit { pid: a, reason: ExitReason::Noproc }));
-        let mark = me.monitor("nobody");
+        let mark = me.monitor("nobody").expect("it is a name");
         let target = Address::from("nobody");
         assert_eq!(
             me.receive(PATIENCE).await,

@@ -2,7 +2,7 @@
 
 use super::delivery::Effect;
 use super::receiving::Wanted;
-use super::{Awaited, Process, Watch};
+use super::{Awaited, Process, WaitsFor, Watch};
 use crate::{Action, Address, Body, CallError, Caller, Event, Mark, Pid, Refusal, Signal, SpawnError, Time};
 
 /// A request that has no answer yet.
@@ -41,8 +41,8 @@ pub(super) enum Block {
     Call { mark: Mark, answer: Option<Result<Body, CallError>> },
     /// The end of a child's `init`.
     Spawn { mark: Mark, answer: Option<Result<Pid, SpawnError>> },
-    /// The answer of a supervisor, which the shell brings.
-    Supervisor,
+    /// An answer that the shell brings: whose.
+    Shell(WaitsFor),
     /// An event.
     Receive { wanted: Wanted, timer: Option<(Mark, Time)>, expired: bool },
 }
@@ -189,14 +189,14 @@ impl Process {
         }
     }
 
-    /// The guest has asked a supervisor, and stands still until [`Process::end_wait`].
-    pub fn begin_wait(&mut self) {
-        self.block = Block::Supervisor;
+    /// The guest has asked something whose answer the shell brings, and stands still until [`Process::end_wait`].
+    pub fn begin_wait(&mut self, whose: WaitsFor) {
+        self.block = Block::Shell(whose);
     }
 
-    /// The supervisor has answered, or will not.
+    /// The answer is there, or will not come.
     pub fn end_wait(&mut self) {
-        if let Block::Supervisor = self.block {
+        if let Block::Shell(_) = self.block {
             self.block = Block::None;
         }
     }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::{Awaited, Kind, Phase, Process, Run};
+use crate::mailbox::is_order;
 use crate::system::SystemId;
 use crate::{Action, Body, Caller, Event, ExitReason, Mark, Next, Outcome, Signal, SpawnError, Start, Time};
 
@@ -286,11 +287,7 @@ impl Process {
         self.handled(Outcome { reply, next: Next::Wait }, now, actions);
         // Without another it is still inside `handle`, and nobody may take it for one that waits.
         self.plan.handling = kind.map(|kind| Handling { kind, caller: None });
-        let order = match self.mailbox.front() {
-            Some(Event::Exit { pid, .. }) => self.is_order_of_parent(*pid),
-            Some(Event::Stop { .. }) => true,
-            _ => false,
-        };
+        let order = self.mailbox.front().is_some_and(|event| is_order(event, self.birth.parent));
         let asked = self.is_asked_to_suspend() || self.has_system_message();
         if order || asked || self.birth.kind != Kind::Server || self.gives_back_after_each() {
             return None;

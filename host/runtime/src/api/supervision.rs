@@ -41,7 +41,8 @@ pub type PendingAnswer = oneshot::Receiver<Result<Answer, RequestError>>;
 pub trait Supervision {
     /// Begins to start a supervisor; [`Syscalls::poll_spawn`](super::Syscalls::poll_spawn) brings it.
     fn begin_supervisor(&self, spec: &SupervisorSpec<Wish>) -> Result<Result<PendingSpawn, SpawnError>, Ended>;
-    /// Asks a supervisor for something. The process blocks until [`Supervision::answered`] is called.
+    /// Asks a supervisor for something. The process blocks until
+    /// [`Syscalls::answered`](super::Syscalls::answered) is called.
     fn ask_supervisor(
         &self,
         supervisor: &Address,
@@ -57,8 +58,6 @@ pub trait Supervision {
     ) -> Result<Result<(PendingAnswer, Pid, Mark), Refusal>, Ended>;
     /// There is no such task: nothing is heard of it.
     fn give_task_up(&self, task: Pid, mark: Mark);
-    /// The answer is there, or will not come.
-    fn answered(&self);
     /// The process that a key leads to.
     fn route(&self, supervisor: &Address, key: &[u8]) -> Result<Result<Pid, Refusal>, Ended>;
     /// How many partitions are in use.
@@ -299,10 +298,7 @@ impl Context {
     /// Waits for the answer of a supervisor.
     async fn answer(&mut self, syscalls: &Arc<dyn Syscalls>, pending: PendingAnswer) -> Result<Answer, Error> {
         let answer = pending.await;
-        // Looked up anew: nothing of it may be held while waiting, for it cannot move to another thread.
-        if let Some(supervision) = syscalls.supervision() {
-            supervision.answered();
-        }
+        syscalls.answered();
         self.meter.waited();
         match answer {
             Ok(answer) => answer.map_err(Error::from),
@@ -331,6 +327,7 @@ impl Context {
             Err(refusal) => return Ok(Err(refusal.into())),
         };
         let answer = self.answer(&syscalls, pending).await;
+        // Looked up anew: nothing of it may be held while waiting, for it cannot move to another thread.
         if let (Err(_), Some(supervision)) = (&answer, syscalls.supervision()) {
             supervision.give_task_up(task, mark);
         }

@@ -113,8 +113,11 @@ impl Client {
     }
 
     /// Monitors a process, or whoever holds a name now: one [`Event::Down`] with this mark arrives at its end, or at once.
-    #[must_use]
-    pub fn monitor(&self, target: impl Into<Address>) -> Mark {
+    ///
+    /// # Errors
+    ///
+    /// The target is an alias: nobody can ask whose it is (MON-12).
+    pub fn monitor(&self, target: impl Into<Address>) -> Result<Mark, Refusal> {
         self.inner.monitor(target.into())
     }
 

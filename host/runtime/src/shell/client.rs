@@ -146,11 +146,12 @@ impl Client {
         self.cell.transition(|process, _, actions| process.unlink(to, actions));
     }
 
-    pub(crate) fn monitor(&self, target: Address) -> Mark {
+    pub(crate) fn monitor(&self, target: Address) -> Result<Mark, Refusal> {
         let holder = self.cell.app.resolve(&target);
         let wanted = Monitoring::of(target);
         let monitored = self.cell.transition(|process, _, actions| process.monitor(wanted, holder, actions));
-        monitored.expect("the host's own tables have no bounds, and it knows no aliases")
+        // The host's own tables have no bounds: what is left is what makes no sense.
+        monitored.map_err(|why| Refusal::Invalid(why.to_string()))
     }
 
     pub(crate) fn demonitor(&self, mark: Mark) {

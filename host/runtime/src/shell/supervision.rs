@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use skep_kernel::process::WaitsFor;
 use skep_kernel::supervisor::{ChildSpec, RouteError, SupervisorSpec};
 use skep_kernel::{Address, Limits, Mark, Pid, Refusal, SpawnError, Time};
 
@@ -194,7 +195,7 @@ impl Supervision for GuestCalls {
             Ok(admitted) => admitted,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        self.process()?.begin_wait();
+        self.process()?.begin_wait(WaitsFor::Supervisor);
         Ok(Ok(shell.request(&found.0, found.overseer(), request, By::Guest)))
     }
 
@@ -215,7 +216,7 @@ impl Supervision for GuestCalls {
             Ok(by) => by,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        process.begin_wait();
+        process.begin_wait(WaitsFor::Supervisor);
         drop(process);
         let pending = shell.request(&found.0, found.overseer(), request, By::Awaiting(Awaited { task, by }));
         Ok(Ok((pending, task, by.mark)))
@@ -226,10 +227,6 @@ impl Supervision for GuestCalls {
             process.unlink(task, actions);
             process.demonitor(mark, true, actions)
         });
-    }
-
-    fn answered(&self) {
-        self.cell.process.lock().end_wait();
     }
 
     fn route(&self, supervisor: &Address, key: &[u8]) -> Result<Result<Pid, Refusal>, Ended> {

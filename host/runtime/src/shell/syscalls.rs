@@ -19,7 +19,7 @@ use skep_kernel::{
 
 use super::supervise::Owner;
 use super::{Birthplace, Cell, Content, Shell, Ties, Way};
-use crate::api::{Asked, Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls, When};
+use crate::api::{Asked, Control, Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls, When};
 use crate::observe::Level;
 use crate::spec::{Blueprint, ProcessSpec};
 
@@ -181,7 +181,7 @@ fn deadline(now: Time, timeout_ms: Option<u64>) -> Option<Time> {
     timeout_ms.map(|ms| now.saturating_add(Duration::from_millis(ms)))
 }
 
-fn milliseconds(left: Duration) -> u64 {
+pub(super) fn milliseconds(left: Duration) -> u64 {
     u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -235,6 +235,9 @@ impl Syscalls for GuestCalls {
         // A name alone would let anybody stop what it may only talk to; who has a pid may end it in any case.
         if let (Address::Name(_), Err(refusal)) = (&to, self.grant_names()) {
             return Ok(Err(CallError::Refused(refusal.to_string().into())));
+        }
+        if let Address::Alias(_) = to {
+            return Ok(Err(CallError::Refused("an alias carries messages alone".into())));
         }
         self.ask(&to, timeout_ms, Waiting::Blocking, |caller| Event::Stop { caller, reason })
     }
@@ -460,5 +463,13 @@ impl Syscalls for GuestCalls {
 
     fn supervision(&self) -> Option<&dyn Supervision> {
         Some(self)
+    }
+
+    fn control(&self) -> Option<&dyn Control> {
+        Some(self)
+    }
+
+    fn answered(&self) {
+        self.cell.process.lock().end_wait();
     }
 }
