@@ -15,6 +15,7 @@ use crate::host::links::{MonitorAlias, Watch};
 use crate::host::spawning;
 use crate::host::topics::Audience;
 use crate::supervision::{Ask, Counts, Reply, SupervisionError, Supervisor, What};
+use crate::sys::{self, SystemError};
 use crate::types::{
     Address, Alarm, Alias, Answer, Body, CallError, Caller, Change, Ended, Event, ExitReason, Lost, Mark, Pid, Refusal,
 };
@@ -34,6 +35,7 @@ pub(crate) struct Stopped(pub(crate) ExitReason);
 
 type OnCall = Box<dyn FnMut(&Address, Body) -> Result<Body, CallError>>;
 type OnAsk = Box<dyn FnMut(&Address, &Ask) -> Result<Reply, SupervisionError>>;
+type OnSystem = Box<dyn FnMut(&Address, &sys::Ask) -> Result<sys::Reply, SystemError>>;
 type OnStop = Box<dyn FnMut(&Address, &ExitReason) -> Result<ExitReason, CallError>>;
 type OnSpawn = Box<dyn FnMut(&str, Body) -> Result<Pid, ExitReason>>;
 type OnTask = Box<dyn FnMut(&str, Body) -> Played>;
@@ -65,6 +67,7 @@ pub struct World {
     on_stop: OnStop,
     on_spawn: Option<OnSpawn>,
     on_ask: Option<OnAsk>,
+    on_system: OnSystem,
     last_mark: Mark,
     last_call: Mark,
     last_id: u64,
@@ -95,6 +98,7 @@ impl Default for World {
             on_stop: Box::new(|_, _| Err(CallError::Ended(ExitReason::Noproc))),
             on_spawn: None,
             on_ask: None,
+            on_system: Box::new(|_, _| Err(SystemError::Refused(Refusal::Denied("control".to_owned())))),
             last_mark: 0,
             last_call: 0,
             last_id: 1,
@@ -143,6 +147,15 @@ impl World {
     #[must_use]
     pub fn on_ask(self, answer: impl FnMut(&Address, &Ask) -> Result<Reply, SupervisionError> + 'static) -> World {
         World { on_ask: Some(Box::new(answer)), ..self }
+    }
+
+    /// What servers answer to system messages. Unless told, control is not granted.
+    #[must_use]
+    pub fn on_system(
+        self,
+        answer: impl FnMut(&Address, &sys::Ask) -> Result<sys::Reply, SystemError> + 'static,
+    ) -> World {
+        World { on_system: Box::new(answer), ..self }
     }
 
     /// A name that somebody holds.
@@ -579,6 +592,12 @@ impl World {
             self.playing.push(Playing::begin(played, pid, mark, link, self.now_ms));
         }
         mark
+    }
+
+    pub(crate) fn ask_server(&mut self, target: &Address, ask: sys::Ask) -> Result<sys::Reply, SystemError> {
+        let answer = (self.on_system)(target, &ask);
+        self.note(Action::System { target: target.clone(), ask });
+        answer
     }
 
     pub(crate) fn register(&mut self, name: &str, pid: Pid) -> Result<(), Refusal> {

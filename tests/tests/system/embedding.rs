@@ -50,6 +50,10 @@ async fn a_program_is_a_process_among_the_others() {
             me.receive(PATIENCE).await,
             Some(Event::Down { mark, target, reason: ExitReason::Noproc, tag: None })
         );
+        // Whose an alias is nobody can ask (MON-12).
+        let alias = skep_runtime::kernel::Alias { node: 0, id: 1, tag: 2 };
+        let refused = me.monitor(Address::Alias(alias));
+        assert!(matches!(refused, Err(skep_runtime::kernel::Refusal::Invalid(_))), "{refused:?}");
         // It starts processes, and a start that fails is an answer and nothing else (GS-02).
         let fails = Body::Json(json!([{ "Fail": "no" }]).to_string());
         let failed = me.spawn_link(ProcessSpec::new("probe").args(fails)).await;
