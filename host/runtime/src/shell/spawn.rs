@@ -172,9 +172,21 @@ impl Shell {
     /// Gives a process a name, if it is free and the process has none (REG-02).
     pub(super) fn name(&self, cell: &Cell, name: Name) -> Result<(), Refusal> {
         valid_name(&name).map_err(|why| Refusal::Invalid(why.into()))?;
-        cell.app.register(Arc::clone(&name), cell.pid)?;
-        // The end of the process may come in between: then it has not released this name, so it is released here.
-        cell.process.lock().take_name(Arc::clone(&name)).inspect_err(|_| cell.app.release(&name, cell.pid))
+        // Its end may come at any moment, and no lock is held over both. Before it takes the name nobody finds it by that;
+        // afterwards its end releases the claim along with the name.
+        cell.app.claim(Arc::clone(&name), cell.pid)?;
+        cell.process.lock().take_name(Arc::clone(&name)).inspect_err(|_| cell.app.release(&name, cell.pid))?;
+        let confirmed = cell.app.confirm(Arc::clone(&name), cell.pid);
+        let mut process = cell.process.lock();
+        match confirmed {
+            Ok(false) if process.is_doomed() => Err(Refusal::Unknown("noproc".into())),
+            // If not confirmed, it has given the name up itself.
+            Ok(_) => Ok(()),
+            Err(taken) => {
+                process.drop_name(&name);
+                Err(taken)
+            }
+        }
     }
 }
 

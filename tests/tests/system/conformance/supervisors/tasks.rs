@@ -136,6 +136,40 @@ async fn task_11_an_owner_that_ends_takes_its_task_along_if_they_are_linked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn task_11_a_task_whose_owner_has_ended_before_it_is_there_does_not_run() {
+    in_both_modes(probes(["o"]), async |app| {
+        for link in [true, false] {
+            let owner = add(app, Child::probe("a")).await;
+            // It starts its children one after the other, and requests wait meanwhile.
+            let slow = Child::new("slow", "probe", &json!([call_and_wait("o")]));
+            let workers = add(app, declared(supervisor([slow])));
+            let asked = async {
+                until(app, "o", json!("Held"), |held| held[0].is_object()).await;
+                let process = json!({ "module": "probe-task", "args": body(&json!([{ "SendNamed": { "name": "o", "body": "ran" } }])) });
+                let spec = json!({ "id": "t", "start": { "process": process }, "restart": "temporary" });
+                let ask = json!({ "StartTask": { "task": spec, "link": link } });
+                app.send("a", &json!({ "do": [{ "Supervise": { "supervisor": "workers", "ask": ask } }] }));
+                let blocked = || (super::super::process(app, "a").status == "blocked").then_some(());
+                eventually("it to block", blocked).await;
+                app.runtime.kill(owner);
+                eventually("its end", || (!app.is_alive(owner)).then_some(())).await;
+                app.ask("o", json!({ "Release": { "body": null } })).await;
+            };
+            tokio::join!(workers, asked);
+            // Who runs is listed until he has ended, and has told by then.
+            let begun = Instant::now();
+            while child(app, app.pid("workers"), "t").await.is_some() {
+                assert!(begun.elapsed() < skep_tests::app::PATIENCE);
+            }
+            assert_eq!(of_kind(app.ask("o", json!("Journal")).await.as_array().expect("a journal"), "info"), [] as [Value; 0]);
+            stop_workers(app).await;
+            while child(app, root(app), "a").await.is_some() {}
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn task_11_tasks_are_stopped_with_their_supervisor_each_in_its_way() {
     let dynamic = || declared(SupervisorSpec::dynamic(None));
     in_both_modes(app_with(&["o", "a"], dynamic()), async |app| {
