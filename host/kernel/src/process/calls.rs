@@ -140,6 +140,7 @@ impl Process {
         waiting: Waiting,
     ) -> Result<(Mark, Option<Mark>), Refusal> {
         self.admit_child(link, monitor.is_some())?;
+        self.disclose();
         let mark = self.draw_mark();
         let monitor = self.tie_to_child(child, link, monitor);
         self.requests.insert(mark, Request { what: Asked::Spawn { child, monitor }, deadline: None, waiting });
@@ -191,6 +192,7 @@ impl Process {
 
     /// The guest has asked something whose answer the shell brings, and stands still until [`Process::end_wait`].
     pub fn begin_wait(&mut self, whose: WaitsFor) {
+        self.disclose();
         self.block = Block::Shell(whose);
     }
 
