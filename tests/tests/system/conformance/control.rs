@@ -1,6 +1,7 @@
 //! SYS: system messages from guests that were granted control.
 
 use serde_json::{Value, json};
+use skep_runtime::inspect::Waits;
 use skep_runtime::kernel::Name;
 use skep_runtime::kernel::supervisor::SupervisorSpec;
 use skep_runtime::spec::Grants;
@@ -68,14 +69,9 @@ async fn sys_01_a_guest_that_waits_in_vain_or_ends_leaves_nothing_behind() {
         // One that waits for ever is shown to wait for whom it asked, and withdraws its request with its end.
         app.send("boss", &json!({ "do": [asks(Value::Null)] }));
         let boss = app.pid("boss");
-        let waits = || {
-            let seen = app.runtime.inspect(boss).expect("it lives");
-            (process(app, "boss").status == "blocked").then_some(seen.waits_for)
-        };
-        let waits = eventually("it to block", waits).await;
-        let of = app.pid("a");
-        let expected = |peer: &skep_runtime::inspect::Peer| peer.pid == of;
-        assert!(matches!(&waits, Some(skep_runtime::inspect::Waits::Reply(Some(peer))) if expected(peer)), "{waits:?}");
+        let waits = eventually("it to block", || app.runtime.inspect(boss)?.waits_for).await;
+        let Waits::Reply(Some(peer)) = &waits else { panic!("{waits:?}") };
+        assert_eq!(peer.pid, app.pid("a"));
         app.runtime.kill(boss);
         eventually("its end", || (!app.is_alive(boss)).then_some(())).await;
         app.ask("holder", json!({ "Release": { "body": null } })).await;
