@@ -8,9 +8,11 @@ mod audit;
 mod births;
 mod coordinator;
 mod deliver;
+mod directory;
 mod guest;
 mod operator;
 mod overseer;
+mod rolls;
 mod rooms;
 mod script;
 mod seen;
@@ -20,10 +22,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use skep_kernel::directory::Directory;
 use skep_kernel::process::{SliceEnd, Turn};
 use skep_kernel::registry::Registry;
 use skep_kernel::timer_queue::{TimerKey, TimerQueue};
-use skep_kernel::{Action, Body, ExitReason, Mark, Name, Pid, Process, Time};
+use skep_kernel::{Action, Alias, AliasSeal, Body, ExitReason, Mark, Name, Pid, Process, Time};
 
 use crate::account::{Account, Wrong};
 use crate::{Bug, Dice, Feature, Figures, Invariant, Plan, Violation};
@@ -124,6 +127,12 @@ pub(crate) struct World {
     pub(crate) now: Time,
     pub(crate) cells: BTreeMap<u64, Cell>,
     names: Registry,
+    directory: Directory,
+    /// What must be in the directory.
+    rolls: rolls::Rolls,
+    seal: AliasSeal,
+    /// Aliases that guests have heard of, open or not.
+    aliases: VecDeque<Alias>,
     clock: TimerQueue<(Pid, Mark)>,
     keys: BTreeMap<(u64, Mark), TimerKey>,
     queue: Vec<Pid>,
@@ -144,6 +153,8 @@ pub(crate) struct World {
     pace: (usize, u64),
     /// Times that a planted defect lets pass before it strikes; none when it has.
     fuse: Option<usize>,
+    /// What guests do most, if anything.
+    theme: Option<Feature>,
     /// Nothing new is begun any more.
     winding_down: bool,
     pub(crate) steps: u64,
@@ -161,12 +172,18 @@ impl World {
         let lane = |role| Lane { role, duties: VecDeque::new(), pair: None, weight: 1 };
         let pace = (dice.pick(&[8, 64, 256]), dice.pick(&[1, 3, 40]));
         let capacity = if plan.has(Feature::Hibernation) { dice.pick(&[2, 4, 8, 1000]) } else { 1000 };
-        let fuse = plan.bug.map(|_| dice.below(20));
+        let fuse = plan.bug.map(|_| dice.pick(&[0, 1, 2, 5, 10, 19]));
+        let themes = [Feature::Aliases, Feature::Directory, Feature::Directory, Feature::Alive, Feature::Locks];
+        let theme = dice.one_in(2).then(|| dice.pick(&themes));
         World {
             plan: plan.clone(),
             now: Duration::ZERO,
             cells: BTreeMap::new(),
             names: Registry::default(),
+            directory: Directory::default(),
+            rolls: rolls::Rolls::default(),
+            seal: AliasSeal::new([plan.seed, 1]),
+            aliases: VecDeque::new(),
             clock: TimerQueue::new(),
             keys: BTreeMap::new(),
             queue: Vec::new(),
@@ -183,6 +200,7 @@ impl World {
             late: Vec::new(),
             pace,
             fuse,
+            theme,
             winding_down: false,
             steps: 0,
             figures: Figures::default(),

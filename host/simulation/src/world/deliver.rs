@@ -5,10 +5,12 @@
 mod book;
 mod defects;
 
+use skep_kernel::directory::Place;
 use skep_kernel::signal::Undelivered;
 use skep_kernel::{Action, Address, Body, Caller, Event, ExitReason, Mark, Pid, Signal};
 
 use super::births::Born;
+use super::directory::Errand;
 use super::*;
 use crate::account::wrong;
 pub(super) use book::exit_number;
@@ -27,6 +29,14 @@ pub(super) enum Duty {
         mark: Mark,
         body: Body,
     },
+    /// Somebody is asked whether it lives.
+    AskAlive {
+        from: Pid,
+        to: Pid,
+        mark: Mark,
+    },
+    /// Something at the directory.
+    Errand(Errand),
     /// A call that was sent is looked after: its time may be up.
     CheckCall {
         from: Pid,
@@ -55,6 +65,10 @@ impl World {
                 let caller = Caller { pid: from, mark };
                 let _ = self.hand_over(lane, to, Signal::Message(Event::Call { caller, body }));
             }
+            Duty::AskAlive { from, to, mark } => {
+                let _ = self.hand_over(lane, to, Signal::Alive { from, mark });
+            }
+            Duty::Errand(errand) => self.run_errand(lane, errand),
             Duty::CheckCall { from, to, mark } => {
                 if !self.lanes[lane].duties.is_empty() {
                     // Behind all that follows from the sending.
@@ -76,9 +90,7 @@ impl World {
                 let _ = self.hand_over(lane, to, signal);
             }
             Action::Send { to, body } => {
-                if let Some(to) = self.resolve(&to) {
-                    let _ = self.hand_over(lane, to, Signal::Message(Event::Info(body)));
-                }
+                self.send(lane, &to, Event::Info(body));
             }
             Action::StartTimer { mark, at } => {
                 let key = self.clock.insert(at, (owner, mark));
@@ -91,7 +103,7 @@ impl World {
                     self.clock.remove(key);
                 }
             }
-            Action::Release(_) => unreachable!("nobody has anything in a directory"),
+            Action::Release(holding) => self.release(lane, owner, holding),
             Action::Inform { request, answer } => self.inform(request, owner, &answer),
             Action::Tell { upgrade, news } => self.tell(upgrade, owner, news),
             Action::ReleaseName(name) => {
@@ -113,7 +125,21 @@ impl World {
         match address {
             Address::Pid(pid) => Some(*pid),
             Address::Name(name) => self.names.whereis(name),
-            Address::Via(_) | Address::Alias(_) => unreachable!("nobody is known by a key or an alias here"),
+            Address::Via(via) => self.directory.holder(&Place::from(via.clone())),
+            // Where an alias leads nobody can ask.
+            Address::Alias(_) => None,
+        }
+    }
+
+    /// A message to whom an address means now, as by `way.rs` of the shell.
+    pub(super) fn send(&mut self, lane: usize, to: &Address, event: Event) {
+        if let Address::Alias(alias) = to {
+            let (id, mark) = self.seal.open(*alias);
+            if let Some(pid) = self.cells.get(&id).filter(|cell| cell.listed).map(|cell| cell.pid) {
+                let _ = self.hand_over(lane, pid, Signal::Through { alias: mark, event });
+            }
+        } else if let Some(to) = self.resolve(to) {
+            let _ = self.hand_over(lane, to, Signal::Message(event));
         }
     }
 
@@ -164,6 +190,7 @@ impl World {
             bytes,
         };
         let is_over = was_doomed || cell.process.is_gone();
+        self.figures.through += u64::from(effect.delivered && matches!(fact, Fact::Through { .. }));
         let entry = match entered {
             Entered::Yes => cell.enter(fact, &effect, is_over, now),
             Entered::No => Ok(()),

@@ -1,5 +1,7 @@
 //! What guests do while they handle an event: drawn step by step, performed as in `syscalls.rs` of the shell.
 
+mod aliases;
+mod entries;
 mod names;
 mod spawn;
 mod talk;
@@ -52,9 +54,21 @@ enum Op {
     More,
     Receive,
     Yield,
+    Alias,
+    Unalias,
+    SendThrough,
+    Alive,
+    Enter,
+    Leave,
+    Update,
+    Publish,
+    Watch,
+    Unwatch,
+    Lock,
+    Unlock,
 }
 
-const OPS: [(Op, Option<Feature>); 26] = [
+const OPS: [(Op, Option<Feature>); 40] = [
     (Op::Send, None),
     (Op::Send, None),
     (Op::Send, None),
@@ -81,6 +95,20 @@ const OPS: [(Op, Option<Feature>); 26] = [
     (Op::More, None),
     (Op::Receive, Some(Feature::Tasks)),
     (Op::Yield, None),
+    (Op::Alias, Some(Feature::Aliases)),
+    (Op::Unalias, Some(Feature::Aliases)),
+    (Op::SendThrough, Some(Feature::Aliases)),
+    (Op::SendThrough, Some(Feature::Aliases)),
+    (Op::Alive, Some(Feature::Alive)),
+    (Op::Enter, Some(Feature::Directory)),
+    (Op::Enter, Some(Feature::Directory)),
+    (Op::Leave, Some(Feature::Directory)),
+    (Op::Update, Some(Feature::Directory)),
+    (Op::Publish, Some(Feature::Directory)),
+    (Op::Watch, Some(Feature::Directory)),
+    (Op::Unwatch, Some(Feature::Directory)),
+    (Op::Lock, Some(Feature::Locks)),
+    (Op::Unlock, Some(Feature::Locks)),
 ];
 
 /// Processes beyond which guests start none.
@@ -106,7 +134,7 @@ impl World {
             return self.answer(lane, pid, script.work);
         }
         script.left -= 1;
-        let (op, feature) = self.dice.pick(&OPS);
+        let (op, feature) = self.draw();
         if feature.is_some_and(|feature| !self.has(feature)) {
             return self.goes_on(pid, Doing::Runs(script));
         }
@@ -119,6 +147,9 @@ impl World {
         }
         match op {
             Op::Call => return self.call(lane, pid, script),
+            Op::Alive => return self.ask_alive(lane, pid, script),
+            Op::Kill => return self.kill(lane, pid, script),
+            Op::Lock => return self.lock(lane, pid, script),
             Op::Spawn => return self.spawn(lane, pid, script),
             Op::Receive => return self.receive(lane, pid, script),
             Op::More => return self.more(lane, pid, script),
@@ -130,16 +161,33 @@ impl World {
         }
     }
 
+    /// The next operation, often one of the episode's theme.
+    fn draw(&mut self) -> (Op, Option<Feature>) {
+        if self.theme.is_some() && self.dice.one_in(2) {
+            let of_it: Vec<_> = OPS.into_iter().filter(|(_, feature)| *feature == self.theme).collect();
+            return self.dice.pick(&of_it);
+        }
+        self.dice.pick(&OPS)
+    }
+
     fn operation(&mut self, lane: usize, pid: Pid, op: Op) -> Result<(), ExitReason> {
         match op {
             Op::Send | Op::Cast => {
                 let (to, number) = (self.target(pid), self.number());
                 let body = body('m', pid.id, number);
                 let event = if let Op::Send = op { Event::Info(body) } else { Event::Cast(body) };
-                if let Some(to) = self.resolve(&to) {
-                    let _ = self.hand_over(lane, to, Signal::Message(event));
-                }
+                self.send(lane, &to, event);
             }
+            Op::Alias => self.open_alias(pid)?,
+            Op::Unalias => self.unalias(pid),
+            Op::SendThrough => self.send_through(lane, pid),
+            Op::Enter => self.enter_somebody(lane, pid),
+            Op::Leave => self.take_out(lane, pid),
+            Op::Update => self.update(pid),
+            Op::Publish => self.publish(lane, pid),
+            Op::Watch => self.watch(lane, pid),
+            Op::Unwatch => self.unwatch(lane, pid),
+            Op::Unlock => self.unlock_some(lane, pid),
             Op::Request => {
                 let _ = self.begin_call(lane, pid, Waiting::AsEvent);
             }
@@ -158,10 +206,6 @@ impl World {
                 let (to, number) = (self.peer(pid), self.number());
                 let reason = ExitReason::Custom(Arc::new(body('x', pid.id, number)));
                 let _ = self.hand_over(lane, to, Signal::Exit { from: pid, reason });
-            }
-            Op::Kill if self.dice.one_in(3) => {
-                let to = self.peer(pid);
-                let _ = self.hand_over(lane, to, Signal::Kill);
             }
             Op::Register => self.register(pid),
             Op::Unregister => self.unregister(pid),
@@ -186,6 +230,9 @@ impl World {
     fn target(&mut self, pid: Pid) -> Address {
         if self.has(Feature::Names) && self.dice.one_in(4) {
             return Address::Name(self.a_name());
+        }
+        if self.has(Feature::Directory) && self.dice.one_in(5) {
+            return Address::Via(self.a_claim().via);
         }
         Address::Pid(self.peer(pid))
     }

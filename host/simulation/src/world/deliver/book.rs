@@ -1,11 +1,16 @@
 //! Each hand-over as it is entered into its receiver's book, and compared with what it did to the mailbox.
 
+use skep_kernel::Changed;
+use skep_kernel::process::AliasMode;
+
 use super::*;
 use crate::account::{Way, wrong};
 
 /// What a signal means to its receiver's book.
 pub(super) enum Fact {
     Mail { from: u64, number: u64, bytes: usize },
+    Through { alias: Mark, from: u64, number: u64 },
+    Change { mark: Mark, what: Changed, bytes: usize },
     LinkExit { from: Pid, reason: ExitReason },
     Exit { from: Pid, number: Option<u64> },
     Down(Mark),
@@ -21,6 +26,13 @@ impl Fact {
         match signal {
             Signal::Message(Event::Call { body, .. } | Event::Cast(body) | Event::Info(body)) => {
                 read(body).map_or(Fact::Other, |(_, from, number)| Fact::Mail { from, number, bytes: body.len() })
+            }
+            Signal::Through { alias, event: Event::Cast(body) | Event::Info(body) } => {
+                read(body).map_or(Fact::Other, |(_, from, number)| Fact::Through { alias: *alias, from, number })
+            }
+            Signal::Change { mark, what } => {
+                let bytes = Event::Change { mark: *mark, what: what.clone() }.len();
+                Fact::Change { mark: *mark, what: what.clone(), bytes }
             }
             Signal::LinkExit { from, reason } => Fact::LinkExit { from: *from, reason: reason.clone() },
             Signal::Exit { from, reason } => Fact::Exit { from: *from, number: exit_number(reason) },
@@ -81,6 +93,8 @@ impl Cell {
             Fact::Down(_) | Fact::Finished(_) => Invariant::Downs,
             Fact::LinkExit { .. } => Invariant::Exits,
             Fact::Answer(_) => Invariant::Calls,
+            Fact::Through { .. } => Invariant::Aliases,
+            Fact::Change { .. } => Invariant::Changes,
             _ => Invariant::Mail,
         };
         let grows = match fact {
@@ -96,6 +110,23 @@ impl Cell {
                     }
                 }
                 effect.delivered
+            }
+            Fact::Through { .. } | Fact::Change { .. } if is_over => return Ok(()),
+            Fact::Through { alias, from, number } => match account.aliases.get(&alias).copied() {
+                Some(mode) if effect.delivered => {
+                    account.came_through(alias, mode);
+                    account.mailed(from, number);
+                    true
+                }
+                Some(AliasMode::Reply | AliasMode::ReplyDemonitor) => {
+                    return wrong(Invariant::Aliases, format!("a message through {alias:?} is refused, its only one"));
+                }
+                _ => false,
+            },
+            Fact::Change { mark, what, bytes } => {
+                let has_room =
+                    effect.waiting < self.limits.mailbox_messages && effect.bytes + bytes <= self.limits.mailbox_bytes;
+                account.is_told(mark, what, has_room)?
             }
             Fact::LinkExit { from, .. } if account.asks.is_some_and(|(to, _)| to == from) => {
                 account.asks = Some((from, true));
@@ -126,6 +157,7 @@ impl Cell {
             Fact::Down(mark) => match account.monitors.get_mut(&mark) {
                 Some(watch) if watch.way == Way::Open => {
                     watch.way = Way::InMail;
+                    account.monitor_is_over(mark);
                     true
                 }
                 _ => false,
@@ -183,6 +215,21 @@ impl Cell {
 }
 
 impl Account {
+    /// A change is told. True if it goes into the mailbox; where that is full, as the news that changes were missed.
+    pub(super) fn is_told(&mut self, mark: Mark, what: Changed, has_room: bool) -> Result<bool, Wrong> {
+        let Some(watch) = self.watches.get_mut(&mark).filter(|watch| watch.open) else { return Ok(false) };
+        let expected = watch.due.pop_front();
+        if expected.as_ref() != Some(&what) {
+            return wrong(Invariant::Changes, format!("{what:?} is told, where next was {expected:?}"));
+        }
+        if !has_room {
+            watch.open = false;
+            watch.due.clear();
+        }
+        watch.mail.push_back(if has_room { what } else { Changed::Missed });
+        Ok(true)
+    }
+
     /// An outcome of a call has come. True if it goes into the mailbox.
     fn is_answered(&mut self, mark: Mark) -> bool {
         match self.calls.get_mut(&mark) {

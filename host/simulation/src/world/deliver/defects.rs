@@ -1,5 +1,7 @@
 //! What planted defects make of signals.
 
+use skep_kernel::process::AliasMode;
+
 use super::book::Entered;
 use super::*;
 use crate::account::Way;
@@ -8,7 +10,13 @@ impl World {
     /// What a planted defect makes of a signal; none if it is handed over as it is.
     pub(super) fn meddle(&mut self, lane: usize, to: Pid, signal: &Signal) -> Option<Result<(), Undelivered>> {
         let bug = self.plan.bug?;
-        if bug == Bug::SwapMessages
+        if bug == Bug::StaleAlive {
+            return self.lie_about_life(lane, to, signal);
+        }
+        if matches!(bug, Bug::LateThrough | Bug::SecondReply) {
+            return self.let_through(lane, to, signal);
+        }
+        if matches!(bug, Bug::SwapMessages | Bug::SwapChanges)
             && let Some(first) = self.held_back_for(to, signal)
         {
             let _ = self.give(lane, to, signal.clone(), Entered::Yes);
@@ -24,7 +32,12 @@ impl World {
                 self.enter_mail(to, body);
                 self.held_back = Some((to, signal.clone()));
             }
-            (Bug::DoubleMessage, _) => {
+            (Bug::SwapChanges, Signal::Change { mark, what }) => {
+                let told = self.cell(to).account.is_told(*mark, what.clone(), true);
+                self.check(to, told.map(drop));
+                self.held_back = Some((to, signal.clone()));
+            }
+            (Bug::DoubleMessage | Bug::DoubleChange, _) => {
                 let _ = self.give(lane, to, signal.clone(), Entered::Yes);
                 let _ = self.give(lane, to, signal.clone(), Entered::No);
             }
@@ -50,6 +63,9 @@ impl World {
             (Bug::SwapMessages, Signal::Message(Event::Info(body))) => {
                 has_room && read(body).is_some_and(|(kind, ..)| kind == 'm')
             }
+            (Bug::DropChange | Bug::DoubleChange | Bug::SwapChanges, Signal::Change { mark, .. }) => {
+                has_room && account.watches.get(mark).is_some_and(|watch| watch.open) && is_guest(cell)
+            }
             (Bug::DropDown, Signal::Down { mark, .. }) => account.monitors.contains_key(mark) && is_guest(cell),
             (Bug::DeafSupervisor, Signal::Down { mark, .. }) => {
                 account.monitors.contains_key(mark) && matches!(cell.content, Content::Overseer(_))
@@ -63,10 +79,52 @@ impl World {
         }
     }
 
-    /// The message that was held back and that this one of the same sender overtakes.
+    /// Whoever is to end is asked whether it lives.
+    fn lie_about_life(&mut self, lane: usize, to: Pid, signal: &Signal) -> Option<Result<(), Undelivered>> {
+        let Signal::Alive { from, mark } = signal else { return None };
+        let is_prey = self.cells.get(&to.id).is_some_and(|cell| cell.listed && cell.process.is_doomed());
+        if !is_prey || !self.strikes(Bug::StaleAlive) {
+            return None;
+        }
+        let answer = Signal::Answer { mark: *mark, by: to, outcome: Ok(Body::Raw(Vec::new())) };
+        let _ = self.hand_over(lane, *from, answer);
+        Some(Ok(()))
+    }
+
+    /// A message through a closed alias arrives like any other.
+    fn let_through(&mut self, lane: usize, to: Pid, signal: &Signal) -> Option<Result<(), Undelivered>> {
+        let bug = self.plan.bug?;
+        let Signal::Through { alias, event } = signal else { return None };
+        let cell = self.cells.get_mut(&to.id).filter(|cell| cell.listed && !cell.process.is_doomed())?;
+        let mode = cell.account.aliases.get(alias).copied();
+        let is_prey = match bug {
+            Bug::SecondReply => mode == Some(AliasMode::Reply),
+            _ => mode.is_none() && cell.process.mailbox().len() < cell.limits.mailbox_messages,
+        };
+        if !is_prey || !self.strikes(bug) {
+            return None;
+        }
+        let fact = Fact::of(signal);
+        let _ = self.give(lane, to, signal.clone(), Entered::Yes);
+        if bug == Bug::SecondReply {
+            let _ = self.give(lane, to, signal.clone(), Entered::Yes);
+        }
+        let now = self.now;
+        let cell = self.cell(to);
+        let (waiting, bytes) = (cell.process.mailbox().len(), cell.process.mailbox().bytes());
+        let delivery = cell.process.deliver(Signal::Message(event.clone()), now, &mut Vec::new());
+        let delivered = delivery.outcome.is_ok();
+        let effect = Effect { grew: delivered, doomed: false, delivered, waiting, bytes };
+        let entry = self.cell(to).enter(fact, &effect, false, now);
+        self.check(to, entry);
+        Some(delivery.outcome)
+    }
+
+    /// The signal that was held back and that this one of the same sender, or of the same watch, overtakes.
     fn held_back_for(&mut self, to: Pid, signal: &Signal) -> Option<Signal> {
         let sender = |signal: &Signal| match signal {
             Signal::Message(Event::Info(body)) => read(body).map(|(_, from, _)| from),
+            Signal::Change { mark, .. } => Some(mark.0),
             _ => None,
         };
         let (held, first) = self.held_back.as_ref()?;

@@ -4,6 +4,7 @@ use skep_kernel::Limits;
 use skep_kernel::process::Received;
 
 use super::*;
+use crate::account::Question;
 
 impl World {
     /// Why a guest that asks the host for something goes no further.
@@ -20,10 +21,14 @@ impl World {
         if let Some(reason) = self.refused_entry(pid) {
             return self.ends(lane, pid, reason);
         }
+        let about = self.cell(pid).account.calls.get(&mark).map(|asked| asked.about);
         match self.cell(pid).process.poll_call(mark) {
             None => self.yields(pid, Doing::WaitsForAnswer(mark, script)),
             Some(outcome) => {
                 self.sees_outcome(pid, mark, &outcome);
+                if let (Some(Question::Lock(lock)), Err(_)) = (about, &outcome) {
+                    self.unlock(lane, pid, lock);
+                }
                 self.goes_on(pid, Doing::Runs(script))
             }
         }
@@ -62,7 +67,8 @@ impl World {
 
 /// Whether a mailbox holds more than all limits together let come about by themselves.
 fn is_overfull(process: &Process) -> bool {
-    let Limits { mailbox_messages, links, monitors, requests, timers, .. } = **process.limits();
-    let most = [mailbox_messages, links, monitors, requests, timers].into_iter().fold(0, usize::saturating_add);
+    let Limits { mailbox_messages, links, monitors, aliases, requests, timers, .. } = **process.limits();
+    let most =
+        [mailbox_messages, links, monitors, aliases, requests, timers].into_iter().fold(0, usize::saturating_add);
     process.mailbox().len() > most
 }

@@ -44,6 +44,9 @@ impl World {
             links: self.dice.pick(&[2, 20]),
             monitors: self.dice.pick(&[2, 20]),
             requests: self.dice.pick(&[2, 20]),
+            entries: self.dice.pick(&[2, 20]),
+            entry_bytes: self.dice.pick(&[40, 1_000]),
+            aliases: self.dice.pick(&[2, 20]),
             init_timeout: Duration::from_millis(self.dice.pick(&[5, 100, 10_000])),
             ..skep_kernel::Limits::default()
         };
@@ -54,10 +57,12 @@ impl World {
             _ => None,
         };
         let name = (self.has(Feature::Names) && self.dice.one_in(4)).then(|| self.a_name());
+        let claim = (self.has(Feature::Directory) && self.dice.one_in(8)).then(|| self.a_claim());
         GuestSpec {
             module: self.dice.below(2),
             is_task: self.has(Feature::Tasks) && self.dice.one_in(6),
             name,
+            claim,
             hibernate_after,
             limits: Arc::new(limits),
             traps: self.has(Feature::Exits) && self.dice.one_in(3),

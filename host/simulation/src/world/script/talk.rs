@@ -4,7 +4,7 @@ use skep_kernel::Caller;
 use skep_kernel::process::Waiting;
 
 use super::*;
-use crate::account::{Asked, Way};
+use crate::account::{Asked, Question, Way};
 
 impl World {
     pub(super) fn begin_call(&mut self, lane: usize, pid: Pid, waiting: Waiting) -> Option<Mark> {
@@ -16,7 +16,8 @@ impl World {
             .ok()?;
         let number = self.number();
         let blocking = waiting == Waiting::Blocking;
-        let asked = Asked { number, to: Some(to), deadline, blocking, way: Way::Open, replied: false };
+        let asked =
+            Asked { about: Question::Call, number, to: Some(to), deadline, blocking, way: Way::Open, replied: false };
         self.figures.calls += 1;
         let cell = self.cell(pid);
         let (limit, open) = (cell.limits.requests, cell.account.calls.len());
@@ -35,6 +36,43 @@ impl World {
             Some(mark) => self.goes_on(pid, Doing::WaitsForAnswer(mark, script)),
             None => self.goes_on(pid, Doing::Runs(script)),
         }
+    }
+
+    /// Kills somebody, and may ask at once whether that one lives (PROC-06).
+    pub(super) fn kill(&mut self, lane: usize, pid: Pid, script: Script) -> Flow {
+        let to = self.peer(pid);
+        if !self.dice.one_in(3) || self.hand_over(lane, to, Signal::Kill).is_err() {
+            return self.goes_on(pid, Doing::Runs(script));
+        }
+        self.cell(pid).account.killed.insert(to);
+        if to != pid && self.has(Feature::Alive) && self.dice.one_in(2) {
+            return self.ask_about(lane, pid, to, script);
+        }
+        self.goes_on(pid, Doing::Runs(script))
+    }
+
+    /// Asks whether somebody lives: whom it has killed, if anybody.
+    pub(super) fn ask_alive(&mut self, lane: usize, pid: Pid, script: Script) -> Flow {
+        let killed = self.cell(pid).account.killed.last().copied();
+        let to = killed.filter(|_| self.dice.one_in(2)).unwrap_or_else(|| self.peer(pid));
+        if to == pid {
+            return self.goes_on(pid, Doing::Runs(script));
+        }
+        self.ask_about(lane, pid, to, script)
+    }
+
+    fn ask_about(&mut self, lane: usize, pid: Pid, to: Pid, script: Script) -> Flow {
+        let waiting = Waiting::Blocking;
+        let begun =
+            self.transition(lane, pid, |process, _, actions| process.begin_call(Some(to), None, waiting, actions));
+        let Ok(mark) = begun else { return self.goes_on(pid, Doing::Runs(script)) };
+        let account = &mut self.cell(pid).account;
+        let about = Question::Alive { told_to_end: account.killed.contains(&to) };
+        let asked =
+            Asked { about, number: 0, to: Some(to), deadline: None, blocking: true, way: Way::Open, replied: false };
+        account.calls.insert(mark, asked);
+        self.lanes[lane].duties.push_back(Duty::AskAlive { from: pid, to, mark });
+        self.goes_on(pid, Doing::WaitsForAnswer(mark, script))
     }
 
     /// A call that was left for later is answered, now and then by somebody else (GS-08).

@@ -1,6 +1,6 @@
 //! Links and monitors: set, and taken back.
 
-use skep_kernel::process::{LinkRequest, Monitoring};
+use skep_kernel::process::{AliasMode, LinkRequest, Monitoring};
 
 use super::*;
 use crate::account::{Watch, Way};
@@ -64,13 +64,19 @@ impl World {
     pub(super) fn monitor(&mut self, lane: usize, pid: Pid) -> Result<(), ExitReason> {
         let target = self.target(pid);
         let holder = self.resolve(&target);
-        let wanted = Monitoring::of(target);
+        let modes = [AliasMode::ExplicitUnalias, AliasMode::Demonitor, AliasMode::ReplyDemonitor];
+        let alias = (self.has(Feature::Aliases) && self.dice.one_in(3)).then(|| self.dice.pick(&modes));
+        let wanted = Monitoring { target, tag: None, alias };
         let mark = self.transition(lane, pid, |process, _, actions| process.monitor(wanted, holder, actions))?;
         let cell = self.cell(pid);
         cell.account.monitors.insert(mark, Watch { target: holder, way: Way::Open, result: false });
+        cell.account.aliases.extend(alias.map(|mode| (mark, mode)));
         let set = cell.account.monitors.values().filter(|watch| watch.way == Way::Open).count();
         if set > cell.limits.monitors {
             self.violated(Invariant::Limits, format!("{pid} has {set} monitors"));
+        }
+        if alias.is_some() {
+            self.publish_alias(pid, mark);
         }
         Ok(())
     }
@@ -91,6 +97,9 @@ impl World {
         let is_own = watch.target == Some(pid);
         if was_set != (watch.way == Way::Open && !is_own) {
             self.violated(Invariant::Downs, format!("{pid} takes {mark:?} back, which is {watch:?}: {was_set}"));
+        }
+        if was_set || is_own {
+            self.cell(pid).account.monitor_is_over(mark);
         }
         if was_set || flush || is_own {
             self.cell(pid).account.monitors.remove(&mark);

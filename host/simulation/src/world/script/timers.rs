@@ -7,7 +7,7 @@ impl World {
     pub(super) fn start_timer(&mut self, lane: usize, pid: Pid) -> Result<(), ExitReason> {
         let at = self.now + Duration::from_millis(self.dice.between(0, 80));
         let own = self.dice.one_in(2);
-        let to = if own { None } else { Some(self.target(pid)) };
+        let to = if own { None } else { Some(self.destination(pid)) };
         let number = self.number();
         // The clock sends it: it has no place among the messages of this process.
         let body = if own { body('t', pid.id, number) } else { body('s', u64::MAX - number, number) };
