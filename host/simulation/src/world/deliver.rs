@@ -166,12 +166,13 @@ impl World {
         let now = self.now;
         let complaint = signal.complaint();
         self.note(|world| format!("  {} <- {signal:?}", world.name_of(to)));
+        let retracted = self.retracted(&signal);
         let Some(cell) = self.cells.get_mut(&to.id).filter(|cell| cell.pid == to && cell.listed) else {
             let answer = complaint.map(|complaint| complaint.action(to, Undelivered::Gone));
             self.lanes[lane].duties.extend(answer.map(|action| Duty::Act { owner: to, action }));
             return Err(Undelivered::Gone);
         };
-        let fact = Fact::of(&signal);
+        let fact = retracted.map_or_else(|| Fact::of(&signal), |(from, number)| Fact::Retract { from, number });
         let late = match &signal {
             Signal::Answer { mark, outcome, .. } if is_guest(cell) && !cell.account.calls.contains_key(mark) => {
                 Some(Event::Answer { mark: *mark, outcome: outcome.clone() })
@@ -184,6 +185,7 @@ impl World {
         let delivery = cell.process.deliver(signal, now, &mut actions);
         let effect = Effect {
             grew: cell.process.mailbox().len() > waiting,
+            shrank: cell.process.mailbox().len() < waiting,
             doomed: cell.process.is_doomed() && !was_doomed,
             delivered: delivery.outcome.is_ok(),
             waiting,
@@ -210,6 +212,13 @@ impl World {
             self.schedule(to);
         }
         delivery.outcome
+    }
+
+    /// The message that a signal takes back from its receiver.
+    fn retracted(&self, signal: &Signal) -> Option<(u64, u64)> {
+        let Signal::Retract { caller, .. } = signal else { return None };
+        let asked = self.cells.get(&caller.pid.id)?.account.calls.get(&caller.mark)?;
+        Some((caller.pid.id, asked.number))
     }
 
     fn ask_for_link(&mut self, lane: usize, from: Pid, to: Pid) {
@@ -240,6 +249,7 @@ impl World {
         cell.process.link_made();
         let effect = Effect {
             grew: cell.process.mailbox().len() > waiting,
+            shrank: cell.process.mailbox().len() < waiting,
             doomed: cell.process.is_doomed() && !was_doomed,
             delivered: true,
             waiting,

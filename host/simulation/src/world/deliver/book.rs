@@ -8,15 +8,41 @@ use crate::account::{Way, wrong};
 
 /// What a signal means to its receiver's book.
 pub(super) enum Fact {
-    Mail { from: u64, number: u64, bytes: usize },
-    Through { alias: Mark, from: u64, number: u64 },
-    Change { mark: Mark, what: Changed, bytes: usize },
-    LinkExit { from: Pid, reason: ExitReason },
-    Exit { from: Pid, number: Option<u64> },
+    Mail {
+        from: u64,
+        number: u64,
+        bytes: usize,
+    },
+    Through {
+        alias: Mark,
+        from: u64,
+        number: u64,
+    },
+    Change {
+        mark: Mark,
+        what: Changed,
+        bytes: usize,
+    },
+    LinkExit {
+        from: Pid,
+        reason: ExitReason,
+    },
+    Exit {
+        from: Pid,
+        number: Option<u64>,
+    },
     Down(Mark),
     Finished(Mark),
     Answer(Mark),
-    Started { mark: Mark, failed: bool },
+    /// A request is taken back, unless it has been handled: of whom, and which of his messages.
+    Retract {
+        from: u64,
+        number: u64,
+    },
+    Started {
+        mark: Mark,
+        failed: bool,
+    },
     TimeUp(Mark),
     Other,
 }
@@ -57,6 +83,7 @@ pub(in crate::world) fn exit_number(reason: &ExitReason) -> Option<u64> {
 /// What a hand-over did to its receiver.
 pub(super) struct Effect {
     pub(super) grew: bool,
+    pub(super) shrank: bool,
     pub(super) doomed: bool,
     pub(super) delivered: bool,
     pub(super) waiting: usize,
@@ -89,6 +116,9 @@ impl Cell {
     /// Enters what a signal was and did.
     pub(super) fn enter(&mut self, fact: Fact, effect: &Effect, is_over: bool, now: Time) -> Result<(), Wrong> {
         let account = &mut self.account;
+        if effect.shrank && !matches!(fact, Fact::Retract { .. }) {
+            return wrong(Invariant::Mail, "a signal took something out of the mailbox".into());
+        }
         let about = match fact {
             Fact::Down(_) | Fact::Finished(_) => Invariant::Downs,
             Fact::LinkExit { .. } => Invariant::Exits,
@@ -170,6 +200,9 @@ impl Cell {
                 _ => false,
             },
             Fact::Answer(mark) => account.is_answered(mark),
+            Fact::Retract { from, number } => {
+                return if effect.shrank { account.takes_back(from, number) } else { Ok(()) };
+            }
             Fact::Started { mark, failed } => {
                 if let Some(monitor) = account.spawns.remove(&mark)
                     && failed

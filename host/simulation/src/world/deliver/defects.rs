@@ -114,7 +114,7 @@ impl World {
         let (waiting, bytes) = (cell.process.mailbox().len(), cell.process.mailbox().bytes());
         let delivery = cell.process.deliver(Signal::Message(event.clone()), now, &mut Vec::new());
         let delivered = delivery.outcome.is_ok();
-        let effect = Effect { grew: delivered, doomed: false, delivered, waiting, bytes };
+        let effect = Effect { grew: delivered, shrank: false, doomed: false, delivered, waiting, bytes };
         let entry = self.cell(to).enter(fact, &effect, false, now);
         self.check(to, entry);
         Some(delivery.outcome)
