@@ -41,19 +41,12 @@ fn a_result_goes_to_whoever_started_the_task_with_a_monitor_and_only_while_that_
 
 fn birth(pid: Pid, parent: Option<Caller>, awaited: Option<Awaited>) -> Birth {
     Birth {
-        pid,
-        kind: Kind::Task,
-        name: None,
-        claim: None,
         parent: parent.map(|parent| parent.pid),
         starter: parent,
         link: parent.is_some(),
         monitor: parent.map(|_| Mark(8)),
-        limits: std::sync::Arc::default(),
-        hibernate_after: None,
-        secret: [pid.id, 1],
-        held: None,
         awaited,
+        ..Birth::without_parent(pid, Kind::Task, std::sync::Arc::default(), [pid.id, 1])
     }
 }
 
