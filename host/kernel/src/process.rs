@@ -8,6 +8,7 @@ mod aliases;
 mod calls;
 mod code_change;
 mod delivery;
+mod end;
 mod hibernation;
 mod holdings;
 mod lifecycle;
@@ -16,6 +17,7 @@ mod receiving;
 mod relations;
 mod system;
 mod timers;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -27,10 +29,11 @@ use std::time::Duration;
 
 pub use aliases::AliasMode;
 pub use calls::Waiting;
-pub use lifecycle::{SliceEnd, Step, Turn};
+pub use lifecycle::Step;
 pub use looks::WaitsFor;
 pub use receiving::{Received, Wanted};
 pub use relations::{LinkRequest, Monitoring, TAG_BYTES};
+pub use turns::{SliceEnd, Turn};
 
 use crate::directory::Claim;
 use crate::mailbox::Mailbox;
