@@ -6,6 +6,7 @@
 
 mod aliases;
 mod calls;
+mod circle;
 mod code_change;
 mod delivery;
 mod end;
@@ -29,6 +30,7 @@ use std::time::Duration;
 
 pub use aliases::AliasMode;
 pub use calls::Waiting;
+pub use circle::Search;
 pub use lifecycle::Step;
 pub use looks::WaitsFor;
 pub use receiving::{Received, Wanted};
