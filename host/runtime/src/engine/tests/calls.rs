@@ -64,7 +64,7 @@ fn a_state_other_than_described_is_not_saved() {
         let failure = ready(instance.save(target)).expect_err("it is another one");
         assert!(failure.reason.to_string().contains(words), "{}", failure.reason);
         assert_eq!(failure.instance, Soundness::Sound);
-        ready(instance.handle(cast(), 0)).expect("it goes on");
+        ready(instance.terminate(ExitReason::Normal)).expect("it goes on");
     }
     let (mut instance, _) = live(&saving(7, 0).build(), &Limits::default());
     assert_eq!(ready(instance.save(Some(7))).expect("as asked").version, 7);
