@@ -77,4 +77,10 @@ impl Process {
         }
         Ok(effect)
     }
+
+    /// How many aliases are open.
+    #[must_use]
+    pub fn aliases_open(&self) -> usize {
+        self.aliases.len()
+    }
 }

@@ -67,7 +67,7 @@ impl World {
         assert_eq!(process.name(), None);
         assert!(process.mailbox().is_empty() && process.mailbox().bytes() == 0, "MBX-06: {pid} keeps its mail");
         assert!(process.links.is_empty() && process.watchers.is_empty() && process.monitors.is_empty());
-        assert!(process.aliases.is_empty(), "{pid} leaves an alias");
+        assert_eq!(process.aliases_open(), 0, "{pid} leaves an alias");
         assert!(process.requests.is_empty() && process.timers_running() == 0 && !process.is_blocked());
         assert!(process.plan.init_timer.is_none() && process.plan.hibernate_timer.is_none());
         assert!(!matches!(process.plan.idle, Idle::Armed { .. }));
