@@ -180,5 +180,5 @@ pub mod __private {
     #[cfg(target_family = "wasm")]
     pub use crate::slot::Slot;
     pub use crate::state::{Counted, History, Oldest, Step, Steps, Zero, steps};
-    pub use crate::types::{Outcome, Shape, Start, State};
+    pub use crate::types::{Form, Next, Outcome, Shape, Start, State};
 }

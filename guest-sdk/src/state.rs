@@ -14,7 +14,7 @@ use crate::host::{log, messaging};
 use crate::outcome::Failure;
 use crate::server::Protocol;
 use crate::state_machine::Held;
-use crate::types::{Body, Cause, Level, Pid, Shape, State};
+use crate::types::{Body, Cause, Form, Level, Pid, Shape, State};
 
 pub use history::{Count, Counted, History, Migrate, Oldest, Reversible, Revert, Step, Steps, Zero, steps};
 
@@ -112,6 +112,9 @@ pub(crate) fn shape<S: Exported>() -> Shape {
         version: S::VERSION,
         accepts: (oldest::<S>()..=S::VERSION).collect(),
         steps_down: (lowest::<S>()..S::VERSION).collect(),
+        // See `sealed` and `opened`.
+        writes: Form::Messagepack,
+        reads: vec![Form::Messagepack],
     }
 }
 

@@ -136,6 +136,7 @@ const GUESTS: &[&str] = &[
     "chat-lobby",
     "chat-user",
     "counter",
+    "counter-json",
     "counters",
     "door",
     "mailbox-flooder",

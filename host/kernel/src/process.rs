@@ -9,6 +9,7 @@ mod calls;
 mod circle;
 mod code_change;
 mod delivery;
+mod end;
 mod hibernation;
 mod holdings;
 mod lifecycle;
@@ -17,6 +18,7 @@ mod receiving;
 mod relations;
 mod system;
 mod timers;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -29,10 +31,11 @@ use std::time::Duration;
 pub use aliases::AliasMode;
 pub use calls::Waiting;
 pub use circle::Search;
-pub use lifecycle::{SliceEnd, Step, Turn};
+pub use lifecycle::Step;
 pub use looks::WaitsFor;
 pub use receiving::{Received, Wanted};
 pub use relations::{LinkRequest, Monitoring, TAG_BYTES};
+pub use turns::{SliceEnd, Turn};
 
 use crate::directory::Claim;
 use crate::mailbox::Mailbox;

@@ -47,6 +47,14 @@ fn mon_08_what_goes_through_a_closed_alias_is_dropped_and_what_came_before_stays
 }
 
 #[test]
+fn open_aliases_are_counted() {
+    let mut world = check(&[("new a; new v; kill v", "v ends killed"), ("a: alias x, alias y", "")]);
+    let a = world.pid("a");
+    let open = world.transition(a, |process, _, _| process.aliases_open());
+    assert_eq!(open, 2);
+}
+
+#[test]
 fn mon_08_an_alias_ends_with_its_process() {
     check(&[
         ("new a; new b", ""),

@@ -368,10 +368,10 @@ impl World {
         let delivery = person.process.deliver(signal, now, &mut actions);
         if let Some(retracted) = retracted {
             let kept = |event: &Event| !matches!(event, Event::Call { caller, .. } | Event::Stop { caller, .. } if *caller == retracted);
-            let had = person.mail.len();
+            // Messages only: what signals bring besides is in the mailbox alone.
+            let messages = person.mail.len();
             person.mail.retain(kept);
-            // Beside its mail there may be answers, losses and alarms.
-            before.0 -= had - person.mail.len();
+            before.0 -= messages - person.mail.len();
             assert_eq!(person.process.mailbox().len(), before.0, "a request that was not handled goes, alone");
         }
         let after = (person.process.mailbox().len(), person.process.mailbox().bytes());
