@@ -82,6 +82,12 @@ pub enum Action {
     Hibernate,
 }
 
+impl Action {
+    fn inserts(&self) -> bool {
+        matches!(self, Action::Internal(_) | Action::Cast(_) | Action::Info(_) | Action::Call(_))
+    }
+}
+
 /// An event in a form in which all are alike.
 struct Seen {
     kind: &'static str,
@@ -103,10 +109,7 @@ impl StateMachine for ProbeMachine {
     fn init(table: ProbeMachine, _: &Context) -> Start<(Self, First<Self>)> {
         let mut first = first_state(table.first.clone());
         for action in &table.start {
-            first = match any(first, action, None) {
-                Ok(first) => first,
-                Err(first) => inserting(first, action, None)?,
-            };
+            first = if action.inserts() { inserting(first, action, None) } else { any(first, action, None) };
         }
         Ok((table, first))
     }
@@ -115,7 +118,7 @@ impl StateMachine for ProbeMachine {
         self.say(context, &json!({ "enter": to, "from": from }));
         let mut step = keep_state();
         for action in self.enter.get(to).into_iter().flatten() {
-            step = any(step, action, None).unwrap_or_else(|step| step);
+            step = any(step, action, None);
         }
         step
     }
@@ -172,13 +175,10 @@ fn transition(rule: Rule, from: Option<From<ProbeMachine>>) -> Transition<ProbeM
     };
     for action in &rule.does {
         let from = from.as_ref();
-        step = match any(step, action, from) {
-            Ok(step) => step,
-            Err(step) if matches!(action, Action::Postpone) => step.postpone(),
-            Err(step) => match inserting(step, action, from) {
-                Ok(step) => step,
-                Err(why) => return stop(ExitReason::Failed(why.to_owned())),
-            },
+        step = match action {
+            Action::Postpone => step.postpone(),
+            action if action.inserts() => inserting(step, action, from),
+            action => any(step, action, from),
         };
     }
     step
@@ -191,37 +191,27 @@ fn again(from: &From<ProbeMachine>) -> From<ProbeMachine> {
     serde_json::from_value(json!(from)).expect("it is plain data")
 }
 
-/// An action that every handler may take; gives the step back if it is none.
-fn any<K>(
-    step: Step<ProbeMachine, K>,
-    action: &Action,
-    from: Caller,
-) -> Result<Step<ProbeMachine, K>, Step<ProbeMachine, K>> {
-    Ok(match (action, from) {
+/// An action that every handler may take; what only some may does nothing in the others.
+fn any<K>(step: Step<ProbeMachine, K>, action: &Action, from: Caller) -> Step<ProbeMachine, K> {
+    match (action, from) {
         (Action::Reply(reply), Some(from)) => step.reply(again(from), reply),
-        (Action::Reply(_), None) => step,
         (Action::After(kind, ms, word), _) => step.timeout_of(kind.clone(), Duration::from_millis(*ms), json!(word)),
         (Action::Update(kind, word), _) => step.update_timeout(kind.clone(), json!(word)),
         (Action::Cancel(kind), _) => step.cancel_timeout(kind.clone()),
         (Action::Hibernate, _) => step.hibernate(),
-        _ => return Err(step),
-    })
+        _ => step,
+    }
 }
 
 /// An action that inserts an event.
-fn inserting<K: Inserts>(
-    step: Step<ProbeMachine, K>,
-    action: &Action,
-    from: Caller,
-) -> Result<Step<ProbeMachine, K>, &'static str> {
-    Ok(match (action, from) {
+fn inserting<K: Inserts>(step: Step<ProbeMachine, K>, action: &Action, from: Caller) -> Step<ProbeMachine, K> {
+    match (action, from) {
         (Action::Internal(word), _) => step.next_event(json!(word)),
         (Action::Cast(word), _) => step.next_cast(json!(word)),
         (Action::Info(word), _) => step.next_info(json!(word)),
         (Action::Call(word), Some(from)) => step.next_call(json!(word), again(from)),
-        (Action::Call(_), None) => step,
-        _ => return Err("this cannot be done here"),
-    })
+        _ => step,
+    }
 }
 
 skep_sdk::export!(machine ProbeMachine);
