@@ -6,6 +6,7 @@
 
 mod aliases;
 mod calls;
+mod circle;
 mod code_change;
 mod delivery;
 mod hibernation;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 pub use aliases::AliasMode;
 pub use calls::Waiting;
+pub use circle::Search;
 pub use lifecycle::{SliceEnd, Step, Turn};
 pub use looks::WaitsFor;
 pub use receiving::{Received, Wanted};
