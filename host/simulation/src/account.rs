@@ -101,6 +101,19 @@ impl Account {
         wrong(Invariant::Mail, format!("message {from}.{number} was handled, and next was {expected:?}"))
     }
 
+    /// A request that nobody has read yet is taken back for the sake of its sender.
+    pub(crate) fn takes_back(&mut self, from: u64, number: u64) -> Result<(), Wrong> {
+        let mail = self.mail.entry(from).or_default();
+        let Some(place) = mail.iter().position(|waits| *waits == number) else {
+            return wrong(Invariant::Mail, format!("message {from}.{number} is taken back, and does not lie here"));
+        };
+        mail.remove(place);
+        if mail.is_empty() {
+            self.mail.remove(&from);
+        }
+        Ok(())
+    }
+
     /// Nothing more lies here of a sender whose end is being told.
     pub(crate) fn hears_of_the_end(&self, of: Pid) -> Result<(), Wrong> {
         match self.mail.get(&of.id) {

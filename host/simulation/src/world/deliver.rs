@@ -44,13 +44,31 @@ pub(super) enum Duty {
 
 /// What a signal means to its receiver's book.
 enum Fact {
-    Mail { from: u64, number: u64, bytes: usize },
-    LinkExit { from: Pid, reason: ExitReason },
-    Exit { from: Pid, number: Option<u64> },
+    Mail {
+        from: u64,
+        number: u64,
+        bytes: usize,
+    },
+    LinkExit {
+        from: Pid,
+        reason: ExitReason,
+    },
+    Exit {
+        from: Pid,
+        number: Option<u64>,
+    },
     Down(Mark),
     Finished(Mark),
     Answer(Mark),
-    Started { mark: Mark, failed: bool },
+    /// A request is taken back, unless it has been handled: of whom, and which of his messages.
+    Retract {
+        from: u64,
+        number: u64,
+    },
+    Started {
+        mark: Mark,
+        failed: bool,
+    },
     TimeUp(Mark),
     Other,
 }
@@ -84,6 +102,7 @@ pub(super) fn exit_number(reason: &ExitReason) -> Option<u64> {
 /// What a hand-over did to its receiver.
 struct Effect {
     grew: bool,
+    shrank: bool,
     doomed: bool,
     delivered: bool,
     waiting: usize,
@@ -183,12 +202,13 @@ impl World {
         let now = self.now;
         let complaint = signal.complaint();
         self.note(|world| format!("  {} <- {signal:?}", world.name_of(to)));
+        let retracted = self.retracted(&signal);
         let Some(cell) = self.cells.get_mut(&to.id).filter(|cell| cell.pid == to && cell.listed) else {
             let answer = complaint.map(|complaint| complaint.action(to, Undelivered::Gone));
             self.lanes[lane].duties.extend(answer.map(|action| Duty::Act { owner: to, action }));
             return Err(Undelivered::Gone);
         };
-        let fact = Fact::of(&signal);
+        let fact = retracted.map_or_else(|| Fact::of(&signal), |(from, number)| Fact::Retract { from, number });
         let late = match &signal {
             Signal::Answer { mark, outcome, .. } if is_guest(cell) && !cell.account.calls.contains_key(mark) => {
                 Some(Event::Answer { mark: *mark, outcome: outcome.clone() })
@@ -201,6 +221,7 @@ impl World {
         let delivery = cell.process.deliver(signal, now, &mut actions);
         let effect = Effect {
             grew: cell.process.mailbox().len() > waiting,
+            shrank: cell.process.mailbox().len() < waiting,
             doomed: cell.process.is_doomed() && !was_doomed,
             delivered: delivery.outcome.is_ok(),
             waiting,
@@ -226,6 +247,13 @@ impl World {
             self.schedule(to);
         }
         delivery.outcome
+    }
+
+    /// The message that a signal takes back from its receiver.
+    fn retracted(&self, signal: &Signal) -> Option<(u64, u64)> {
+        let Signal::Retract { caller, .. } = signal else { return None };
+        let asked = self.cells.get(&caller.pid.id)?.account.calls.get(&caller.mark)?;
+        Some((caller.pid.id, asked.number))
     }
 
     fn ask_for_link(&mut self, lane: usize, from: Pid, to: Pid) {
@@ -256,6 +284,7 @@ impl World {
         cell.process.link_made();
         let effect = Effect {
             grew: cell.process.mailbox().len() > waiting,
+            shrank: cell.process.mailbox().len() < waiting,
             doomed: cell.process.is_doomed() && !was_doomed,
             delivered: true,
             waiting,
@@ -395,6 +424,9 @@ impl Cell {
     /// Enters what a signal was and did.
     fn enter(&mut self, fact: Fact, effect: &Effect, is_over: bool, now: Time) -> Result<(), Wrong> {
         let account = &mut self.account;
+        if effect.shrank && !matches!(fact, Fact::Retract { .. }) {
+            return wrong(Invariant::Mail, "a signal took something out of the mailbox".into());
+        }
         let about = match fact {
             Fact::Down(_) | Fact::Finished(_) => Invariant::Downs,
             Fact::LinkExit { .. } => Invariant::Exits,
@@ -456,6 +488,9 @@ impl Cell {
                 _ => false,
             },
             Fact::Answer(mark) => account.is_answered(mark),
+            Fact::Retract { from, number } => {
+                return if effect.shrank { account.takes_back(from, number) } else { Ok(()) };
+            }
             Fact::Started { mark, failed } => {
                 if let Some(monitor) = account.spawns.remove(&mark)
                     && failed
