@@ -65,7 +65,8 @@ fn gs_16_what_an_operator_asks_is_no_message_and_leaves_idleness_alone() {
         ("wait 99", ""),
         ("wait 1", "a wakes, a: idle"),
         // It is up while the process stands still, and told when that is over.
-        ("a: wait-for 300; sys a suspend; wait 300", "a 5: done"),
+        ("a: wait-for 300", ""),
+        ("sys a suspend; wait 300", "a 5: done"),
         ("sys a resume", "a 6: done, a: idle"),
     ]);
 }
