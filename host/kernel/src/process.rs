@@ -81,6 +81,27 @@ pub struct Birth {
     pub held: Option<UpgradeId>,
 }
 
+impl Birth {
+    /// What is known of a process that nobody has started: it has no parent and no name, and begins at once.
+    #[must_use]
+    pub fn without_parent(pid: Pid, kind: Kind, limits: Arc<Limits>, secret: [u64; 2]) -> Self {
+        Birth {
+            pid,
+            kind,
+            name: None,
+            claim: None,
+            parent: None,
+            starter: None,
+            link: false,
+            monitor: None,
+            limits,
+            hibernate_after: None,
+            secret,
+            held: None,
+        }
+    }
+}
+
 /// How far a process has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
