@@ -88,7 +88,8 @@ pub use step::{
 ///
 /// As in gen_statem, after an event: its replies go out; if the state changed, [`enter`](StateMachine::enter) runs and the
 /// state timeout of the old state is called off; what was postponed comes before all other events, oldest first; what was
-/// inserted comes before that; then timeouts are set, and one of no time at all comes before whatever arrives from outside.
+/// inserted comes before that; then timeouts are set, and one of no time at all comes when nothing is left of these, before
+/// whatever arrives from outside. Of several things that a step says of the same timeout the last counts.
 /// A state has changed if the new value is not equal to the old one.
 ///
 /// # What survives

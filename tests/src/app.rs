@@ -143,6 +143,7 @@ const GUESTS: &[&str] = &[
     "memory-hog",
     "primes",
     "probe",
+    "probe-machine",
     "probe-task",
     "spinner",
     "stack-overflow",

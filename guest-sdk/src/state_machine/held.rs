@@ -57,10 +57,6 @@ impl HeldEvent {
             HeldEvent::Outer(_) => 0,
         }
     }
-
-    fn is_timeout(&self, kind: &TimeoutKind) -> bool {
-        matches!(self, HeldEvent::Timeout(held, _) if held == kind)
-    }
 }
 
 /// A timeout whose timer runs.
@@ -78,17 +74,21 @@ pub struct Held {
     queue: VecDeque<HeldEvent>,
     /// To be tried again when the state has changed, oldest first.
     postponed: VecDeque<HeldEvent>,
+    /// Timeouts whose time is up: they come when nothing is left in the queue.
+    #[serde(default)]
+    due: VecDeque<(TimeoutKind, Body)>,
     timeouts: Vec<Running>,
 }
 
 impl Held {
     /// The next event to handle.
     pub(super) fn next(&mut self) -> Option<HeldEvent> {
-        self.queue.pop_front()
+        let due = |held: &mut Held| held.due.pop_front().map(|(kind, content)| HeldEvent::Timeout(kind, content));
+        self.queue.pop_front().or_else(|| due(self))
     }
 
     pub(super) fn is_waiting(&self) -> bool {
-        !self.queue.is_empty()
+        !self.queue.is_empty() || !self.due.is_empty()
     }
 
     /// Keeps an event for another state.
@@ -110,9 +110,10 @@ impl Held {
         }
     }
 
-    /// A timeout without any time comes after what waits inside, and before all that comes from outside.
+    /// A timeout without any time comes after what waits inside, also what is inserted later, and before all that comes
+    /// from outside.
     pub(super) fn due_now(&mut self, kind: TimeoutKind, content: Body) {
-        self.queue.push_back(HeldEvent::Timeout(kind, content));
+        self.due.push_back((kind, content));
     }
 
     pub(super) fn started(&mut self, kind: TimeoutKind, mark: Mark, content: Body) {
@@ -126,18 +127,21 @@ impl Held {
         Some(HeldEvent::Timeout(kind, content))
     }
 
-    /// Forgets a timeout, also one that is due; the mark of its timer, if one runs.
+    /// Forgets a timeout, also one that is due; the mark of its timer, if one runs. One that was handled and postponed is an
+    /// event like others, and stays.
     pub(super) fn forget(&mut self, kind: &TimeoutKind) -> Option<Mark> {
-        self.queue.retain(|event| !event.is_timeout(kind));
+        self.due.retain(|(due, _)| due != kind);
         let place = self.timeouts.iter().position(|running| running.kind == *kind)?;
         Some(self.timeouts.remove(place).mark)
     }
 
-    /// Gives a timeout whose timer runs another content. False if there is none: one that is due begins anew, as in OTP.
+    /// Gives a timeout that runs or is due another content. False if there is none.
     pub(super) fn update(&mut self, kind: &TimeoutKind, content: &Body) -> bool {
-        let running = self.timeouts.iter_mut().find(|running| running.kind == *kind);
-        running.is_some_and(|running| {
-            running.content = content.clone();
+        let running =
+            self.timeouts.iter_mut().filter(|running| running.kind == *kind).map(|running| &mut running.content);
+        let due = self.due.iter_mut().filter(|(due, _)| due == kind).map(|(_, content)| content);
+        running.chain(due).next().is_some_and(|old| {
+            *old = content.clone();
             true
         })
     }
@@ -145,12 +149,14 @@ impl Held {
     /// How many events there are, and how many bytes they and the timeouts have.
     pub(super) fn size(&self) -> (usize, usize) {
         let events = self.queue.iter().chain(&self.postponed);
-        let timeouts: usize = self.timeouts.iter().map(|running| running.content.len()).sum();
-        (self.queue.len() + self.postponed.len(), events.map(HeldEvent::bytes).sum::<usize>() + timeouts)
+        let due = self.due.iter().map(|(_, content)| content);
+        let timeouts: usize = self.timeouts.iter().map(|running| &running.content).chain(due).map(Body::len).sum();
+        let many = self.queue.len() + self.postponed.len() + self.due.len();
+        (many, events.map(HeldEvent::bytes).sum::<usize>() + timeouts)
     }
 
     /// Whether there is nothing to remember.
     pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.postponed.is_empty() && self.timeouts.is_empty()
+        !self.is_waiting() && self.postponed.is_empty() && self.timeouts.is_empty()
     }
 }

@@ -104,12 +104,23 @@ impl<M: StateMachine> Machine<M> {
             hibernate |= entered.hibernate;
         }
         self.held.insert(inserted);
-        for (kind, timing) in timeouts {
-            self.time(kind, timing);
-        }
+        self.time_all(timeouts);
         match self.beyond() {
             Some(what) => After::Stops(ExitReason::Limit(what.to_owned())),
             None => After::Goes { hibernate },
+        }
+    }
+
+    /// Of each timeout the last that is said of it counts, as in gen_statem; those that are due are so in their order.
+    fn time_all(&mut self, mut timeouts: Vec<(TimeoutKind, Timing)>) {
+        let mut last = Vec::new();
+        while let Some((kind, timing)) = timeouts.pop() {
+            if last.iter().all(|(said, _)| *said != kind) {
+                last.push((kind, timing));
+            }
+        }
+        for (kind, timing) in last.into_iter().rev() {
+            self.time(kind, timing);
         }
     }
 

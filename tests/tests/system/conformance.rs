@@ -20,7 +20,7 @@ mod processes;
 mod reconfigure;
 mod servers;
 mod supervisors;
-mod system;
+pub(crate) mod system;
 mod tasks;
 mod timers;
 mod upgrades;

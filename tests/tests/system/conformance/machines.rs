@@ -1,5 +1,5 @@
 //! STM: a state machine by a real guest, a door whose code is in its arguments. The rules in all their cases are tested
-//! natively, in guest-sdk/tests/machines.rs; here, that they hold across the boundary, where instances come and go.
+//! natively, in guest-sdk/tests/machines; here, that they hold across the boundary, where instances come and go.
 
 use serde_json::{Value, json};
 use skep_tests::{Child, TestApp, in_both_modes};

@@ -28,7 +28,7 @@ async fn resume(app: &TestApp, name: &str) {
 }
 
 /// The author's own part of a state.
-fn opened(state: &State) -> Value {
+pub(crate) fn opened(state: &State) -> Value {
     match skep::node::state::readable(state) {
         Readable::MessagePack(json) => serde_json::from_str(json.get()).expect("it is JSON"),
         other => panic!("{other:?}"),
@@ -36,7 +36,7 @@ fn opened(state: &State) -> Value {
 }
 
 /// The same with another one in it.
-fn sealed(state: State, wanted: &Value) -> Result<State, String> {
+pub(crate) fn sealed(state: State, wanted: &Value) -> Result<State, String> {
     skep::node::state::replaced(state, &serde_json::value::to_raw_value(wanted).expect("it is plain data"))
 }
 

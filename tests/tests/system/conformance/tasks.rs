@@ -80,6 +80,20 @@ async fn task_03_a_task_that_fails_ends_whoever_waits() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn task_03_a_task_that_fails_takes_a_linked_owner_along_whatever_that_does() {
+    in_both_modes(probes(["a"]), async |app| {
+        let elsewhere = |start: Value| json!([start, { "Receive": { "timeout_ms": null } }, left(), left()]);
+        let fails = json!([{ "Fail": "no" }]);
+        // It waits for anything but the task.
+        assert_eq!(fate(app, elsewhere(start(&fails))).await, json!({ "failed": "no" }));
+        assert_eq!(fate(app, elsewhere(start_nolink(&fails))).await, "normal", "the loss is all that it hears");
+        let quits = json!([{ "Stop": { "reason": "normal" } }]);
+        assert_eq!(fate(app, elsewhere(start(&quits))).await, "normal", "a normal end harms nobody");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn task_04_nobody_but_the_owner_may_wait() {
     in_both_modes(probes(["a"]), async |app| {
         let theirs = task(app, "a", json!([start(&never())])).await[0].take();

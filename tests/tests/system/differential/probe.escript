@@ -7,12 +7,14 @@
 %% from a step has happened once everybody waits. `Fail` and `Panic` are errors; everything else is OTP's word for it.
 -mode(compile).
 -export([init/1, handle_call/3, handle_cast/2, handle_info/2, handle_continue/2, terminate/2]).
+-export([callback_mode/0, handle_event/4, terminate/3, start_worker/1]).
 
 main([]) ->
     process_flag(trap_exit, true),
     %% While a module is loaded everybody may seem to wait.
-    Used = [gen_server, gen, proc_lib, supervisor, sys, maps, lists, proplists, io_lib, logger, error_logger],
+    Used = [gen_server, gen_statem, gen, proc_lib, supervisor, sys, pg, maps, lists, proplists, io_lib, logger, error_logger],
     [code:ensure_loaded(Module) || Module <- Used],
+    {ok, _} = pg:start_link(),
     each(fun(Scenario) -> io:put_chars([json(run(Scenario)), $\n]) end).
 
 each(Do) ->
@@ -71,9 +73,39 @@ perform_step(#{<<"at">> := Pid, <<"do">> := Do}, _) ->
 perform_step(#{<<"at">> := Pid, <<"tell">> := Script}, _) ->
     Pid ! {info, #{<<"do">> => Script}},
     {null, #{}};
+perform_step(#{<<"at">> := Pid, <<"sys">> := Request}, _) ->
+    Result = try sys_request(Request, Pid)
+             catch
+                 exit:{noproc, _} -> <<"nobody">>;
+                 error:{callback_failed, _, _} -> <<"failed">>
+             end,
+    {Result, #{}};
 perform_step(#{<<"hear">> := At, <<"entries">> := Count}, {Env, _, _, _}) ->
     settle(),
     {null, #{At => hear(maps:get(At, Env), Count, [], 5000)}}.
+
+sys_request(<<"suspend">>, Pid) -> sys:suspend(Pid), <<"done">>;
+sys_request(<<"resume">>, Pid) -> sys:resume(Pid), <<"done">>;
+sys_request(<<"status">>, Pid) ->
+    {status, Pid, _, [_, Status, _, _, _]} = sys:get_status(Pid),
+    atom_to_binary(Status);
+sys_request(<<"state">>, Pid) ->
+    #{journal := Journal} = sys:get_state(Pid),
+    lists:reverse(Journal);
+sys_request(#{<<"replace">> := Journal}, Pid) ->
+    sys:replace_state(Pid, fun(State) -> State#{journal := lists:reverse(Journal)} end),
+    <<"done">>;
+sys_request(<<"replace badly">>, Pid) -> sys:replace_state(Pid, fun(_) -> error(badly) end);
+%% How many messages since it was asked last.
+sys_request(<<"handled">>, Pid) ->
+    Handled = case sys:statistics(Pid, get) of
+                  {ok, no_statistics} -> null;
+                  {ok, Statistics} -> integer_to_binary(proplists:get_value(messages_in, Statistics))
+              end,
+    sys:statistics(Pid, false),
+    sys:statistics(Pid, true),
+    Handled;
+sys_request(#{<<"terminate">> := Reason}, Pid) -> sys:terminate(Pid, term(Reason)), <<"done">>.
 
 hear(_, Count, Heard, Tries) when length(Heard) >= Count; Tries =:= 0 -> Heard;
 hear(Pid, Count, Heard, Tries) -> timer:sleep(1), hear(Pid, Count, Heard ++ take(Pid), Tries - 1).
@@ -88,6 +120,7 @@ take(Pid) ->
     case process_info(Pid, current_function) of
         undefined -> [];
         {_, {gen, do_call, _}} -> [];
+        {_, {sys, _, _}} -> [];
         _ ->
             case ask(Pid, <<"Take">>) of
                 Entries when is_list(Entries) -> Entries;
@@ -116,10 +149,13 @@ bind(_, _, State) -> State.
 
 bindings(Name, #{<<"Ok">> := #{<<"pid">> := Pid, <<"mark">> := Mark}}) ->
     [{Name, Pid}, {<<Name/binary, ".mark">>, Mark}];
+bindings(Name, #{<<"Ok">> := Results}) when is_list(Results) -> bindings(Name, Results);
 bindings(Name, Results) when is_list(Results) ->
     Numbered = lists:zip(lists:seq(0, length(Results) - 1), Results),
     [{<<Name/binary, ".", (integer_to_binary(Number))/binary>>, Result} || {Number, Result} <- Numbered];
 bindings(_, #{<<"Err">> := _}) -> [];
+bindings(Name, #{<<"alias">> := Alias} = Result) ->
+    [{<<Name/binary, ".mark">>, maps:get(<<"mark">>, Result, null)}, {<<Name/binary, ".alias">>, Alias}];
 bindings(_, <<"skipped">>) -> [];
 bindings(Name, Result) -> [{Name, Result}].
 
@@ -196,6 +232,8 @@ sup_step(Request, Supervisor, _) ->
     try sup_result(request(Request, Supervisor))
     catch exit:{_, _} -> <<"gone">> end.
 
+request(#{<<"begin">> := Init}, Sup) -> supervisor:start_child(Sup, [Init]);
+request(#{<<"end">> := Name}, Sup) -> supervisor:terminate_child(Sup, last(Name));
 request(#{<<"start">> := Spec}, Sup) -> supervisor:start_child(Sup, child(Spec));
 request(#{<<"terminate">> := Id}, Sup) -> supervisor:terminate_child(Sup, Id);
 request(#{<<"restart">> := Id}, Sup) -> supervisor:restart_child(Sup, Id);
@@ -212,6 +250,7 @@ sup_result({error, already_present}) -> <<"already present">>;
 sup_result({error, not_found}) -> <<"not found">>;
 sup_result({error, running}) -> <<"running">>;
 sup_result({error, restarting}) -> <<"restarting">>;
+sup_result({error, simple_one_for_one}) -> <<"only by pid">>;
 sup_result({error, {shutdown, {failed_to_start_child, Id, Reason}}}) ->
     #{<<"failed to start">> => Id, <<"because">> => reason(Reason)};
 sup_result({error, {start_spec, _}}) -> <<"invalid">>;
@@ -222,14 +261,31 @@ sup_result({error, Reason}) -> #{<<"failed">> => reason(Reason)}.
 %% What there is to see of a supervisor between two steps.
 sup_seen(Line, {Supervisor, Env, Watch, _}) ->
     Told = take(maps:get(<<"o">>, Env)),
-    Children = try [#{<<"id">> => Id, <<"pid">> => place(Id, Pid), <<"type">> => atom_to_binary(Type)}
-                    || {Id, Pid, Type, _} <- supervisor:which_children(Supervisor)]
+    Children = try [begin
+                        Id = id(Given, Pid),
+                        #{<<"id">> => Id, <<"pid">> => place(Id, Pid), <<"type">> => atom_to_binary(Type)}
+                    end || {Given, Pid, Type, _} <- supervisor:which_children(Supervisor)]
                catch exit:_ -> <<"gone">> end,
     Counts = try [proplists:get_value(Key, supervisor:count_children(Supervisor))
                   || Key <- [specs, active, supervisors, workers]]
              catch exit:_ -> <<"gone">> end,
     Line#{<<"told">> => names(Told, Env), <<"children">> => Children, <<"counts">> => Counts,
           <<"ended">> => ended(Watch)}.
+
+%% Children that come and go have no id: their names, which they register.
+id(undefined, Pid) ->
+    case process_info(Pid, registered_name) of
+        {registered_name, Name} -> atom_to_binary(Name);
+        _ -> null
+    end;
+id(Id, _) -> Id.
+
+%% The process that has this name, or had it.
+last(Name) ->
+    case {whereis(binary_to_atom(Name)), get({pids, Name})} of
+        {undefined, [_ | _] = Pids} -> lists:last(Pids);
+        {Pid, _} -> Pid
+    end.
 
 %% Which of all processes that ever had this id it is: counted from 1.
 place(Id, Pid) when is_pid(Pid) ->
@@ -240,6 +296,8 @@ place(Id, Pid) when is_pid(Pid) ->
     end;
 place(_, undefined) -> null;
 place(_, restarting) -> <<"restarting">>.
+
+start_worker(Init) -> gen_server:start_link(?MODULE, Init, []).
 
 child(#{<<"id">> := Id} = Spec) ->
     Start = {gen_server, start_link, [{local, binary_to_atom(Id)}, ?MODULE, maps:get(<<"init">>, Spec, null), []]},
@@ -256,6 +314,13 @@ init({supervisor, #{<<"strategy">> := Strategy, <<"max_restarts">> := Restarts, 
     {ok, {#{strategy => binary_to_atom(Strategy), intensity => Restarts, period => 1000,
             auto_shutdown => binary_to_atom(maps:get(<<"auto_shutdown">>, Spec, <<"never">>))},
           [child(Child) || Child <- Children]}};
+init({supervisor, #{<<"template">> := Template, <<"max_restarts">> := Restarts}}) ->
+    Child = #{id => worker, start => {?MODULE, start_worker, []}, type => worker,
+              restart => binary_to_atom(maps:get(<<"restart">>, Template)),
+              shutdown => shutdown(maps:get(<<"shutdown">>, Template))},
+    {ok, {#{strategy => simple_one_for_one, intensity => Restarts, period => 1000}, [Child]}};
+init({machine, #{<<"first">> := First} = Table}) ->
+    {ok, First, Table, [Action || Do <- maps:get(<<"start">>, Table, []), Action <- action(Do, none)]};
 init(null) ->
     {ok, #{journal => [], held => [], at_end => none, requests => #{}}};
 init(Steps) ->
@@ -349,12 +414,70 @@ entry({answer, Ref, Outcome}) -> #{<<"answer">> => #{<<"mark">> => Ref, <<"outco
 entry({'EXIT', Pid, Reason}) -> #{<<"exit">> => #{<<"pid">> => Pid, <<"reason">> => reason(Reason)}};
 entry({'DOWN', Ref, process, Target, Reason}) ->
     #{<<"down">> => #{<<"mark">> => Ref, <<"target">> => target(Target), <<"reason">> => reason(Reason)}};
+entry({Ref, join, Group, [Pid]}) ->
+    #{<<"change">> => #{<<"mark">> => Ref, <<"added">> => #{<<"key">> => Group, <<"pid">> => Pid, <<"value">> => null}}};
+entry({Ref, leave, Group, [Pid]}) ->
+    #{<<"change">> => #{<<"mark">> => Ref, <<"removed">> => #{<<"key">> => Group, <<"pid">> => Pid}}};
+entry({{tag, #{<<"$text">> := Text}}, Ref, process, Target, Reason}) ->
+    #{<<"down">> := Down} = entry({'DOWN', Ref, process, Target, Reason}),
+    #{<<"down">> => Down#{<<"tag">> => #{<<"text">> => Text}}};
 entry({'$gen_cast', Body}) -> #{<<"cast">> => Body};
 entry({'$gen_call', From, Body}) -> #{<<"call">> => #{<<"caller">> => From, <<"body">> => Body}};
 entry(Other) -> #{<<"unknown">> => iolist_to_binary(io_lib:format("~p", [Other]))}.
 
 target({Name, _}) -> #{<<"name">> => atom_to_binary(Name)};
 target(Pid) -> #{<<"pid">> => Pid}.
+
+%% The state machine: its arguments say what each state does with which event.
+
+callback_mode() -> [handle_event_function, state_enter].
+
+handle_event(enter, From, State, Table) ->
+    say(#{<<"enter">> => State, <<"from">> => From}, Table),
+    Entry = maps:get(State, maps:get(<<"enter">>, Table, #{}), []),
+    {keep_state_and_data, [Action || Do <- Entry, Action <- action(Do, none)]};
+handle_event(Type, Content, State, Table) ->
+    {Kind, Word, From} = seen(Type, Content),
+    say(#{<<"state">> => State, <<"kind">> => Kind, <<"word">> => Word}, Table),
+    case {Table, <<State/binary, " ", Word/binary>>} of
+        {#{<<"rules">> := Rules, <<"most">> := Most}, Event} when is_map_key(Event, Rules), Most > 0 ->
+            #{Event := Rule} = Rules,
+            Actions = [Action || Do <- maps:get(<<"does">>, Rule, []), Action <- action(Do, From)],
+            goes(maps:get(<<"goes">>, Rule, <<"Keep">>), Actions, Table#{<<"most">> := Most - 1});
+        _ -> keep_state_and_data
+    end.
+
+goes(<<"Keep">>, Actions, Table) -> {keep_state, Table, Actions};
+goes(<<"Repeat">>, Actions, Table) -> {repeat_state, Table, Actions};
+goes(#{<<"To">> := State}, Actions, Table) -> {next_state, State, Table, Actions};
+goes(#{<<"Stop">> := Reason}, Actions, Table) ->
+    {stop_and_reply, term(Reason), [Reply || {reply, _, _} = Reply <- Actions], Table}.
+
+seen({call, From}, Word) -> {<<"call">>, Word, From};
+seen(info, {info, Word}) -> {<<"info">>, Word, none};
+seen(timeout, Word) -> {<<"event timeout">>, Word, none};
+seen(state_timeout, Word) -> {<<"state timeout">>, Word, none};
+seen({timeout, _}, Word) -> {<<"named timeout">>, Word, none};
+seen(Type, Word) -> {atom_to_binary(Type), Word, none}.
+
+action(<<"Postpone">>, _) -> [postpone];
+action(<<"Hibernate">>, _) -> [hibernate];
+action(#{<<"Reply">> := Reply}, From) -> [{reply, From, Reply} || From =/= none];
+action(#{<<"Internal">> := Word}, _) -> [{next_event, internal, Word}];
+action(#{<<"Cast">> := Word}, _) -> [{next_event, cast, Word}];
+action(#{<<"Info">> := Word}, _) -> [{next_event, info, {info, Word}}];
+action(#{<<"Call">> := Word}, From) -> [{next_event, {call, From}, Word} || From =/= none];
+action(#{<<"After">> := [Kind, Ms, Word]}, _) -> [{timeout_kind(Kind), Ms, Word}];
+action(#{<<"Update">> := [Kind, Word]}, _) -> [{timeout_kind(Kind), update, Word}];
+action(#{<<"Cancel">> := Kind}, _) -> [{timeout_kind(Kind), cancel}].
+
+timeout_kind(<<"event">>) -> timeout;
+timeout_kind(<<"state">>) -> state_timeout;
+timeout_kind(#{<<"named">> := Name}) -> {timeout, Name}.
+
+terminate(Reason, State, Table) -> say(#{<<"terminated">> => reason(Reason), <<"state">> => State}, Table).
+
+say(What, #{<<"tell">> := Name}) -> send(binary_to_atom(Name), {info, What}).
 
 %% The task: what awaits it hears of its result before its end.
 
@@ -426,6 +549,15 @@ do(#{<<"ReplyTo">> := #{<<"caller">> := Caller, <<"body">> := Body}}, _) ->
 do(#{<<"Link">> := #{<<"to">> := To}}, Done) -> attempt(fun() -> link(address(To, Done)) end);
 do(#{<<"Unlink">> := #{<<"to">> := To}}, Done) -> unlink(address(To, Done)), null;
 do(#{<<"Monitor">> := #{<<"target">> := Target}}, Done) -> erlang:monitor(process, address(Target, Done));
+do(#{<<"MonitorWith">> := #{<<"target">> := Target} = Options}, Done) ->
+    Alias = maps:get(<<"alias">>, Options, null),
+    Tag = maps:get(<<"tag">>, Options, null),
+    With = [{alias, alias_mode(Alias)} || Alias =/= null] ++ [{tag, {tag, Tag}} || Tag =/= null],
+    Ref = erlang:monitor(process, address(Target, Done), With),
+    #{<<"mark">> => Ref, <<"alias">> => if Alias =:= null -> null; true -> Ref end};
+do(#{<<"OpenAlias">> := #{<<"once">> := Once}}, _) -> #{<<"alias">> => alias([reply || Once])};
+do(#{<<"Unalias">> := #{<<"alias">> := Alias}}, Done) -> unalias(given(<<"alias">>, Alias, Done));
+do(#{<<"IsAlive">> := #{<<"pid">> := Pid}}, Done) -> is_process_alive(address(Pid, Done));
 do(#{<<"Demonitor">> := #{<<"mark">> := Mark} = Options}, Done) ->
     Flush = [flush || maps:get(<<"flush">>, Options, false)],
     erlang:demonitor(given(<<"mark">>, Mark, Done), [info | Flush]);
@@ -444,12 +576,34 @@ do(#{<<"Unregister">> := #{<<"name">> := Name}}, _) ->
     try unregister(binary_to_atom(Name)) catch error:badarg -> false end;
 do(#{<<"Whereis">> := #{<<"name">> := Name}}, _) ->
     case whereis(binary_to_atom(Name)) of undefined -> null; Pid -> Pid end;
+do(#{<<"Group">> := #{<<"name">> := Name, <<"does">> := Does}}, Done) -> group(Name, Does, Done);
 do(#{<<"SendAfter">> := #{<<"after_ms">> := Ms, <<"to">> := To, <<"body">> := Body}}, Done) ->
     erlang:send_after(Ms, address(To, Done), {info, Body});
 do(#{<<"StartTimer">> := #{<<"after_ms">> := Ms, <<"body">> := Body}}, _) -> erlang:start_timer(Ms, self(), Body);
 do(#{<<"Cancel">> := #{<<"mark">> := Mark}}, Done) -> left(erlang:cancel_timer(given(<<"mark">>, Mark, Done)));
 do(#{<<"Left">> := #{<<"mark">> := Mark}}, Done) -> left(erlang:read_timer(given(<<"mark">>, Mark, Done)));
 do(#{<<"Panic">> := Text}, _) -> error({panic, Text}).
+
+group(Name, #{<<"Join">> := Who}, Done) -> #{<<"Ok">> => null(pg:join(Name, member(Who, Done)))};
+group(Name, #{<<"Leave">> := Who}, Done) -> #{<<"Ok">> => pg:leave(Name, member(Who, Done)) =:= ok};
+group(Name, <<"Members">>, _) -> #{<<"Ok">> => pg:get_members(Name)};
+group(_, <<"Groups">>, _) -> #{<<"Ok">> => pg:which_groups()};
+group(Name, <<"Monitor">>, _) ->
+    {Ref, Members} = pg:monitor(Name),
+    #{<<"Ok">> => [Ref, Members]};
+group(_, <<"MonitorAll">>, _) ->
+    {Ref, Groups} = pg:monitor_scope(),
+    #{<<"Ok">> => [Ref, [[Group, Pid] || {Group, Members} <- maps:to_list(Groups), Pid <- Members]]};
+group(_, #{<<"Demonitor">> := #{<<"mark">> := Mark}}, Done) -> pg:demonitor(given(<<"mark">>, Mark, Done)) =:= ok.
+
+member(#{<<"pid">> := Pid}, Done) -> address(Pid, Done);
+member(_, _) -> self().
+
+null(ok) -> null.
+
+alias_mode(<<"explicit-unalias">>) -> explicit_unalias;
+alias_mode(<<"demonitor">>) -> demonitor;
+alias_mode(<<"reply-demonitor">>) -> reply_demonitor.
 
 left(false) -> null;
 left(Ms) -> Ms.
@@ -474,6 +628,13 @@ start(#{<<"module">> := <<"probe-task">>, <<"args">> := Steps} = Options) ->
     Ref = monitor_of(Pid, Options),
     Pid ! {go, self(), Ref},
     #{<<"Ok">> => #{<<"pid">> => Pid, <<"mark">> => Ref}};
+start(#{<<"module">> := <<"probe-machine">>, <<"args">> := Table} = Options) ->
+    Args = {machine, maps:merge(#{<<"rules">> => #{}, <<"most">> => 1000}, Table)},
+    {ok, Pid} = case Options of
+                    #{<<"link">> := true} -> gen_statem:start_link(?MODULE, Args, []);
+                    _ -> gen_statem:start(?MODULE, Args, [])
+                end,
+    #{<<"Ok">> => #{<<"pid">> => Pid, <<"mark">> => monitor_of(Pid, Options)}};
 start(Options) ->
     Args = maps:get(<<"args">>, Options, null),
     Name = case Options of #{<<"name">> := Text} -> [{local, binary_to_atom(Text)}]; _ -> [] end,
@@ -503,6 +664,7 @@ timeout(Options) -> maps:get(<<"timeout_ms">>, Options, 5000).
 
 address(#{<<"pid">> := Pid}, _) -> Pid;
 address(#{<<"name">> := Name}, _) -> binary_to_atom(Name);
+address(#{<<"alias">> := Alias}, _) -> Alias;
 address(#{<<"step">> := _} = Given, Done) -> given(<<"pid">>, Given, Done);
 address(Name, _) when is_binary(Name) -> binary_to_atom(Name);
 address(Pid, _) -> Pid.

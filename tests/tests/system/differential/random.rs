@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use super::machines::{NEVER_MS, after, named, scenario, send};
 use super::supervisors::{end, ending, made_significant, supervised, teller};
 use super::{Scenario, agree, at, bring, custom, shutdown, tell};
 
@@ -123,6 +124,52 @@ fn tree(seed: u64) -> Scenario {
     ending(supervised(&format!("tree of seed {seed}"), strategy, restarts, &children, steps), auto_shutdown)
 }
 
+/// A state machine of anything: each of its actions, in any combination. Replies are left out, for OTP lets a second one
+/// to a request through.
+fn automaton(seed: u64) -> Scenario {
+    let mut dice = Dice(seed);
+    let (states, words) = (["x", "y", "z"], ["1", "2", "3", "4", "5", "6"]);
+    let mut table = json!({ "first": "x", "most": 40, "enter": {}, "rules": {} });
+    let timeout = |dice: &mut Dice| {
+        let kind = dice.one_of(&[json!("event"), json!("state"), named("n"), named("m")]).clone();
+        let word = *dice.one_of(&words);
+        match dice.below(5) {
+            0..2 => after(kind, 0, word),
+            2 => after(kind, NEVER_MS, word),
+            3 => json!({ "Update": [kind, word] }),
+            _ => json!({ "Cancel": kind }),
+        }
+    };
+    for state in states {
+        if dice.below(2) == 0 {
+            table["enter"][state] = (0..=dice.below(2)).map(|_| timeout(&mut dice)).collect();
+        }
+        for word in words {
+            let goes = match dice.below(12) {
+                0..5 => json!("Keep"),
+                5 => json!("Repeat"),
+                6 if dice.below(4) == 0 => json!({ "Stop": dice.one_of(&reasons()) }),
+                _ => json!({ "To": dice.one_of(&states) }),
+            };
+            let does = (0..dice.below(4)).map(|_| match dice.below(10) {
+                0..2 => json!("Postpone"),
+                2 => json!({ "Internal": dice.one_of(&words) }),
+                3 => json!({ "Cast": dice.one_of(&words) }),
+                4 => json!({ "Info": dice.one_of(&words) }),
+                5 => json!("Hibernate"),
+                _ => timeout(&mut dice),
+            });
+            table["rules"][format!("{state} {word}")] = json!({ "goes": goes, "does": does.collect::<Vec<_>>() });
+        }
+    }
+    let steps = (0..12).map(|_| {
+        let said: Vec<&str> = (0..=dice.below(3)).map(|_| *dice.one_of(&words)).collect();
+        send(&said)
+    });
+    let steps: Vec<Value> = steps.collect();
+    scenario(&format!("machine of seed {seed}"), table, steps)
+}
+
 fn number(variable: &str, usual: u64) -> u64 {
     let given = std::env::var(variable).ok();
     given.map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{variable} is no number: {text}")))
@@ -143,4 +190,9 @@ async fn differential_random_programs_bring_the_same_in_erlang() {
 #[tokio::test(flavor = "multi_thread")]
 async fn differential_random_trees_bring_the_same_in_erlang() {
     agree_on(tree).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn differential_random_machines_bring_the_same_in_erlang() {
+    agree_on(automaton).await;
 }

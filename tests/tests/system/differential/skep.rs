@@ -4,7 +4,7 @@
 //! is decided in `trace`. There is one worker: whoever has been served by it has been served after all that was queued.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
@@ -26,6 +26,8 @@ pub(super) struct Stage {
     pub(super) app: TestApp,
     /// Who is no part of a scenario.
     stagehands: HashSet<Pid>,
+    /// The messages that a process had handled when it was asked last.
+    pub(super) counted: Mutex<HashMap<Pid, u64>>,
 }
 
 impl Stage {
@@ -35,7 +37,7 @@ impl Stage {
         let root = supervisor([Child::probe(WATCHER)]);
         let app = TestApp::try_start_as(config, root, Arc::default()).await.expect("it starts");
         let stagehands = app.runtime.processes().into_iter().map(|process| process.pid).collect();
-        Stage { app, stagehands }
+        Stage { app, stagehands, counted: Mutex::default() }
     }
 
     /// The trace of a scenario that says `names` and `steps`.
@@ -96,6 +98,12 @@ impl Stage {
             let _ = pid.map(|pid| self.app.runtime.send("test", &Address::Pid(pid), script));
             return Value::Null;
         }
+        if let Some(request) = step.get("sys") {
+            return match pid {
+                Some(pid) => self.asked(pid, request).await,
+                None => json!("nobody"),
+            };
+        }
         match pid {
             Some(pid) => self.ask(pid, &step["do"]).await,
             None => json!({ "Err": { "ended": "noproc" } }),
@@ -115,11 +123,11 @@ impl Stage {
         }
     }
 
-    /// What a probe has noted since it was asked last. Whoever blocks is asked later.
+    /// What a probe has noted since it was asked last. Whoever blocks or stands still is asked later.
     pub(super) async fn take(&self, pid: Pid) -> Vec<Value> {
         let processes = self.app.runtime.processes();
         let Some(process) = processes.iter().find(|process| process.pid == pid) else { return Vec::new() };
-        if process.status == "blocked" {
+        if ["blocked", "suspended"].contains(&process.status) {
             return Vec::new();
         }
         match self.ask(pid, &json!("Take")).await {
@@ -153,7 +161,7 @@ impl Stage {
     fn all_rest(&self) -> bool {
         let watcher = self.app.pid(WATCHER);
         let takes_part = |pid: Pid, kind: &str| pid != watcher && kind != "client";
-        let rests = |status: &str| ["waiting", "blocked", "hibernating"].contains(&status);
+        let rests = |status: &str| ["waiting", "blocked", "hibernating", "suspended"].contains(&status);
         let processes = self.app.runtime.processes();
         processes.iter().all(|process| !takes_part(process.pid, process.kind) || rests(process.status))
     }
@@ -252,12 +260,15 @@ impl Cast {
             }
             return Some(name.to_owned());
         }
-        match result {
+        match result.get("Ok").filter(|found| found.is_array()).unwrap_or(result) {
             Value::Array(results) => {
                 let numbered = results.iter().enumerate();
                 self.values.extend(numbered.map(|(number, value)| (format!("{name}.{number}"), value.clone())));
             }
-            Value::Object(_) => {}
+            Value::Object(fields) => {
+                let parts = ["mark", "alias"].into_iter().filter_map(|key| Some((key, fields.get(key)?)));
+                self.values.extend(parts.map(|(key, value)| (format!("{name}.{key}"), value.clone())));
+            }
             Value::String(word) if word == "skipped" => {}
             other => drop(self.values.insert(name.to_owned(), other.clone())),
         }

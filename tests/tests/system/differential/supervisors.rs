@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use skep_runtime::kernel::supervisor::{
-    Answer, AutoShutdown, ChildSpec, ChildStatus, Counts, RequestError, Restart, Shutdown, Strategy, SupervisorSpec,
+    Answer, AutoShutdown, ChildSpec, ChildStatus, ChildView, Counts, RequestError, Restart, Shutdown, Strategy,
+    SupervisorSpec,
 };
-use skep_runtime::kernel::{ExitReason, Pid, Refusal, SpawnError};
+use skep_runtime::kernel::{Body, ExitReason, Pid, Refusal, SpawnError};
 use skep_runtime::spec::Blueprint;
 use skep_runtime::{Request, RuntimeError};
 use skep_tests::Child;
@@ -22,6 +23,8 @@ use super::{Scenario, custom, shutdown};
 
 /// Restarts are counted within these seconds, which no scenario outlasts. `probe.escript` says the same.
 const WINDOW_S: u32 = 1000;
+/// The id of whatever is made from a template.
+pub(super) const COMES_AND_GOES: &str = "worker";
 
 impl Stage {
     /// The trace of a scenario that says `supervisor` and `steps`.
@@ -66,6 +69,13 @@ impl Stage {
             let _ = self.app.whereis(name).map(|pid| self.app.runtime.kill(pid));
             return Value::Null;
         }
+        if let Some(name) = text("end") {
+            let pid = self.app.whereis(name).or_else(|| tree.born.get(name)?.last().copied());
+            return match pid {
+                Some(pid) => shown(&self.request(tree.supervisor, Request::TerminatePid(pid)).await),
+                None => panic!("nobody was ever called {name}"),
+            };
+        }
         let request = match (text("terminate"), text("restart"), text("delete")) {
             (Some(id), _, _) => Request::TerminateChild(id.into()),
             (_, Some(id), _) => Request::RestartChild(id.into()),
@@ -74,9 +84,20 @@ impl Stage {
                 let stopped = self.request(tree.root, Request::TerminateChild("inner".into())).await;
                 return if stopped == Err(Some(RequestError::NotFound)) { json!("gone") } else { shown(&stopped) };
             }
+            _ if step.get("begin").is_some() => Request::StartFromTemplate(Some(Body::Json(step["begin"].to_string()))),
             _ => Request::StartChild(child(&step["start"]).spec),
         };
         shown(&self.request(tree.supervisor, request).await)
+    }
+
+    /// Children that come and go are known by their names, which they register.
+    fn id(&self, view: &ChildView) -> String {
+        if &*view.id != COMES_AND_GOES {
+            return view.id.to_string();
+        }
+        let processes = self.app.runtime.processes();
+        let process = processes.into_iter().find(|process| Some(process.pid) == view.status.pid());
+        process.and_then(|process| process.name).map_or_else(String::new, |name| name.to_string())
     }
 
     /// None as the error: there is no such supervisor any more.
@@ -98,8 +119,9 @@ impl Stage {
             let rests = |status: ChildStatus| matches!(status, ChildStatus::Running(_) | ChildStatus::Stopped);
             if views.iter().all(|view| rests(view.status)) {
                 let shown = views.iter().map(|view| {
-                    let place = view.status.pid().map(|pid| tree.place(&view.id, pid));
-                    json!({ "id": &*view.id, "pid": place, "type": "worker" })
+                    let id = self.id(view);
+                    let place = view.status.pid().map(|pid| tree.place(&id, pid));
+                    json!({ "id": id, "pid": place, "type": "worker" })
                 });
                 break shown.collect();
             }
@@ -138,6 +160,11 @@ impl Tree {
 }
 
 fn spec(value: &Value) -> SupervisorSpec<Blueprint> {
+    let max_restarts = value["max_restarts"].as_u64().and_then(|number| u32::try_from(number).ok()).expect("a number");
+    if let Some(template) = value.get("template") {
+        let template = child(template).process(|process| process.name = None).spec;
+        return SupervisorSpec { max_restarts, max_seconds: WINDOW_S, ..SupervisorSpec::template(template) };
+    }
     let strategy = match value["strategy"].as_str() {
         Some("one_for_one") => Strategy::OneForOne,
         Some("one_for_all") => Strategy::OneForAll,
@@ -150,13 +177,7 @@ fn spec(value: &Value) -> SupervisorSpec<Blueprint> {
         _ => AutoShutdown::Never,
     };
     let children = value["children"].as_array().into_iter().flatten().map(|value| child(value).spec).collect();
-    SupervisorSpec {
-        strategy,
-        max_restarts: value["max_restarts"].as_u64().and_then(|number| u32::try_from(number).ok()).expect("a number"),
-        max_seconds: WINDOW_S,
-        auto_shutdown,
-        ..SupervisorSpec::new(children)
-    }
+    SupervisorSpec { strategy, max_restarts, max_seconds: WINDOW_S, auto_shutdown, ..SupervisorSpec::new(children) }
 }
 
 fn child(value: &Value) -> Child {
@@ -190,6 +211,7 @@ fn shown(result: &Result<Answer, Option<RequestError>>) -> Value {
         Err(Some(RequestError::NotFound)) => json!("not found"),
         Err(Some(RequestError::Running)) => json!("running"),
         Err(Some(RequestError::Restarting)) => json!("restarting"),
+        Err(Some(RequestError::OnlyByPid)) => json!("only by pid"),
         Err(Some(RequestError::Failed(SpawnError::Failed(reason)))) => failed(reason),
         Err(Some(RequestError::Invalid(_) | RequestError::Failed(SpawnError::Refused(Refusal::Invalid(_))))) => {
             json!("invalid")

@@ -15,8 +15,14 @@ pub(super) enum Order {
 }
 
 /// What counts of one line: the result of a step, what was heard, who has ended.
-pub(super) fn line(mut line: Value, order: Order) -> Value {
+pub(super) fn line(mut line: Value, order: Order, unordered: bool) -> Value {
     line["result"] = result(line["result"].take());
+    if let (Order::Free, Some(children)) = (order, line.get_mut("children")) {
+        *children = sorted(children.take());
+    }
+    if unordered {
+        line["result"] = sorted(line["result"].take());
+    }
     if let Some(Value::Object(heard)) = line.get_mut("heard") {
         for (_, entries) in heard.iter_mut() {
             *entries = journal(entries.take(), order);
@@ -28,6 +34,26 @@ pub(super) fn line(mut line: Value, order: Order) -> Value {
     }
     line["ended"] = plain(line["ended"].take());
     line
+}
+
+/// The line without what is known to be so on this side and not on the other; as it is, if that is not so any more.
+pub(super) fn without_decided(mut line: Value, decided: &Value) -> Value {
+    if !decided.is_null() && line["result"] == *decided {
+        line["result"] = json!("decided");
+    }
+    line
+}
+
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Array(values) => {
+            let mut values: Vec<Value> = values.into_iter().map(sorted).collect();
+            values.sort_by_key(Value::to_string);
+            Value::Array(values)
+        }
+        Value::Object(fields) => fields.into_iter().map(|(key, value)| (key, sorted(value))).collect(),
+        other => other,
+    }
 }
 
 fn journal(entries: Value, order: Order) -> Value {
@@ -65,8 +91,8 @@ fn plain(value: Value) -> Value {
 fn field((key, value): (String, Value)) -> Option<(String, Value)> {
     let value = match key.as_str() {
         // Whether there is one says what was asked for.
-        "mark" if value.is_null() => Value::Null,
-        "mark" => json!(0),
+        "mark" | "alias" if value.is_null() => Value::Null,
+        "mark" | "alias" => json!(0),
         "Err" => error(value),
         "did" | "init" => result(value),
         // A task's results.
@@ -116,10 +142,17 @@ fn what_cannot_be_equal_is_left_out_and_nothing_else() {
         "heard": { "a": [{ "info": 2 }, { "down": { "mark": 0, "reason": "killed" } }, { "did": [0] }, { "x": { "Ok": [0] } }] },
         "ended": { "b": "trap" },
     });
-    assert_eq!(line(given.clone(), Order::Counts), counts);
+    assert_eq!(line(given.clone(), Order::Counts, false), counts);
     let sorted =
         json!([{ "did": [0] }, { "down": { "mark": 0, "reason": "killed" } }, { "info": 2 }, { "x": { "Ok": [0] } }]);
-    assert_eq!(line(given, Order::Free)["heard"]["a"], sorted);
+    assert_eq!(line(given, Order::Free, false)["heard"]["a"], sorted);
     let name = |text: &str| (text == "0.1.2").then(|| "$a".to_owned());
+    assert_eq!(
+        line(json!({ "result": { "Ok": ["b", "a"] } }), Order::Counts, true)["result"],
+        json!({ "Ok": ["a", "b"] })
+    );
+    let known = json!({ "result": "x" });
+    assert_eq!(without_decided(known.clone(), &json!("x"))["result"], "decided");
+    assert_eq!(without_decided(known.clone(), &json!("y")), known);
     assert_eq!(renamed(json!({ "pid": "0.1.2", "x": ["y"] }), &name), json!({ "pid": "$a", "x": ["y"] }));
 }

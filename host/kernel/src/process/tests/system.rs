@@ -56,6 +56,22 @@ fn sys_01_a_suspended_process_still_ends_and_its_timers_ring() {
 }
 
 #[test]
+fn gs_16_what_an_operator_asks_is_no_message_and_leaves_idleness_alone() {
+    check(&[
+        ("new a; a: wait-for 300", ""),
+        ("wait 200", ""),
+        ("sys a state; sys a replace", "a 1: state 1, a 2: done"),
+        ("sys a suspend; sys a resume", "a 3: done, a 4: done"),
+        ("wait 99", ""),
+        ("wait 1", "a wakes, a: idle"),
+        // It is up while the process stands still, and told when that is over.
+        ("a: wait-for 300", ""),
+        ("sys a suspend; wait 300", "a 5: done"),
+        ("sys a resume", "a 6: done, a: idle"),
+    ]);
+}
+
+#[test]
 fn sys_03_the_state_is_told_and_replaced_running_and_suspended_awake_and_asleep() {
     check(&[
         ("new a; info a one", "a: info one"),

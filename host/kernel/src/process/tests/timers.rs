@@ -44,8 +44,9 @@ fn tmr_04_cancelling_says_what_was_left_and_nothing_arrives() {
         ("wait 1000", ""),
         ("a: timer y 10, after z 10 a", ""),
         ("wait 10; a: cancel y, cancel z", "a: timer y, a: info z, a = no timer, a = no timer"),
+        ("a: timer w 60000, cancel w", "a = 60000 ms left"),
     ]);
-    assert!(world.timers.is_empty());
+    assert!(world.timers.is_empty(), "what is cancelled is not waited for");
 }
 
 #[test]

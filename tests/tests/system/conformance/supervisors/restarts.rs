@@ -193,3 +193,34 @@ async fn sup_11_between_two_tries_the_supervisor_serves() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sup_21_a_supervisor_that_is_restarted_knows_only_its_spec_and_has_all_its_restarts() {
+    in_both_modes(probes(["o"]), async |app| {
+        let spec = SupervisorSpec { max_restarts: 1, ..tolerant(Strategy::OneForOne, ["a", "b"].map(teller)) };
+        let sup = add(app, inner(spec).restart(Restart::Permanent)).await;
+        assert_eq!(told(app, 2).await, ["a up", "b up"]);
+        assert!(matches!(ask(app, sup, Request::StartChild(teller("c").spec)).await, Ok(Answer::Started(Some(_)))));
+        assert_eq!(ask(app, sup, Request::TerminateChild("b".into())).await, Ok(Answer::Done));
+        assert_eq!(ask(app, sup, Request::DeleteChild("b".into())).await, Ok(Answer::Done));
+        assert_eq!(told(app, 2).await, ["c up", "b down"]);
+        app.runtime.kill(app.pid("a"));
+        assert_eq!(told(app, 1).await, ["a up"]);
+        // One restart too many: it ends, and the one above restarts it.
+        app.runtime.kill(app.pid("a"));
+        assert_eq!(told(app, 3).await, ["c down", "a up", "b up"]);
+        let next =
+            fate(app, root(app), "inner", sup).await.and_then(|view| view.status.pid()).expect("it was restarted");
+        assert_ne!(next, sup);
+        let Ok(Answer::Children(children)) = ask(app, next, Request::WhichChildren).await else {
+            panic!("no children")
+        };
+        let ids: Vec<&str> = children.iter().map(|child| &*child.id).collect();
+        assert_eq!(ids, ["b", "a"], "what was added is lost, what was deleted is back");
+        // Its restarts are counted from zero.
+        app.runtime.kill(app.pid("a"));
+        assert_eq!(told(app, 1).await, ["a up"]);
+        assert_eq!(child(app, root(app), "inner").await.and_then(|view| view.status.pid()), Some(next));
+    })
+    .await;
+}
