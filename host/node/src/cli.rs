@@ -40,6 +40,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::control::client::{Client, is_address};
 use crate::node::home::Home;
+use crate::suggest;
 use failure::Failure;
 
 /// Runs supervised, sandboxed WebAssembly processes with Erlang's manners.
@@ -112,15 +113,26 @@ impl Shared {
         Ok(Client::find(&home, asking.node.as_deref()).await?)
     }
 
+    /// The folder of a node, which need not run and need not have run.
+    fn folder_to_be(&self, node: Option<&str>) -> Result<PathBuf, Failure> {
+        match node.filter(|node| !is_address(node)) {
+            Some(node) => Ok(Home::create(&Home::locate(self.home.as_deref())?)?.folder(node)?),
+            None => self.folder(node),
+        }
+    }
+
     /// The folder of the node that is meant, which need not run.
     fn folder(&self, node: Option<&str>) -> Result<PathBuf, Failure> {
         let home = Home::create(&Home::locate(self.home.as_deref())?)?;
-        match (node, &home.known()[..]) {
+        let known = home.known();
+        match (node, &known[..]) {
             (Some(node), _) if is_address(node) => {
                 Err(Failure::usage("this is done where the node runs, by its owner")
                     .remedy("give the node's name, on its own machine"))
             }
-            (Some(node), _) => Ok(home.folder(node)?),
+            (Some(node), known) if known.iter().any(|name| name == node) => Ok(home.folder(node)?),
+            (Some(node), known) => Err(Failure::new(format!("there has been no node named `{node}` here"))
+                .remedy(suggest::remedy(node, "nodes", known.iter().map(String::as_str)))),
             (None, [only]) => Ok(home.folder(only)?),
             (None, []) => Err(Failure::usage(format!("there has been no node in {}", home.path().display()))
                 .remedy("give the name that it will have, with --node")),

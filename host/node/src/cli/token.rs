@@ -80,7 +80,12 @@ impl From<ScopeWord> for Scope {
 
 impl TokenOf {
     pub(super) fn perform(self, shared: &Shared) -> Result<(), Failure> {
-        let tokens = Tokens::of(&shared.folder(self.node.as_deref())?);
+        let node = self.node.as_deref();
+        let folder = match self.what {
+            What::New { .. } => shared.folder_to_be(node)?,
+            What::List | What::Revoke { .. } => shared.folder(node)?,
+        };
+        let tokens = Tokens::of(&folder);
         match self.what {
             What::New { name, scope, expires } => {
                 let lasts = expires.map(|time| time.0);

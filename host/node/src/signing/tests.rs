@@ -36,7 +36,8 @@ fn only_what_was_signed_with_a_trusted_key_and_is_unchanged_is_admitted() {
     let mut changed_code = CODE.to_vec();
     changed_code[5] ^= 1;
     let of_other_code = first.sign(b"other code", "file:m.wasm").expect("it signs");
-    let table: Vec<(&str, &[u8], Option<String>, Result<(), NotAdmitted>)> = vec![
+    type Row<'a> = (&'a str, &'a [u8], Option<String>, Result<(), NotAdmitted>);
+    let table: [Row<'_>; 12] = [
         ("the first key", CODE, Some(good.clone()), Ok(())),
         ("the second key", CODE, Some(sign(&second)), Ok(())),
         ("no signature", CODE, None, Err(NotAdmitted::Unsigned)),

@@ -70,6 +70,8 @@ fn a_token_lets_its_holder_ask_from_elsewhere_until_it_is_revoked() {
     refused(&home.skep(&["token", "new", "eyes", "--scope", "read"]), 1, &["a token named `eyes` already"]);
     refused(&home.skep(&["token", "new", "x", "--scope", "all"]), 2, &["read", "operate", "deploy"]);
     refused(&home.skep(&["token", "list", "--node", &address]), 2, &["where the node runs"]);
+    refused(&home.skep(&["token", "new", "x", "--scope", "read", "--node", &address]), 2, &["where the node runs"]);
+    refused(&home.skep(&["audit", "--node", "fra"]), 1, &["no node named `fra`", "far"]);
 
     home.ok(&["cast", "counter", "1"]);
     home.ok(&["stop"]);

@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn what_is_remembered_is_bounded() {
         let (mut failures, start) = (Failures::default(), Instant::now());
-        for number in 0..2 * ADDRESSES as u32 {
+        for number in (0..2_u32).flat_map(|high| (0..1_000).map(move |low| high << 16 | low)) {
             failures.failed(IpAddr::V4(number.into()), start + Duration::from_millis(number.into()));
         }
         assert_eq!(failures.by.len(), ADDRESSES);

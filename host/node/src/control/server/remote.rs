@@ -57,11 +57,12 @@ impl Remote {
     pub(super) async fn accept(&self) -> Incoming {
         loop {
             match self.socket.accept().await {
-                Ok((stream, address)) => match Place::take(&self.room, address.ip()) {
-                    Some(place) => return Incoming { stream, address, acceptor: self.acceptor.clone(), _place: place },
-                    // Dropped unheard; the client may come again.
-                    None => {}
-                },
+                Ok((stream, address)) => {
+                    // Without a place it is dropped unheard; the client may come again.
+                    if let Some(place) = Place::take(&self.room, address.ip()) {
+                        return Incoming { stream, address, acceptor: self.acceptor.clone(), _place: place };
+                    }
+                }
                 Err(error) => {
                     self.log.note(Level::Warn, format!("the control API cannot accept over TCP: {error}"));
                     tokio::time::sleep(PAUSE).await;
