@@ -1,16 +1,28 @@
-//! The runtime's run queue, and processes that workers take from it, under orders of the threads' steps that a scheduler
-//! draws: no wake-up is lost, no process is on two workers, mail of one sender stays in order, and a queue that is closed
-//! lets its workers go. Each of these is shown to fail on a defect planted for it.
+//! The way of signals through the runtime, under orders of the threads' steps that a scheduler draws: no wake-up is lost, no
+//! process is on two workers, mail of one sender stays in order, whoever hears of an end finds nobody any more, and a queue
+//! that is closed lets its workers go. Each of these is shown to fail on a defect planted for it.
 //!
-//! The queue and the locks of pairs are the runtime's own files, on other primitives (`sync`). All atomics are taken to be
-//! sequentially consistent: what a weaker order could do is not tried.
+//! What is tried are the runtime's own files, on other primitives (`sync`) and with other guests (`shell`). All atomics are
+//! taken to be sequentially consistent: what a weaker order could do is not tried.
 
 #[path = "../../host/runtime/src/shell/pairs.rs"]
 mod pairs;
+#[path = "../../host/runtime/src/shell/post.rs"]
+mod post;
 #[path = "../../host/runtime/src/shell/queue.rs"]
 mod queue;
+#[allow(dead_code, reason = "for whoever looks from outside")]
+#[path = "../../host/runtime/src/shell/table.rs"]
+mod table;
+#[path = "../../host/runtime/src/shell/turns.rs"]
+mod turns;
+#[path = "../../host/runtime/src/shell/way.rs"]
+mod way;
 
-mod node;
+mod ends;
+mod links;
+mod mail;
+mod shell;
 mod sync;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,9 +30,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner};
 
-pub(crate) use node::Cell;
-use node::{close_at_any_time, cross_links, run_to_the_end};
+use ends::end_at_any_time;
+use links::cross_links;
+use mail::{close_at_any_time, run_to_the_end};
+pub(crate) use shell::{App, Cell, Shell};
 use sync::Defect;
+pub(crate) use way::Way;
 
 /// Orders that are tried of each kind.
 const ORDERS: usize = 1_500;
@@ -65,6 +80,11 @@ fn links_and_unlinks_that_cross_leave_no_half_link() {
 }
 
 #[test]
+fn whoever_hears_of_an_end_finds_nobody_any_more() {
+    assert_eq!(explore(None, end_at_any_time), Ok(()));
+}
+
+#[test]
 fn a_bell_that_does_not_ring_is_noticed() {
     fails(Defect::DeafBell, run_to_the_end, "deadlock");
 }
@@ -85,6 +105,16 @@ fn a_process_that_was_stirred_and_not_queued_again_is_noticed() {
 }
 
 #[test]
+fn a_process_that_forgets_that_it_was_stirred_is_noticed() {
+    fails(Defect::DropStirred, run_to_the_end, "deadlock");
+}
+
+#[test]
+fn a_worker_that_leaves_a_process_before_its_turn_is_over_is_noticed() {
+    fails(Defect::LeaveEarly, run_to_the_end, "on two workers");
+}
+
+#[test]
 fn a_process_that_is_queued_twice_is_noticed() {
     fails(Defect::QueueTwice, run_to_the_end, "on two workers");
 }
@@ -102,4 +132,19 @@ fn a_close_that_rings_no_bell_is_noticed() {
 #[test]
 fn pairs_that_are_not_locked_are_noticed() {
     fails(Defect::NoPairs, cross_links, "half a link");
+}
+
+#[test]
+fn an_end_that_is_told_before_nobody_is_found_is_noticed() {
+    fails(Defect::TellFirst, end_at_any_time, "after its end");
+}
+
+#[test]
+fn a_pid_that_is_given_twice_is_noticed() {
+    fails(Defect::CountTwice, end_at_any_time, "a pid was given twice");
+}
+
+#[test]
+fn a_process_that_stays_in_the_table_is_noticed() {
+    fails(Defect::KeepEntry, end_at_any_time, "can be found after its end");
 }

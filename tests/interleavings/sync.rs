@@ -3,7 +3,8 @@
 //! A deque is a queue under a lock here: what it does is one step, and before each the scheduler may choose another thread.
 
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 pub(crate) use crossbeam_deque::Steal;
@@ -31,6 +32,16 @@ pub(crate) enum Defect {
     SilentClose,
     /// Links and unlinks of a pair are not one at a time.
     NoPairs,
+    /// That something came during a turn is forgotten when the turn is over.
+    DropStirred,
+    /// A process is left before its turn is over.
+    LeaveEarly,
+    /// Everybody hears of an end while the process can still be found.
+    TellFirst,
+    /// Two that count at once may get the same number.
+    CountTwice,
+    /// What is taken out of the table stays.
+    KeepEntry,
 }
 
 std::thread_local! {
@@ -76,7 +87,7 @@ impl<T> std::ops::DerefMut for MutexGuard<'_, T> {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Condvar(shuttled::Condvar);
 
 impl Condvar {
@@ -121,6 +132,65 @@ impl AtomicUsize {
 
     pub(crate) fn fetch_sub(&self, value: usize, order: Ordering) -> usize {
         self.0.fetch_sub(value, order)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct AtomicU64(shuttled::atomic::AtomicU64);
+
+impl AtomicU64 {
+    pub(crate) fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
+        if suffers(Defect::CountTwice) {
+            let before = self.0.load(Ordering::SeqCst);
+            self.0.store(before + value, Ordering::SeqCst);
+            return before;
+        }
+        self.0.fetch_add(value, order)
+    }
+}
+
+/// A number that is drawn, as all is that the scheduler does.
+pub(crate) fn random() -> u64 {
+    shuttle::rand::thread_rng().r#gen()
+}
+
+/// A map under a lock: what it does is one step.
+#[derive(Debug)]
+pub(crate) struct HashMap<K, V>(Mutex<BTreeMap<K, V>>);
+
+impl<K: Ord, V> Default for HashMap<K, V> {
+    fn default() -> Self {
+        HashMap(Mutex::new(BTreeMap::new()))
+    }
+}
+
+impl<K: Ord, V> HashMap<K, V> {
+    pub(crate) fn insert_sync(&self, key: K, value: V) -> Result<(), V> {
+        match self.0.lock().entry(key) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(value);
+                Ok(())
+            }
+            Entry::Occupied(_) => Err(value),
+        }
+    }
+
+    pub(crate) fn remove_sync(&self, key: &K) {
+        if !suffers(Defect::KeepEntry) {
+            self.0.lock().remove(key);
+        }
+    }
+
+    pub(crate) fn read_sync<R>(&self, key: &K, read: impl FnOnce(&K, &V) -> R) -> Option<R> {
+        self.0.lock().get_key_value(key).map(|(key, value)| read(key, value))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().len()
+    }
+
+    pub(crate) fn iter_sync(&self, mut read: impl FnMut(&K, &V) -> bool) -> bool {
+        self.0.lock().iter().all(|(key, value)| read(key, value))
     }
 }
 

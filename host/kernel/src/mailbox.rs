@@ -7,7 +7,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::signal::Undelivered;
-use crate::{Event, ExitReason, Limits, Mark, Pid};
+use crate::{Caller, Event, ExitReason, Limits, Mark, Pid};
 
 /// Tells one queued event from all others of its mailbox: they are counted as they come.
 pub type Number = u64;
@@ -37,6 +37,12 @@ pub struct Mailbox {
 struct Slot {
     number: Number,
     event: Option<Event>,
+}
+
+impl Slot {
+    fn is_request(&self, of: Caller) -> bool {
+        matches!(&self.event, Some(Event::Call { caller, .. } | Event::Stop { caller, .. }) if *caller == of)
+    }
 }
 
 impl Mailbox {
@@ -130,6 +136,21 @@ impl Mailbox {
         let is_answer = |number: &Number| matches!(self.get(*number), Some(Event::Answer { .. }));
         let found = self.numbers_of(mark).find(is_answer);
         found.and_then(|number| self.take(number)).is_some()
+    }
+
+    /// Whether this request waits. Looks at so many events at most, the newest first, and counts them off.
+    pub(crate) fn has_request(&self, caller: Caller, looks: &mut usize) -> bool {
+        let newest = self.queue.iter().rev().take(*looks);
+        let mut looked_at = 0;
+        let found = newest.inspect(|_| looked_at += 1).any(|slot| slot.is_request(caller));
+        *looks -= looked_at;
+        found
+    }
+
+    /// Takes this request back. False if it does not wait any more.
+    pub(crate) fn take_request(&mut self, caller: Caller) -> bool {
+        let number = self.queue.iter().rev().find(|slot| slot.is_request(caller)).map(|slot| slot.number);
+        number.and_then(|number| self.take(number)).is_some()
     }
 
     /// Whether an exit signal of this process waits.

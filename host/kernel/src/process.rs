@@ -6,6 +6,7 @@
 
 mod aliases;
 mod calls;
+mod circle;
 mod code_change;
 mod delivery;
 mod hibernation;
@@ -27,6 +28,7 @@ use std::time::Duration;
 
 pub use aliases::AliasMode;
 pub use calls::Waiting;
+pub use circle::Search;
 pub use lifecycle::{SliceEnd, Step, Turn};
 pub use looks::WaitsFor;
 pub use receiving::{Received, Wanted};
@@ -77,6 +79,27 @@ pub struct Birth {
     pub secret: [u64; 2],
     /// The upgrade whose end it waits for before it begins.
     pub held: Option<UpgradeId>,
+}
+
+impl Birth {
+    /// What is known of a process that nobody has started: it has no parent and no name, and begins at once.
+    #[must_use]
+    pub fn without_parent(pid: Pid, kind: Kind, limits: Arc<Limits>, secret: [u64; 2]) -> Self {
+        Birth {
+            pid,
+            kind,
+            name: None,
+            claim: None,
+            parent: None,
+            starter: None,
+            link: false,
+            monitor: None,
+            limits,
+            hibernate_after: None,
+            secret,
+            held: None,
+        }
+    }
 }
 
 /// How far a process has come.

@@ -3,10 +3,13 @@
 //! Signals from one sender to one receiver are delivered in the order they were sent, whatever their kind (PROC-01);
 //! between senders there is no order (PROC-02).
 
+use std::sync::Arc;
+
 use crate::directory::Holding;
+use crate::process::Search;
 use crate::system::{SystemAnswer, SystemError, SystemId, SystemRequest};
 use crate::upgrade::{News, UpgradeId, Verdict};
-use crate::{Address, Body, CallError, Changed, Event, ExitReason, Mark, Name, Pid, SpawnError, Time};
+use crate::{Address, Body, CallError, Caller, Changed, Event, ExitReason, Mark, Name, Pid, SpawnError, Time};
 
 /// What reaches a process.
 #[derive(Clone, PartialEq, Debug)]
@@ -132,6 +135,15 @@ pub enum Signal {
     Withdraw {
         /// Which request.
         id: SystemId,
+    },
+    /// The sender stands still in a request to the receiver, and so may others that wait for it.
+    Search(Box<Search>),
+    /// Take a request back that has not been handled: it is one of a circle.
+    Retract {
+        /// Whose, and which.
+        caller: Caller,
+        /// What its caller is told.
+        why: Arc<str>,
     },
     /// Go on.
     Resume {

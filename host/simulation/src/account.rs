@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use skep_kernel::{Mark, Pid, Time};
+use skep_kernel::directory::Watched;
+use skep_kernel::process::AliasMode;
+use skep_kernel::{Changed, Mark, Pid, Time};
 
 use crate::Invariant;
 
@@ -19,6 +21,8 @@ pub(crate) enum Way {
     Open,
     /// It lies in the mailbox.
     InMail,
+    /// It comes no more.
+    Over,
 }
 
 /// A monitor that is set.
@@ -39,9 +43,21 @@ pub(crate) struct Timer {
     pub(crate) way: Way,
 }
 
+/// What somebody asks and waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Question {
+    /// A call.
+    Call,
+    /// Whether somebody lives, whom the asking process may have told to end before.
+    Alive { told_to_end: bool },
+    /// A lock, of so many.
+    Lock(usize),
+}
+
 /// A call that has no outcome yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Asked {
+    pub(crate) about: Question,
     pub(crate) number: u64,
     pub(crate) to: Option<Pid>,
     pub(crate) deadline: Option<Time>,
@@ -49,6 +65,18 @@ pub(crate) struct Asked {
     pub(crate) way: Way,
     /// Somebody has replied.
     pub(crate) replied: bool,
+}
+
+/// What is watched, and what was told of it.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    pub(crate) watched: Watched,
+    /// Nothing was missed yet.
+    pub(crate) open: bool,
+    /// Changes that have just happened.
+    pub(crate) due: VecDeque<Changed>,
+    /// Those in the mailbox.
+    pub(crate) mail: VecDeque<Changed>,
 }
 
 /// The book of one process.
@@ -70,6 +98,11 @@ pub(crate) struct Account {
     pub(crate) orders: u32,
     pub(crate) timers: BTreeMap<Mark, Timer>,
     pub(crate) calls: BTreeMap<Mark, Asked>,
+    /// Aliases that are open.
+    pub(crate) aliases: BTreeMap<Mark, AliasMode>,
+    pub(crate) watches: BTreeMap<Mark, Listening>,
+    /// Whom it has killed.
+    pub(crate) killed: BTreeSet<Pid>,
     /// Spawns under way, with the monitor on the child.
     pub(crate) spawns: BTreeMap<Mark, Option<Mark>>,
     /// Not before then may it be told that it was idle.
@@ -99,6 +132,19 @@ impl Account {
             return Ok(());
         }
         wrong(Invariant::Mail, format!("message {from}.{number} was handled, and next was {expected:?}"))
+    }
+
+    /// A request that nobody has read yet is taken back for the sake of its sender.
+    pub(crate) fn takes_back(&mut self, from: u64, number: u64) -> Result<(), Wrong> {
+        let mail = self.mail.entry(from).or_default();
+        let Some(place) = mail.iter().position(|waits| *waits == number) else {
+            return wrong(Invariant::Mail, format!("message {from}.{number} is taken back, and does not lie here"));
+        };
+        mail.remove(place);
+        if mail.is_empty() {
+            self.mail.remove(&from);
+        }
+        Ok(())
     }
 
     /// Nothing more lies here of a sender whose end is being told.
@@ -151,6 +197,33 @@ impl Account {
         }
     }
 
+    pub(crate) fn sees_change(&mut self, mark: Mark, what: &Changed) -> Result<(), Wrong> {
+        let expected = self.watches.get_mut(&mark).and_then(|watch| watch.mail.pop_front());
+        if expected.as_ref() == Some(what) {
+            return Ok(());
+        }
+        wrong(Invariant::Changes, format!("{what:?} of {mark:?}, where next was {expected:?}"))
+    }
+
+    /// A monitor is over: the alias that was made with it is, if it is of that kind.
+    pub(crate) fn monitor_is_over(&mut self, mark: Mark) {
+        if matches!(self.aliases.get(&mark), Some(AliasMode::Demonitor | AliasMode::ReplyDemonitor)) {
+            self.aliases.remove(&mark);
+        }
+    }
+
+    /// A message came through an open alias.
+    pub(crate) fn came_through(&mut self, alias: Mark, mode: AliasMode) {
+        if matches!(mode, AliasMode::Reply | AliasMode::ReplyDemonitor) {
+            self.aliases.remove(&alias);
+        }
+        if mode == AliasMode::ReplyDemonitor
+            && let Some(watch) = self.monitors.get_mut(&alias).filter(|watch| watch.way == Way::Open)
+        {
+            watch.way = Way::Over;
+        }
+    }
+
     /// What lies here while the mailbox is empty was lost.
     pub(crate) fn nothing_waits(&self) -> Result<(), Wrong> {
         if let Some((from, left)) = self.mail.first_key_value() {
@@ -164,6 +237,9 @@ impl Account {
         }
         if let Some((mark, _)) = self.timers.iter().find(|(_, timer)| timer.way == Way::InMail) {
             return wrong(Invariant::Timers, format!("the timer {mark:?} never came"));
+        }
+        if let Some((mark, watch)) = self.watches.iter().find(|(_, watch)| !watch.mail.is_empty()) {
+            return wrong(Invariant::Changes, format!("{:?} of {mark:?} never came", watch.mail));
         }
         if let Some((mark, _)) = self.calls.iter().find(|(_, asked)| asked.way == Way::InMail && !asked.blocking) {
             return wrong(Invariant::Calls, format!("the answer to {mark:?} never came"));

@@ -16,6 +16,20 @@ pub enum Invariant {
     Links,
     /// A process's name is free, and its pid unknown, before anybody hears of its end (PROC-09).
     NamesFree,
+    /// Nothing comes through an alias that was taken back (MON-08), nor twice through one for a reply (MON-09).
+    Aliases,
+    /// Whoever was told to end, and is then asked by the same process whether it lives, denies it (PROC-06).
+    Alive,
+    /// Nothing of a process is left in a registry or a group when anybody hears of its end (PROC-09).
+    EntriesFree,
+    /// A unique key has one holder (RPG-01).
+    OneHolder,
+    /// Under each key are those who have entered and not left, and each of them knows of it.
+    Entries,
+    /// Whoever watches is told of each change once, and in order.
+    Changes,
+    /// A lock has one holder, and when that gives it back or ends, the next who has asked.
+    Locks,
     /// Children start one after the other (SUP-01).
     StartOrder,
     /// Children stop one by one, the last one first (SUP-01).
@@ -54,12 +68,19 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 22] = [
+    pub const ALL: [Invariant; 29] = [
         Invariant::Mail,
         Invariant::Downs,
         Invariant::Exits,
         Invariant::Links,
         Invariant::NamesFree,
+        Invariant::Aliases,
+        Invariant::Alive,
+        Invariant::EntriesFree,
+        Invariant::OneHolder,
+        Invariant::Entries,
+        Invariant::Changes,
+        Invariant::Locks,
         Invariant::StartOrder,
         Invariant::StopOrder,
         Invariant::Intensity,
@@ -107,6 +128,30 @@ pub enum Bug {
     ForgetName,
     /// A name is released last of all.
     LateName,
+    /// A message arrives through an alias that was taken back.
+    LateThrough,
+    /// A second message arrives through an alias for one reply.
+    SecondReply,
+    /// A process that is to end says that it lives.
+    StaleAlive,
+    /// An entry of a process that ends is not taken out.
+    ForgetEntry,
+    /// An entry of a process that ends is taken out last of all.
+    LateEntry,
+    /// A unique key is given to a second process.
+    TwoHolders,
+    /// Whoever takes out one entry loses all.
+    LoseEntries,
+    /// A change is not told.
+    DropChange,
+    /// A change is told twice.
+    DoubleChange,
+    /// A change is told after the next one.
+    SwapChanges,
+    /// Whoever waits for a lock is told that he has it.
+    TwoLocks,
+    /// The lock of a process that ends is not given back.
+    ForgetLock,
     /// A supervisor is told of a start before its child is up.
     StartEarly,
     /// Instead of the last child the first one is told to stop.
@@ -157,7 +202,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them, each with the invariant that it breaks.
-    pub const ALL: [(Bug, Invariant); 35] = [
+    pub const ALL: [(Bug, Invariant); 47] = [
         (Bug::DropMessage, Invariant::Mail),
         (Bug::DoubleMessage, Invariant::Mail),
         (Bug::SwapMessages, Invariant::Mail),
@@ -170,6 +215,18 @@ impl Bug {
         (Bug::HalfUnlink, Invariant::Links),
         (Bug::ForgetName, Invariant::NamesFree),
         (Bug::LateName, Invariant::NamesFree),
+        (Bug::LateThrough, Invariant::Aliases),
+        (Bug::SecondReply, Invariant::Aliases),
+        (Bug::StaleAlive, Invariant::Alive),
+        (Bug::ForgetEntry, Invariant::EntriesFree),
+        (Bug::LateEntry, Invariant::EntriesFree),
+        (Bug::TwoHolders, Invariant::OneHolder),
+        (Bug::LoseEntries, Invariant::Entries),
+        (Bug::DropChange, Invariant::Changes),
+        (Bug::DoubleChange, Invariant::Changes),
+        (Bug::SwapChanges, Invariant::Changes),
+        (Bug::TwoLocks, Invariant::Locks),
+        (Bug::ForgetLock, Invariant::Locks),
         (Bug::StartEarly, Invariant::StartOrder),
         (Bug::StopFirst, Invariant::StopOrder),
         (Bug::ForgetRestarts, Invariant::Intensity),

@@ -15,6 +15,16 @@ pub struct Figures {
     pub calls: u64,
     /// Timers that were started.
     pub timers: u64,
+    /// Messages that came through an alias.
+    pub through: u64,
+    /// Questions whether somebody lives that were answered.
+    pub asked_alive: u64,
+    /// Entries that were made in registries, groups and topics.
+    pub entries: u64,
+    /// Changes of these that watchers saw.
+    pub changes: u64,
+    /// Locks that were granted.
+    pub locks: u64,
     /// Instances given back.
     pub sleeps: u64,
     /// Instances made of a saved state.
@@ -40,7 +50,7 @@ pub struct Figures {
 impl Figures {
     /// Each count and its name.
     #[must_use]
-    pub fn list(&self) -> [(&'static str, u64); 16] {
+    pub fn list(&self) -> [(&'static str, u64); 21] {
         [
             ("births", self.births),
             ("ends", self.ends),
@@ -48,6 +58,11 @@ impl Figures {
             ("events", self.events),
             ("calls", self.calls),
             ("timers", self.timers),
+            ("through", self.through),
+            ("asked_alive", self.asked_alive),
+            ("entries", self.entries),
+            ("changes", self.changes),
+            ("locks", self.locks),
             ("sleeps", self.sleeps),
             ("wakes", self.wakes),
             ("migrations", self.migrations),
@@ -69,6 +84,11 @@ impl Figures {
         self.events += other.events;
         self.calls += other.calls;
         self.timers += other.timers;
+        self.through += other.through;
+        self.asked_alive += other.asked_alive;
+        self.entries += other.entries;
+        self.changes += other.changes;
+        self.locks += other.locks;
         self.sleeps += other.sleeps;
         self.wakes += other.wakes;
         self.migrations += other.migrations;

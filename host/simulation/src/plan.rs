@@ -33,11 +33,19 @@ pub enum Feature {
     System,
     /// Some processes are tasks, which receive selectively.
     Tasks,
+    /// Guests open aliases, send through them, and close them.
+    Aliases,
+    /// Guests ask whether others live.
+    Alive,
+    /// Guests enter registries, groups and topics, and watch them.
+    Directory,
+    /// Guests lock keys.
+    Locks,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Feature; 14] = [
+    pub const ALL: [Feature; 18] = [
         Feature::Calls,
         Feature::Crashes,
         Feature::Kills,
@@ -52,6 +60,10 @@ impl Feature {
         Feature::Requests,
         Feature::System,
         Feature::Tasks,
+        Feature::Aliases,
+        Feature::Alive,
+        Feature::Directory,
+        Feature::Locks,
     ];
 
     /// Its name on the command line.

@@ -8,22 +8,26 @@ mod audit;
 mod births;
 mod coordinator;
 mod deliver;
+mod directory;
 mod guest;
 mod operator;
 mod overseer;
+mod rolls;
 mod rooms;
 mod script;
 mod seen;
 mod system;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use skep_kernel::process::{SliceEnd, Turn};
+use skep_kernel::directory::Directory;
+use skep_kernel::process::Turn;
 use skep_kernel::registry::Registry;
 use skep_kernel::timer_queue::{TimerKey, TimerQueue};
-use skep_kernel::{Action, Body, ExitReason, Mark, Name, Pid, Process, Time};
+use skep_kernel::{Action, Alias, AliasSeal, Body, ExitReason, Mark, Name, Pid, Process, Time};
 
 use crate::account::{Account, Wrong};
 use crate::{Bug, Dice, Feature, Figures, Invariant, Plan, Violation};
@@ -124,6 +128,12 @@ pub(crate) struct World {
     pub(crate) now: Time,
     pub(crate) cells: BTreeMap<u64, Cell>,
     names: Registry,
+    directory: Directory,
+    /// What must be in the directory.
+    rolls: rolls::Rolls,
+    seal: AliasSeal,
+    /// Aliases that guests have heard of, open or not.
+    aliases: VecDeque<Alias>,
     clock: TimerQueue<(Pid, Mark)>,
     keys: BTreeMap<(u64, Mark), TimerKey>,
     queue: Vec<Pid>,
@@ -144,6 +154,8 @@ pub(crate) struct World {
     pace: (usize, u64),
     /// Times that a planted defect lets pass before it strikes; none when it has.
     fuse: Option<usize>,
+    /// What guests do most, if anything.
+    theme: Option<Feature>,
     /// Nothing new is begun any more.
     winding_down: bool,
     pub(crate) steps: u64,
@@ -161,12 +173,18 @@ impl World {
         let lane = |role| Lane { role, duties: VecDeque::new(), pair: None, weight: 1 };
         let pace = (dice.pick(&[8, 64, 256]), dice.pick(&[1, 3, 40]));
         let capacity = if plan.has(Feature::Hibernation) { dice.pick(&[2, 4, 8, 1000]) } else { 1000 };
-        let fuse = plan.bug.map(|_| dice.below(20));
+        let fuse = plan.bug.map(|_| dice.pick(&[0, 1, 2, 5, 10, 19]));
+        let themes = [Feature::Aliases, Feature::Directory, Feature::Directory, Feature::Alive, Feature::Locks];
+        let theme = dice.one_in(2).then(|| dice.pick(&themes));
         World {
             plan: plan.clone(),
             now: Duration::ZERO,
             cells: BTreeMap::new(),
             names: Registry::default(),
+            directory: Directory::default(),
+            rolls: rolls::Rolls::default(),
+            seal: AliasSeal::new([plan.seed, 1]),
+            aliases: VecDeque::new(),
             clock: TimerQueue::new(),
             keys: BTreeMap::new(),
             queue: Vec::new(),
@@ -183,6 +201,7 @@ impl World {
             late: Vec::new(),
             pace,
             fuse,
+            theme,
             winding_down: false,
             steps: 0,
             figures: Figures::default(),
@@ -292,173 +311,6 @@ impl World {
         result
     }
 
-    /// One step of somebody.
-    pub(crate) fn step(&mut self) -> Progress {
-        self.steps += 1;
-        if self.dice.one_in(self.pace.0) {
-            self.now += Duration::from_millis(self.dice.between(0, self.pace.1));
-        }
-        if self.steps.is_multiple_of(256) {
-            for lane in 0..self.lanes.len() {
-                self.lanes[lane].weight = self.dice.pick(&[1, 1, 1, 4, 16]);
-            }
-        }
-        let first = self.choose();
-        let count = self.lanes.len();
-        for place in 0..count {
-            let lane = (first + place) % count;
-            if self.can_go_on(lane) {
-                self.go_on(lane);
-                return Progress::Made;
-            }
-        }
-        Progress::None
-    }
-
-    fn choose(&mut self) -> usize {
-        let total: usize = self.lanes.iter().map(|lane| lane.weight).sum();
-        let mut left = self.dice.below(total);
-        for (place, lane) in self.lanes.iter().enumerate() {
-            if left < lane.weight {
-                return place;
-            }
-            left -= lane.weight;
-        }
-        0
-    }
-
-    fn can_go_on(&self, lane: usize) -> bool {
-        let lane = &self.lanes[lane];
-        !lane.duties.is_empty()
-            || lane.pair.is_some()
-            || match &lane.role {
-                Role::Worker(Some(_)) => true,
-                Role::Worker(None) => !self.queue.is_empty(),
-                Role::Clock => self.clock.next_at().is_some_and(|at| at <= self.hand()),
-                Role::Coordinator => {
-                    self.coordinator.as_ref().is_some_and(|coordinator| coordinator.can_go_on(self.now))
-                }
-                Role::Operator => self.operator_can_go_on(),
-            }
-    }
-
-    /// Where the hand of the clock stands that says what is due.
-    fn hand(&self) -> Time {
-        if self.suffers(Bug::EarlyTimer) { self.now + Duration::from_millis(2) } else { self.now }
-    }
-
-    fn go_on(&mut self, lane: usize) {
-        if let Some(duty) = self.lanes[lane].duties.pop_front() {
-            return self.perform(lane, duty);
-        }
-        self.lanes[lane].pair = None;
-        match &mut self.lanes[lane].role {
-            Role::Worker(taken) => match taken.take() {
-                Some(taken) => self.work(lane, taken),
-                None if self.queue.is_empty() => {}
-                None => {
-                    let place = self.dice.below(self.queue.len());
-                    let pid = self.queue.swap_remove(place);
-                    self.take(lane, pid);
-                }
-            },
-            Role::Clock => self.ring(lane),
-            Role::Coordinator => self.coordinate(lane),
-            Role::Operator => self.operate(lane),
-        }
-    }
-
-    fn take(&mut self, lane: usize, pid: Pid) {
-        let Some(cell) = self.cells.get_mut(&pid.id) else { return };
-        if std::mem::replace(&mut cell.on_worker, true) {
-            return self.violated(Invariant::OneWorker, format!("{pid} is on two workers"));
-        }
-        self.lanes[lane].role = Role::Worker(Some(Taken { pid, stage: Stage::Begin }));
-    }
-
-    /// A worker goes on with its process, as `worker.rs` does. Its duties are done.
-    fn work(&mut self, lane: usize, taken: Taken) {
-        let Taken { pid, stage } = taken;
-        let next = match stage {
-            Stage::Begin => match self.cell(pid).process.begin_slice() {
-                Turn::Exit(reason) => Some(Stage::End(reason)),
-                turn => Some(self.begin_turn(pid, &turn)),
-            },
-            Stage::Drive => Some(match self.drive(lane, pid) {
-                Flow::On => Stage::Drive,
-                Flow::Over => Stage::Leave,
-                Flow::Ends(reason) => Stage::End(reason),
-            }),
-            Stage::Leave => {
-                let cell = self.cell(pid);
-                cell.on_worker = false;
-                match cell.process.end_slice() {
-                    SliceEnd::Preempted => self.queue.push(pid),
-                    SliceEnd::Waiting => self.rested(lane),
-                }
-                None
-            }
-            Stage::End(reason) => {
-                self.finish(lane, pid, &reason);
-                Some(Stage::Vanished(reason))
-            }
-            Stage::Vanished(reason) => {
-                self.farewell(lane, pid, &reason);
-                Some(Stage::Ended)
-            }
-            Stage::Ended => {
-                self.buried(pid);
-                None
-            }
-        };
-        self.lanes[lane].role = Role::Worker(next.map(|stage| Taken { pid, stage }));
-    }
-
-    fn begin_turn(&mut self, pid: Pid, turn: &Turn) -> Stage {
-        match &self.cell(pid).content {
-            Content::Guest(_) => self.begin_guest(pid, turn),
-            Content::Overseer(_) => {
-                self.overseer(pid).begin_turn();
-                Stage::Drive
-            }
-            Content::Operator => Stage::Leave,
-        }
-    }
-
-    fn drive(&mut self, lane: usize, pid: Pid) -> Flow {
-        match &self.cell(pid).content {
-            Content::Guest(_) => self.drive_guest(lane, pid),
-            Content::Overseer(_) => self.drive_overseer(lane, pid),
-            Content::Operator => Flow::Over,
-        }
-    }
-
-    /// The end of a process: its instance first, then everybody hears of it.
-    fn finish(&mut self, lane: usize, pid: Pid, reason: &ExitReason) {
-        self.note(|world| format!("{} ends: {reason}", world.name_of(pid)));
-        if let Content::Guest(_) = self.cell(pid).content {
-            self.discard(lane, pid);
-        }
-        self.figures.ends += 1;
-        self.transition(lane, pid, |process, _, actions| process.vanish(reason, actions));
-    }
-
-    /// Nobody finds it any more: everybody hears of it.
-    fn farewell(&mut self, lane: usize, pid: Pid, reason: &ExitReason) {
-        self.account_for_the_end(pid);
-        self.transition(lane, pid, |process, _, actions| process.exit(reason, actions));
-        self.meddle_with_the_end(lane, pid);
-    }
-
-    /// Everybody has been told of an end.
-    fn buried(&mut self, pid: Pid) {
-        let Some(cell) = self.cells.get(&pid.id) else { return };
-        if cell.listed {
-            return;
-        }
-        self.cells.remove(&pid.id);
-    }
-
     /// How the trace calls a process.
     fn name_of(&self, pid: Pid) -> String {
         let label = self.cells.get(&pid.id).and_then(|cell| cell.label.clone());
@@ -474,19 +326,6 @@ impl World {
     /// Time passes until then.
     pub(crate) fn pass(&mut self, until: Time) {
         self.now = self.now.max(until);
-    }
-
-    fn ring(&mut self, lane: usize) {
-        let Some((pid, mark)) = self.clock.pop_due(self.hand()) else { return };
-        if self.keys.remove(&(pid.id, mark)).is_none() {
-            return self.violated(Invariant::Leaks, format!("{pid} has cancelled {mark:?}, and the clock knows of it"));
-        }
-        if self.cells.get(&pid.id).is_some_and(|cell| cell.account.timers.contains_key(&mark))
-            && self.strikes(Bug::LostTimer)
-        {
-            return;
-        }
-        let _ = self.hand_over(lane, pid, skep_kernel::Signal::TimeUp { mark });
     }
 }
 

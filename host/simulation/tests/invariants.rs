@@ -41,6 +41,18 @@ planted! {
     half_unlink: HalfUnlink breaks Links;
     forget_name: ForgetName breaks NamesFree;
     late_name: LateName breaks NamesFree;
+    late_through: LateThrough breaks Aliases;
+    second_reply: SecondReply breaks Aliases;
+    stale_alive: StaleAlive breaks Alive;
+    forget_entry: ForgetEntry breaks EntriesFree;
+    late_entry: LateEntry breaks EntriesFree;
+    two_holders: TwoHolders breaks OneHolder;
+    lose_entries: LoseEntries breaks Entries;
+    drop_change: DropChange breaks Changes;
+    double_change: DoubleChange breaks Changes;
+    swap_changes: SwapChanges breaks Changes;
+    two_locks: TwoLocks breaks Locks;
+    forget_lock: ForgetLock breaks Locks;
     start_early: StartEarly breaks StartOrder;
     stop_first: StopFirst breaks StopOrder;
     forget_restarts: ForgetRestarts breaks Intensity;

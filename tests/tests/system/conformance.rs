@@ -6,6 +6,7 @@
 
 mod agents;
 mod aliases;
+mod circles;
 mod crashes;
 mod directory;
 mod exits;

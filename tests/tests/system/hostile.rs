@@ -103,6 +103,11 @@ async fn add(app: &TestApp, child: Child) -> Result<Option<Pid>, SpawnError> {
     }
 }
 
+/// Whether a spinner has begun with what it was called for. That it has work may also be its start.
+fn is_spinning(app: &TestApp, pid: Pid) -> bool {
+    app.runtime.inspect(pid).is_some_and(|process| process.handling == Some("call"))
+}
+
 /// Sends a cast to a child.
 fn cast(app: &TestApp, name: &str, message: &Value) {
     let body = Body::Json(message.to_string());

@@ -68,7 +68,7 @@ impl Process {
     ) -> Result<Effect, Undelivered> {
         let mode = *self.aliases.get(&alias).ok_or(Undelivered::Gone)?;
         let room = if mode.is_closed_by_a_message() { Room::Reserved } else { Room::Bounded };
-        let effect = self.take_message(event, room).inspect_err(|_| self.mailbox.count_dropped())?;
+        let effect = self.take_message(event, room, actions).inspect_err(|_| self.mailbox.count_dropped())?;
         if mode.is_closed_by_a_message() {
             self.aliases.remove(&alias);
         }

@@ -146,6 +146,7 @@ impl Process {
         if monitor.is_some() && self.monitors.len() >= limits.monitors {
             return Err(Refusal::Limit("monitors".into()));
         }
+        self.disclose();
         let mark = self.draw_mark();
         if link {
             self.links.insert(child);
@@ -176,6 +177,7 @@ impl Process {
 
     /// The guest has asked a supervisor, and stands still until [`Process::end_wait`].
     pub fn begin_wait(&mut self) {
+        self.disclose();
         self.block = Block::Supervisor;
     }
 

@@ -69,7 +69,7 @@ impl Process {
             Signal::Message(event) => {
                 // Nobody will hear of a cast that was refused (GS-07), so it is at least counted.
                 let counts = matches!(event, Event::Cast(_));
-                self.take_message(event, Room::Bounded).inspect_err(|_| {
+                self.take_message(event, Room::Bounded, actions).inspect_err(|_| {
                     if counts {
                         self.mailbox.count_dropped();
                     }
@@ -95,16 +95,21 @@ impl Process {
             Signal::Migrate { upgrade } => Ok(self.take_migrate(upgrade, actions)),
             Signal::System { id, request } => Ok(self.take_system(id, request, actions)),
             Signal::Withdraw { id } => Ok(self.take_withdrawal(id)),
+            Signal::Search(search) => Ok(self.take_search(*search, actions)),
+            Signal::Retract { caller, why } => Ok(self.take_retract(caller, why, actions)),
             Signal::Resume { upgrade, verdict } => Ok(self.take_resume(upgrade, verdict, now, actions)),
         }
     }
 
-    pub(super) fn take_message(&mut self, event: Event, room: Room) -> Result<Effect, Undelivered> {
-        let watcher = match &event {
+    pub(super) fn take_message(
+        &mut self,
+        event: Event,
+        room: Room,
+        actions: &mut Vec<Action>,
+    ) -> Result<Effect, Undelivered> {
+        let caller = match &event {
             Event::Stop { .. } if self.birth.kind != super::Kind::Server => return Err(Undelivered::NotAServer),
-            Event::Call { caller, .. } | Event::Stop { caller, .. } => {
-                Some(Watcher { pid: caller.pid, mark: caller.mark, why: Watch::Call })
-            }
+            Event::Call { caller, .. } | Event::Stop { caller, .. } => Some(*caller),
             _ => None,
         };
         let (limits, effect) = (&self.birth.limits, self.effect_of(&event));
@@ -116,10 +121,12 @@ impl Process {
                 Ok(())
             }
         };
-        queued.map(|()| {
-            self.watchers.extend(watcher);
-            effect
-        })
+        queued?;
+        if let Some(caller) = caller {
+            self.watchers.push(Watcher { pid: caller.pid, mark: caller.mark, why: Watch::Call });
+            self.search_from(caller, actions);
+        }
+        Ok(effect)
     }
 
     /// A signal of a link fires only while the link exists: an unlink in between has taken it back.

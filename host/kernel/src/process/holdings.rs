@@ -49,6 +49,7 @@ impl Process {
             return Err(Refusal::Unknown("noproc".into()));
         }
         self.admit_one()?;
+        self.disclose();
         let limit = self.birth.limits.entry_bytes;
         let holdings = self.holdings.get_or_insert_default();
         if holdings.bytes.saturating_add(place.key.len()).saturating_add(value_bytes) > limit {
@@ -78,6 +79,7 @@ impl Process {
 
     /// Counts a value that is about to take the place of another, whose bytes come off with [`Process::value_replaced`].
     pub fn take_value(&mut self, bytes: usize) -> Result<(), Refusal> {
+        self.disclose();
         let limit = self.birth.limits.entry_bytes;
         let holdings = self.holdings.get_or_insert_default();
         if holdings.bytes.saturating_add(bytes) > limit {

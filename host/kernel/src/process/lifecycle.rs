@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::calls::Block;
 use super::{Kind, Phase, Process, Run};
 use crate::system::SystemId;
 use crate::{Action, Body, Caller, Event, ExitReason, Mark, Next, Outcome, Signal, SpawnError, Start, Time};
@@ -102,6 +103,8 @@ pub(super) enum Idle {
 pub(super) struct Handling {
     kind: &'static str,
     caller: Option<Caller>,
+    /// How often the guest has since given something away that may name this caller: whoever has it can answer.
+    disclosed: u32,
 }
 
 impl Process {
@@ -212,7 +215,20 @@ impl Process {
             Event::Call { caller, .. } => Some(*caller),
             _ => None,
         };
-        self.plan.handling = Some(Handling { kind: event.kind(), caller });
+        self.plan.handling = Some(Handling { kind: event.kind(), caller, disclosed: 0 });
+    }
+
+    /// The guest gives something away that others can read, now or later.
+    pub fn disclose(&mut self) {
+        if let Some(handling) = &mut self.plan.handling {
+            handling.disclosed = handling.disclosed.saturating_add(1);
+        }
+    }
+
+    /// Whether this call is being handled, and the one that the guest stands still in is all that it has said since.
+    pub(super) fn handles_in_secret(&self, caller: Caller) -> bool {
+        let asks = u32::from(matches!(self.block, Block::Call { .. }));
+        self.plan.handling.is_some_and(|handling| handling.caller == Some(caller) && handling.disclosed == asks)
     }
 
     pub(super) fn terminate(&mut self, reason: ExitReason) -> Step {
@@ -285,7 +301,7 @@ impl Process {
         let kind = self.plan.handling.map(|handling| handling.kind);
         self.handled(Outcome { reply, next: Next::Wait }, now, actions);
         // Without another it is still inside `handle`, and nobody may take it for one that waits.
-        self.plan.handling = kind.map(|kind| Handling { kind, caller: None });
+        self.plan.handling = kind.map(|kind| Handling { kind, caller: None, disclosed: 0 });
         let order = match self.mailbox.front() {
             Some(Event::Exit { pid, .. }) => self.is_order_of_parent(*pid),
             Some(Event::Stop { .. }) => true,

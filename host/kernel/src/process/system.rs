@@ -65,6 +65,7 @@ impl Process {
     /// It sends something of which the state machine does not hear.
     pub fn count_sent(&mut self) {
         self.statistics.messages_out += 1;
+        self.disclose();
     }
 
     /// Takes a request in.

@@ -4,6 +4,7 @@
 
 mod aliases;
 mod calls;
+mod circle;
 mod coordinator;
 mod guest;
 mod invariants;

@@ -28,6 +28,9 @@ impl Process {
         if self.timers.len() >= self.birth.limits.timers {
             return Err(ExitReason::limit("timers"));
         }
+        if to.is_some() {
+            self.disclose();
+        }
         let mark = self.draw_mark();
         self.timers.insert(mark, Timer { at, to, body });
         actions.push(Action::StartTimer { mark, at });

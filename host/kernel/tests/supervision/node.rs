@@ -7,8 +7,8 @@ use std::sync::Arc;
 use skep_kernel::process::{Birth, Kind, SliceEnd, Step, Turn, Waiting};
 use skep_kernel::supervisor::{Input, Order, Supervisor, SupervisorSpec, Token};
 use skep_kernel::{
-    Action, Address, Body, Caller, Event, ExitReason, Limits, Mark, Name, Next, Outcome as Answer, Pid, Process,
-    Signal, Start, Time,
+    Action, Address, Body, Caller, Event, ExitReason, Mark, Name, Next, Outcome as Answer, Pid, Process, Signal, Start,
+    Time,
 };
 
 use super::Cause;
@@ -39,20 +39,7 @@ pub struct Node {
 }
 
 fn birth(pid: Pid, kind: Kind) -> Birth {
-    Birth {
-        pid,
-        kind,
-        name: None,
-        claim: None,
-        parent: None,
-        starter: None,
-        link: false,
-        monitor: None,
-        limits: Arc::new(Limits::default()),
-        hibernate_after: None,
-        secret: [pid.id, 7],
-        held: None,
-    }
+    Birth::without_parent(pid, kind, Arc::default(), [pid.id, 7])
 }
 
 impl Node {

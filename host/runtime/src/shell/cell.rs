@@ -1,14 +1,13 @@
 //! One process as the shell holds it: its state machine, and what runs in it.
 
 use std::sync::{Arc, Weak};
-use std::task::Wake;
 
-use parking_lot::Mutex;
 use skep_kernel::{Name, Pid, Process, Time};
 
 use super::client::Hands;
 use super::guest::Guest;
 use super::supervise::Overseer;
+use super::sync::Mutex;
 use super::{App, Shell};
 use crate::observe::Subject;
 
@@ -65,21 +64,6 @@ impl Cell {
             module: self.module().cloned(),
             label: self.label.clone(),
             pid: self.pid,
-        }
-    }
-}
-
-/// The waker of a guest's future: fuel that ran out for this turn, a file that was read, a signal it blocks on.
-impl Wake for Cell {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if self.process.lock().stir()
-            && let Some(shell) = self.shell()
-        {
-            shell.schedule(Arc::clone(self));
         }
     }
 }

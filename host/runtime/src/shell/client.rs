@@ -38,20 +38,7 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(shell: &Arc<Shell>, app: Arc<App>, label: Option<Name>) -> Self {
-        let birth = Birth {
-            pid: shell.table.new_pid(),
-            kind: Kind::Native,
-            name: None,
-            claim: None,
-            parent: None,
-            starter: None,
-            link: false,
-            monitor: None,
-            limits: native_limits(),
-            hibernate_after: None,
-            secret: rand::random(),
-            held: None,
-        };
+        let birth = Birth::without_parent(shell.table.new_pid(), Kind::Native, native_limits(), rand::random());
         let cell = shell.enter(app, label, birth, Content::Client(Hands::default())).expect("it wants no name");
         let ended = cell.transition(|process, now, actions| {
             let begun = process.next_step(now, actions);

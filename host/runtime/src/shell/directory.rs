@@ -12,7 +12,8 @@ use skep_kernel::directory::{Directory, Holding, HowMany, Keys, Place, Removed, 
 use skep_kernel::registry::Taken;
 use skep_kernel::{Action, Body, Mark, Name, Pid, Refusal};
 
-use super::{App, Cell, Duty, Shell};
+use super::post::Duty;
+use super::{App, Cell, Shell};
 use crate::api::directory::{Found, too_much};
 
 impl App {

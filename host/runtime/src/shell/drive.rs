@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use skep_kernel::process::Step;
-use skep_kernel::{Action, Cause, Event, ExitReason, Process, State, Time};
+use skep_kernel::{Cause, Event, ExitReason, Process, State};
 
 use super::guest::{End, Guest};
 use super::incidents::Manner;
@@ -305,17 +305,5 @@ impl Cell {
     /// Whether somebody can be asked to give back an instance.
     fn can_expect_room(&self, class: Class) -> bool {
         self.shell().is_some_and(|shell| shell.rooms.has_candidate(class))
-    }
-
-    /// One transition of the state machine, and all that follows from it.
-    pub(super) fn transition<T>(&self, transition: impl FnOnce(&mut Process, Time, &mut Vec<Action>) -> T) -> T {
-        let mut actions = Vec::new();
-        let shell = self.shell();
-        let now = shell.as_ref().map(|shell| shell.now()).unwrap_or_default();
-        let result = transition(&mut self.process.lock(), now, &mut actions);
-        if let Some(shell) = shell {
-            shell.perform(self, actions);
-        }
-        result
     }
 }

@@ -4,6 +4,7 @@
 //! middle is how a process is killed.
 
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,7 +19,7 @@ use super::allowance::Allowance;
 use super::incidents::Manner;
 use super::rooms::Ticket;
 use super::upgrade::Successor;
-use super::worker::Slice;
+use super::worker::Ended;
 use super::{Cell, Shell, drive};
 use crate::Module;
 use crate::engine::{Class, Instance, fault};
@@ -130,10 +131,10 @@ impl Guest {
     }
 
     /// One turn: the driver goes on until it waits, is out of fuel for this turn, or ends.
-    pub(super) fn slice(&self, shell: &Arc<Shell>, cell: &Arc<Cell>, turn: &Turn) -> Slice {
+    pub(super) fn slice(&self, shell: &Arc<Shell>, cell: &Arc<Cell>, turn: &Turn) -> ControlFlow<Ended> {
         let mut live = self.live.lock();
         if live.is_none() && *turn == Turn::Nothing {
-            return Slice::Over;
+            return ControlFlow::Continue(());
         }
         let driver = live.get_or_insert_with(|| Live {
             driver: Box::pin(drive::drive(Arc::clone(cell))),
@@ -143,7 +144,7 @@ impl Guest {
         let mut context = Context::from_waker(&waker);
         let polled = catch_unwind(AssertUnwindSafe(|| driver.driver.as_mut().poll(&mut context)));
         let end = match polled {
-            Ok(Poll::Pending) => return Slice::Over,
+            Ok(Poll::Pending) => return ControlFlow::Continue(()),
             Ok(Poll::Ready(end)) => end,
             // A panic in a host function ends the process in whose name it ran, and nothing else.
             Err(panic) => {
@@ -160,15 +161,15 @@ impl Guest {
                     shell.rooms.withdraw(ticket);
                 }
                 shell.rooms.wait(cell, self.class(cell), shell);
-                Slice::Over
+                ControlFlow::Continue(())
             }
             End::GaveBack => {
                 discard(ended, shell);
-                Slice::Over
+                ControlFlow::Continue(())
             }
             End::Exit { reason, manner } => {
                 discard(ended, shell);
-                Slice::Ended { reason, manner }
+                ControlFlow::Break(Ended { reason, manner })
             }
         }
     }

@@ -4,6 +4,7 @@
 //! turns are spent here. It never waits; what takes time comes back as an event.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -20,7 +21,7 @@ use tokio::sync::oneshot;
 use super::allowance::{Allowance, Permit};
 use super::arguments::joined;
 use super::incidents::{Crashes, Manner};
-use super::worker::Slice;
+use super::worker::Ended;
 use super::{Birthplace, Cell, Content, Shell};
 use crate::observe::{Decision, Level, Report};
 use crate::spec::{Blueprint, ProcessSpec};
@@ -184,14 +185,14 @@ impl Overseer {
     }
 
     /// One turn.
-    pub(super) fn slice(&self, shell: &Arc<Shell>, cell: &Arc<Cell>) -> Slice {
+    pub(super) fn slice(&self, shell: &Arc<Shell>, cell: &Arc<Cell>) -> ControlFlow<Ended> {
         let mut inner = self.inner.lock();
         for _ in 0..INPUTS_PER_TURN {
             let input = match self.next_input(&mut inner, cell) {
                 Heard::Input(input) => *input,
                 Heard::Nothing => continue,
-                Heard::Silence => return Slice::Over,
-                Heard::Exit(reason) => return Slice::Ended { reason, manner: Manner::InOrder },
+                Heard::Silence => return ControlFlow::Continue(()),
+                Heard::Exit(reason) => return ControlFlow::Break(Ended { reason, manner: Manner::InOrder }),
             };
             let mut orders = Vec::new();
             inner.machine.step(input, shell.now(), &mut orders);
@@ -209,11 +210,11 @@ impl Overseer {
             }
             if let Some(reason) = end {
                 // Not a crash of its own: whatever it ends of has been reported by whoever crashed.
-                return Slice::Ended { manner: Manner::InOrder, reason };
+                return ControlFlow::Break(Ended { manner: Manner::InOrder, reason });
             }
         }
         cell.process.lock().stir();
-        Slice::Over
+        ControlFlow::Continue(())
     }
 
     fn next_input(&self, inner: &mut Inner, cell: &Cell) -> Heard {
@@ -458,9 +459,7 @@ impl Shell {
     /// Hands a supervisor an instruction. The answer comes through its [`Ask`].
     fn instruct(&self, cell: &Arc<Cell>, overseer: &Overseer, instruction: Instruction) {
         overseer.asked.lock().push_back(instruction);
-        if cell.process.lock().stir() {
-            self.schedule(Arc::clone(cell));
-        }
+        self.stir(cell);
     }
 
     /// Asks a supervisor for something. The answer comes through the receiver; if the supervisor ends, nothing does.

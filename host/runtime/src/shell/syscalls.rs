@@ -344,6 +344,7 @@ impl Syscalls for GuestCalls {
 
     fn exit(&self, to: Pid, reason: ExitReason) -> Result<(), Ended> {
         let shell = self.shell()?;
+        self.process()?.disclose();
         let _ = shell.deliver(to, Signal::Exit { from: self.cell.pid, reason });
         // To itself it is in force at once (EXIT-03).
         self.process().map(drop)

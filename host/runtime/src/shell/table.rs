@@ -1,17 +1,17 @@
 //! The process table: who exists. Concurrent, without a guard to hold, and no pid is given twice.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use skep_kernel::Pid;
 use skep_kernel::pid::NUMBER_LIMIT;
 
 use super::Cell;
+use super::sync::{AtomicU64, HashMap, Ordering, random};
 
 /// All processes of a runtime.
 #[derive(Default)]
 pub(crate) struct Table {
-    cells: scc::HashMap<u64, Arc<Cell>>,
+    cells: HashMap<u64, Arc<Cell>>,
     given: AtomicU64,
 }
 
@@ -19,7 +19,8 @@ impl Table {
     /// A pid that was never used, with a tag that nobody can guess.
     pub(crate) fn new_pid(&self) -> Pid {
         let id = self.given.fetch_add(1, Ordering::Relaxed) + 1;
-        Pid { node: 0, id, tag: rand::random::<u64>() % NUMBER_LIMIT }
+        let tag: u64 = random();
+        Pid { node: 0, id, tag: tag % NUMBER_LIMIT }
     }
 
     pub(crate) fn insert(&self, cell: Arc<Cell>) {

@@ -1,5 +1,6 @@
 //! The workers: threads that take processes off the run queue and give each a turn.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -11,13 +12,10 @@ use super::{Cell, Content, Shell};
 use crate::engine::fault;
 use crate::observe::Decision;
 
-/// What came of a turn.
-#[must_use]
-pub(super) enum Slice {
-    /// The process goes on, now or when something comes.
-    Over,
-    /// The process ends.
-    Ended { reason: ExitReason, manner: Manner },
+/// How a process ends.
+pub(super) struct Ended {
+    pub(super) reason: ExitReason,
+    pub(super) manner: Manner,
 }
 
 /// Starts the workers. They do what the guests' blocking files and sockets need within this tokio.
@@ -43,22 +41,19 @@ impl Shell {
     }
 
     fn turn(self: &Arc<Self>, cell: &Arc<Cell>) {
-        let turn = cell.process.lock().begin_slice();
-        let slice = match (turn, &cell.content) {
-            (Turn::Exit(reason), _) => Slice::Ended { manner: manner_of_doom(&reason), reason },
+        match cell.turn(|turn| self.slice(cell, turn)) {
+            ControlFlow::Break(Ended { reason, manner }) => self.finish(cell, &reason, manner),
+            ControlFlow::Continue(SliceEnd::Preempted) => self.queue.push(Arc::clone(cell)),
+            ControlFlow::Continue(SliceEnd::Waiting) => self.rooms.rested(self),
+        }
+    }
+
+    fn slice(self: &Arc<Self>, cell: &Arc<Cell>, turn: Turn) -> ControlFlow<Ended> {
+        match (turn, &cell.content) {
+            (Turn::Exit(reason), _) => ControlFlow::Break(Ended { manner: manner_of_doom(&reason), reason }),
             (turn, Content::Guest(guest)) => guest.slice(self, cell, &turn),
             (_, Content::Supervisor(overseer)) => overseer.slice(self, cell),
-            (_, Content::Client(_)) => Slice::Over,
-        };
-        match slice {
-            Slice::Ended { reason, manner } => self.finish(cell, &reason, manner),
-            Slice::Over => {
-                let end = cell.process.lock().end_slice();
-                match end {
-                    SliceEnd::Preempted => self.queue.push(Arc::clone(cell)),
-                    SliceEnd::Waiting => self.rooms.rested(self),
-                }
-            }
+            (_, Content::Client(_)) => ControlFlow::Continue(()),
         }
     }
 
@@ -70,8 +65,7 @@ impl Shell {
         if let Manner::Crash { trace, message } = manner {
             self.crashed(cell, reason, trace, message);
         }
-        cell.transition(|process, _, actions| process.vanish(reason, actions));
-        cell.transition(|process, _, actions| process.exit(reason, actions));
+        cell.end(reason);
         if let Content::Supervisor(overseer) = &cell.content {
             let unheard = overseer.crashes.close();
             unheard.into_iter().for_each(|crash| self.observer.report(crash.decided(Decision::SupervisorEnded)));

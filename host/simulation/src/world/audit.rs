@@ -3,7 +3,7 @@
 use skep_kernel::process::Kind;
 
 use super::*;
-use crate::account::Way;
+use crate::account::{Question, Way};
 
 impl World {
     /// Checks every process and what lies between them. Nobody runs and nothing is under way.
@@ -13,6 +13,7 @@ impl World {
             self.audit_parent(*pid);
         }
         self.audit_answers();
+        self.audit_directory();
         for pid in pids {
             if self.violation.is_some() {
                 return;
@@ -99,9 +100,10 @@ impl World {
         let cell = &self.cells[&pid.id];
         let mut wrong = None;
         for (mark, asked) in cell.account.calls.iter().filter(|(_, asked)| asked.way == Way::Open) {
+            let is_lock = matches!(asked.about, Question::Lock(_));
             let lost = asked.replied
                 || asked.deadline.is_some_and(|at| at <= self.now)
-                || !asked.to.is_some_and(|to| self.is_alive(to))
+                || !(is_lock || asked.to.is_some_and(|to| self.is_alive(to)))
                 || !cell.process.is_open(*mark);
             if lost {
                 wrong = Some((Invariant::Calls, format!("{pid} was not answered: {mark:?} {asked:?}")));
@@ -152,6 +154,8 @@ impl World {
         let left = [
             ("processes", self.cells.len()),
             ("names", self.names.len()),
+            ("entries", self.directory.iter().count()),
+            ("locks", self.rolls.locks.len()),
             ("timers", self.clock.len()),
             ("keys of timers", self.keys.len()),
             ("processes on the queue", self.queue.len()),

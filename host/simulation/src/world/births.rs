@@ -1,5 +1,6 @@
 //! Births, and the gate through which the processes of a module come: as in `spawn.rs` and `modules.rs` of the shell.
 
+use skep_kernel::directory::{Claim, Place};
 use skep_kernel::process::{Birth, Kind};
 use skep_kernel::supervisor::SupervisorSpec;
 use skep_kernel::upgrade::UpgradeId;
@@ -20,6 +21,8 @@ pub(super) struct GuestSpec {
     pub(super) module: usize,
     pub(super) is_task: bool,
     pub(super) name: Option<Name>,
+    /// The key of a registry that it holds from its birth on.
+    pub(super) claim: Option<Claim>,
     pub(super) hibernate_after: Option<Duration>,
     pub(super) limits: Arc<Limits>,
     pub(super) traps: bool,
@@ -78,12 +81,13 @@ impl World {
 
     fn enter(&mut self, lane: usize, born: Born) -> Result<(), Refusal> {
         let Born { pid, blueprint, label, parent, starter, link, monitor, in_turn } = born;
-        let (mut kind, mut name, mut limits, mut hibernate_after, mut held) =
-            (Kind::Native, None, native_limits(), None, None);
+        let (mut kind, mut name, mut claim, mut limits, mut hibernate_after, mut held) =
+            (Kind::Native, None, None, native_limits(), None, None);
         let content = match &blueprint {
             Blueprint::Guest(spec) => {
                 kind = if spec.is_task { Kind::Task } else { Kind::Server };
                 (name, limits, hibernate_after) = (spec.name.clone(), Arc::clone(&spec.limits), spec.hibernate_after);
+                claim = spec.claim.clone();
                 let slot = &self.slots[spec.module];
                 held = match &slot.gate {
                     Gate::Closed(upgrade, _) if kind == Kind::Server => Some(*upgrade),
@@ -103,7 +107,7 @@ impl World {
             pid,
             kind,
             name: name.clone(),
-            claim: None,
+            claim: claim.clone(),
             parent: Some(parent),
             starter: Some(skep_kernel::Caller { pid: parent, mark: starter }),
             link,
@@ -113,8 +117,13 @@ impl World {
             secret: [pid.tag, self.plan.seed],
             held,
         };
-        if let Some(name) = name {
-            self.names.register(name, pid).map_err(|taken| Refusal::Taken(taken.0))?;
+        if let Some(name) = &name {
+            self.names.register(Arc::clone(name), pid).map_err(|taken| Refusal::Taken(taken.0))?;
+        }
+        if let Some(Claim { via, value }) = claim {
+            self.born_under(lane, pid, &Place::from(via), &value).inspect_err(|_| {
+                name.iter().for_each(|name| self.names.release(name, pid));
+            })?;
         }
         let mut actions = Vec::new();
         let process = Process::new(birth, self.now, &mut actions);

@@ -1,14 +1,17 @@
 //! The life of one instance of a guest, as in `guest.rs`, `drive.rs` and `takeover.rs` of the shell, one step at a time.
 
-use skep_kernel::process::{Received, Step};
+mod moves;
+mod waits;
+
+use skep_kernel::process::Step;
 use skep_kernel::system::SystemId;
-use skep_kernel::upgrade::{MigrationStep, NotMigrated, Path, path};
-use skep_kernel::{Caller, Limits, Next, Outcome, Shape, Signal, Start, State};
+use skep_kernel::{Caller, Next, Outcome, Signal, Start, State};
 
 use super::births::GuestSpec;
 use super::rooms::Class;
 use super::script::{Script, Work};
 use super::*;
+use moves::{handled_in, state_of};
 
 /// A guest.
 pub(crate) struct Guest {
@@ -61,10 +64,6 @@ impl Guest {
     pub(super) fn new(spec: Arc<GuestSpec>, code: u32) -> Self {
         Guest { spec, code, successor: None, live: None, owed: Vec::new() }
     }
-}
-
-fn shape(code: u32) -> Shape {
-    Shape { version: code, accepts: vec![code.saturating_sub(1), code], steps_down: vec![code.saturating_sub(1)] }
 }
 
 impl World {
@@ -285,135 +284,6 @@ impl World {
         self.ends(lane, pid, ExitReason::failed("trap"))
     }
 
-    /// Saves and gives the instance back, unless the guest refuses.
-    fn save(&mut self, lane: usize, pid: Pid, instance: Instance) -> Flow {
-        match if self.winding_down { 9 } else { self.dice.below(24) } {
-            0 => self.cell(pid).process.save_postponed(),
-            1 => self.cell(pid).process.save_refused(),
-            2 if self.has(Feature::Crashes) => return self.traps(lane, pid),
-            3 | 4 => {
-                // It takes several turns, between which anything may come.
-                self.cell(pid).process.stir();
-                return self.saved(lane, pid, instance);
-            }
-            _ => return self.saved(lane, pid, instance),
-        }
-        Flow::On
-    }
-
-    fn saved(&mut self, lane: usize, pid: Pid, instance: Instance) -> Flow {
-        let state = state_of(instance);
-        let module = self.guest(pid).spec.module;
-        let slot = &mut self.slots[module];
-        if self.plan.bug == Some(Bug::StaleState)
-            && slot.stale.as_ref().is_none_or(|(_, old)| old.version != state.version)
-        {
-            slot.stale = Some((pid, state.clone()));
-        }
-        self.figures.sleeps += 1;
-        self.cell(pid).process.saved(state);
-        self.end_driver(lane, pid, End::GaveBack)
-    }
-
-    /// The state is saved for the new code, which an instance of its own takes over.
-    fn begin_move(&mut self, lane: usize, pid: Pid, instance: Instance) -> Flow {
-        let why = |step, text: &str| NotMigrated { step, reason: ExitReason::failed(text), trace: String::new() };
-        match self.dice.below(30) {
-            0 => {
-                let why = why(MigrationStep::Save, "refuses");
-                self.transition(lane, pid, |process, _, actions| process.not_migrated(why, actions));
-                Flow::On
-            }
-            1 if self.has(Feature::Crashes) => {
-                let why = why(MigrationStep::Save, "traps");
-                self.transition(lane, pid, |process, _, actions| process.not_migrated(why, actions));
-                self.traps(lane, pid)
-            }
-            _ => {
-                let left = self.dice.below(6);
-                self.goes_on(pid, Doing::Moves { before: state_of(instance), left })
-            }
-        }
-    }
-
-    fn move_state(&mut self, lane: usize, pid: Pid, before: State, left: usize) -> Flow {
-        let instance = self.instance(pid);
-        if !self.cell(pid).process.is_migrating() {
-            return self.moved(lane, pid);
-        }
-        if left > 0 {
-            let stage = Doing::Moves { before, left: left - 1 };
-            if self.dice.one_in(2) {
-                // Its turn is over; whatever it waits for stirs it.
-                self.cell(pid).process.stir();
-                return self.yields(pid, stage);
-            }
-            return self.goes_on(pid, stage);
-        }
-        match self.dice.below(40) {
-            0 | 1 => {
-                let why = NotMigrated {
-                    step: MigrationStep::Restore,
-                    reason: ExitReason::failed("no"),
-                    trace: String::new(),
-                };
-                self.transition(lane, pid, |process, _, actions| process.not_migrated(why, actions));
-            }
-            2 | 3 => {
-                self.cell(pid).process.migration_postponed();
-                if instance.is_some() {
-                    self.cell(pid).process.saved(before);
-                }
-                return self.end_driver(lane, pid, End::NoRoom);
-            }
-            _ => self.take_over(lane, pid, &before),
-        }
-        self.moved(lane, pid)
-    }
-
-    /// As a move, but the code stays.
-    fn replace(&mut self, lane: usize, pid: Pid, id: SystemId, present: State, left: usize) -> Flow {
-        if left > 0 {
-            let stage = Doing::Replaces { id, present, left: left - 1 };
-            self.cell(pid).process.stir();
-            return self.yields(pid, stage);
-        }
-        if self.replace_state(lane, pid, id, present.clone()) {
-            if self.instance(pid).is_some() {
-                self.cell(pid).process.saved(present);
-            }
-            return self.end_driver(lane, pid, End::NoRoom);
-        }
-        self.moved(lane, pid)
-    }
-
-    fn take_over(&mut self, lane: usize, pid: Pid, before: &State) {
-        let guest = self.guest(pid);
-        let (Some(new), old) = (guest.successor, guest.code) else { return };
-        let version = match path(before.version, &shape(old), &shape(new)) {
-            Some(Path::Up) => before.version,
-            Some(Path::Down(version)) => version,
-            None => {
-                return self.violated(Invariant::AllOrNone, format!("{pid}: no way from {} to {new}", before.version));
-            }
-        };
-        if version != new && version + 1 != new {
-            self.violated(Invariant::AllOrNone, format!("{pid}: code {new} is given a state of version {version}"));
-        }
-        self.figures.migrations += 1;
-        let after = State { version: new, body: before.body.clone() };
-        self.transition(lane, pid, |process, _, actions| process.migrated(after, actions));
-    }
-
-    /// The move is over: an instance goes on, one that was not needed is not made.
-    fn moved(&mut self, lane: usize, pid: Pid) -> Flow {
-        if self.instance(pid).is_some() {
-            return self.goes_on(pid, Doing::Next);
-        }
-        self.cell(pid).process.discarded();
-        self.end_driver(lane, pid, End::GaveBack)
-    }
-
     /// The driver is dropped, and with it the instance.
     fn end_driver(&mut self, lane: usize, pid: Pid, end: End) -> Flow {
         let Some(Driver { ticket, instance, .. }) = self.guest(pid).live.take() else { return Flow::Over };
@@ -446,79 +316,8 @@ impl World {
         }
     }
 
-    /// Why a guest that asks the host for something goes no further.
-    pub(super) fn refused_entry(&mut self, pid: Pid) -> Option<ExitReason> {
-        let process = &self.cell(pid).process;
-        match process.doom() {
-            Some(reason) => Some(reason.clone()),
-            None if is_overfull(process) => Some(ExitReason::limit("mailbox")),
-            None => None,
-        }
-    }
-
-    fn poll_call(&mut self, lane: usize, pid: Pid, mark: Mark, script: Script) -> Flow {
-        if let Some(reason) = self.refused_entry(pid) {
-            return self.ends(lane, pid, reason);
-        }
-        match self.cell(pid).process.poll_call(mark) {
-            None => self.yields(pid, Doing::WaitsForAnswer(mark, script)),
-            Some(outcome) => {
-                self.sees_outcome(pid, mark, &outcome);
-                self.goes_on(pid, Doing::Runs(script))
-            }
-        }
-    }
-
-    fn poll_spawn(&mut self, lane: usize, pid: Pid, mark: Mark, script: Script) -> Flow {
-        if let Some(reason) = self.refused_entry(pid) {
-            return self.ends(lane, pid, reason);
-        }
-        match self.cell(pid).process.poll_spawn(mark) {
-            None => self.yields(pid, Doing::WaitsForChild(mark, script)),
-            Some(_) => self.goes_on(pid, Doing::Runs(script)),
-        }
-    }
-
-    fn poll_receive(&mut self, lane: usize, pid: Pid, script: Script) -> Flow {
-        if let Some(reason) = self.refused_entry(pid) {
-            return self.ends(lane, pid, reason);
-        }
-        match self.transition(lane, pid, |process, _, actions| process.poll_receive(actions)) {
-            Received::NotYet => self.yields(pid, Doing::Receives(script)),
-            Received::Nothing => self.goes_on(pid, Doing::Runs(script)),
-            Received::Seen(..) => unreachable!("nobody looks before it takes"),
-            Received::Event(event) => {
-                self.note(|world| format!("{} receives {event:?}", world.name_of(pid)));
-                if let skep_kernel::Event::Exit { pid: of, .. } = &event {
-                    let cell = self.cell(pid);
-                    cell.account.knows_of_its_parent |= cell.parent == Some(*of);
-                }
-                self.hands(lane, pid, &event);
-                self.goes_on(pid, Doing::Runs(script))
-            }
-        }
-    }
-
     /// An instance is wanted back, for no reason.
     pub(super) fn evict(&mut self, lane: usize, pid: Pid) {
         let _ = self.hand_over(lane, pid, Signal::Evict);
-    }
-}
-
-/// Whether a mailbox holds more than all limits together let come about by themselves.
-fn is_overfull(process: &Process) -> bool {
-    let Limits { mailbox_messages, links, monitors, requests, timers, .. } = **process.limits();
-    let most = [mailbox_messages, links, monitors, requests, timers].into_iter().fold(0, usize::saturating_add);
-    process.mailbox().len() > most
-}
-
-fn state_of(instance: Instance) -> State {
-    State { version: instance.code, body: Body::Text(instance.handled.to_string()) }
-}
-
-fn handled_in(state: &State) -> u64 {
-    match &state.body {
-        Body::Text(text) => text.parse().unwrap_or_default(),
-        _ => 0,
     }
 }

@@ -35,20 +35,7 @@ impl World {
     pub(crate) fn populate(&mut self, left: usize) {
         let lane = self.lanes.len() - 1;
         let pid = self.new_pid();
-        let birth = Birth {
-            pid,
-            kind: Kind::Native,
-            name: None,
-            claim: None,
-            parent: None,
-            starter: None,
-            link: false,
-            monitor: None,
-            limits: native_limits(),
-            hibernate_after: None,
-            secret: [pid.tag, self.plan.seed],
-            held: None,
-        };
+        let birth = Birth::without_parent(pid, Kind::Native, native_limits(), [pid.tag, self.plan.seed]);
         let mut actions = Vec::new();
         let process = Process::new(birth, self.now, &mut actions);
         let cell = Cell {

@@ -1,12 +1,19 @@
 //! What guests do while they handle an event: drawn step by step, performed as in `syscalls.rs` of the shell.
 
-use skep_kernel::process::{LinkRequest, Monitoring, Waiting, Wanted};
+mod aliases;
+mod entries;
+mod names;
+mod spawn;
+mod talk;
+mod ties;
+mod timers;
+
+use skep_kernel::process::{Waiting, Wanted};
 use skep_kernel::{Address, Caller, Event, Next, Outcome, Signal, Start};
 
 use super::births::{Blueprint, GuestSpec};
 use super::guest::Doing;
 use super::*;
-use crate::account::{Asked, Timer, Watch, Way};
 
 /// What a guest was asked to do.
 #[derive(Debug)]
@@ -47,9 +54,21 @@ enum Op {
     More,
     Receive,
     Yield,
+    Alias,
+    Unalias,
+    SendThrough,
+    Alive,
+    Enter,
+    Leave,
+    Update,
+    Publish,
+    Watch,
+    Unwatch,
+    Lock,
+    Unlock,
 }
 
-const OPS: [(Op, Option<Feature>); 26] = [
+const OPS: [(Op, Option<Feature>); 40] = [
     (Op::Send, None),
     (Op::Send, None),
     (Op::Send, None),
@@ -76,6 +95,20 @@ const OPS: [(Op, Option<Feature>); 26] = [
     (Op::More, None),
     (Op::Receive, Some(Feature::Tasks)),
     (Op::Yield, None),
+    (Op::Alias, Some(Feature::Aliases)),
+    (Op::Unalias, Some(Feature::Aliases)),
+    (Op::SendThrough, Some(Feature::Aliases)),
+    (Op::SendThrough, Some(Feature::Aliases)),
+    (Op::Alive, Some(Feature::Alive)),
+    (Op::Enter, Some(Feature::Directory)),
+    (Op::Enter, Some(Feature::Directory)),
+    (Op::Leave, Some(Feature::Directory)),
+    (Op::Update, Some(Feature::Directory)),
+    (Op::Publish, Some(Feature::Directory)),
+    (Op::Watch, Some(Feature::Directory)),
+    (Op::Unwatch, Some(Feature::Directory)),
+    (Op::Lock, Some(Feature::Locks)),
+    (Op::Unlock, Some(Feature::Locks)),
 ];
 
 /// Processes beyond which guests start none.
@@ -101,7 +134,7 @@ impl World {
             return self.answer(lane, pid, script.work);
         }
         script.left -= 1;
-        let (op, feature) = self.dice.pick(&OPS);
+        let (op, feature) = self.draw();
         if feature.is_some_and(|feature| !self.has(feature)) {
             return self.goes_on(pid, Doing::Runs(script));
         }
@@ -114,6 +147,9 @@ impl World {
         }
         match op {
             Op::Call => return self.call(lane, pid, script),
+            Op::Alive => return self.ask_alive(lane, pid, script),
+            Op::Kill => return self.kill(lane, pid, script),
+            Op::Lock => return self.lock(lane, pid, script),
             Op::Spawn => return self.spawn(lane, pid, script),
             Op::Receive => return self.receive(lane, pid, script),
             Op::More => return self.more(lane, pid, script),
@@ -125,16 +161,33 @@ impl World {
         }
     }
 
+    /// The next operation, often one of the episode's theme.
+    fn draw(&mut self) -> (Op, Option<Feature>) {
+        if self.theme.is_some() && self.dice.one_in(2) {
+            let of_it: Vec<_> = OPS.into_iter().filter(|(_, feature)| *feature == self.theme).collect();
+            return self.dice.pick(&of_it);
+        }
+        self.dice.pick(&OPS)
+    }
+
     fn operation(&mut self, lane: usize, pid: Pid, op: Op) -> Result<(), ExitReason> {
         match op {
             Op::Send | Op::Cast => {
                 let (to, number) = (self.target(pid), self.number());
                 let body = body('m', pid.id, number);
                 let event = if let Op::Send = op { Event::Info(body) } else { Event::Cast(body) };
-                if let Some(to) = self.resolve(&to) {
-                    let _ = self.hand_over(lane, to, Signal::Message(event));
-                }
+                self.send(lane, &to, event);
             }
+            Op::Alias => self.open_alias(pid)?,
+            Op::Unalias => self.unalias(pid),
+            Op::SendThrough => self.send_through(lane, pid),
+            Op::Enter => self.enter_somebody(lane, pid),
+            Op::Leave => self.take_out(lane, pid),
+            Op::Update => self.update(pid),
+            Op::Publish => self.publish(lane, pid),
+            Op::Watch => self.watch(lane, pid),
+            Op::Unwatch => self.unwatch(lane, pid),
+            Op::Unlock => self.unlock_some(lane, pid),
             Op::Request => {
                 let _ = self.begin_call(lane, pid, Waiting::AsEvent);
             }
@@ -153,10 +206,6 @@ impl World {
                 let (to, number) = (self.peer(pid), self.number());
                 let reason = ExitReason::Custom(Arc::new(body('x', pid.id, number)));
                 let _ = self.hand_over(lane, to, Signal::Exit { from: pid, reason });
-            }
-            Op::Kill if self.dice.one_in(3) => {
-                let to = self.peer(pid);
-                let _ = self.hand_over(lane, to, Signal::Kill);
             }
             Op::Register => self.register(pid),
             Op::Unregister => self.unregister(pid),
@@ -182,267 +231,14 @@ impl World {
         if self.has(Feature::Names) && self.dice.one_in(4) {
             return Address::Name(self.a_name());
         }
+        if self.has(Feature::Directory) && self.dice.one_in(5) {
+            return Address::Via(self.a_claim().via);
+        }
         Address::Pid(self.peer(pid))
     }
 
     fn a_name(&mut self) -> Name {
         format!("name{}", self.dice.between(1, NAMES)).into()
-    }
-
-    fn begin_call(&mut self, lane: usize, pid: Pid, waiting: Waiting) -> Option<Mark> {
-        let target = self.target(pid);
-        let to = self.resolve(&target)?;
-        let deadline = (!self.dice.one_in(4)).then(|| self.now + Duration::from_millis(self.dice.between(0, 60)));
-        let mark = self
-            .transition(lane, pid, |process, _, actions| process.begin_call(Some(to), deadline, waiting, actions))
-            .ok()?;
-        let number = self.number();
-        let blocking = waiting == Waiting::Blocking;
-        let asked = Asked { number, to: Some(to), deadline, blocking, way: Way::Open, replied: false };
-        self.figures.calls += 1;
-        let cell = self.cell(pid);
-        let (limit, open) = (cell.limits.requests, cell.account.calls.len());
-        cell.account.calls.insert(mark, asked);
-        if cell.account.calls.values().filter(|asked| asked.way == Way::Open).count() > limit {
-            self.violated(Invariant::Limits, format!("{pid} has {open} requests, and one more"));
-        }
-        let body = body('c', pid.id, number);
-        self.lanes[lane].duties.push_back(Duty::SendCall { from: pid, to, mark, body });
-        self.lanes[lane].duties.push_back(Duty::CheckCall { from: pid, to, mark });
-        Some(mark)
-    }
-
-    fn call(&mut self, lane: usize, pid: Pid, script: Script) -> Flow {
-        match self.begin_call(lane, pid, Waiting::Blocking) {
-            Some(mark) => self.goes_on(pid, Doing::WaitsForAnswer(mark, script)),
-            None => self.goes_on(pid, Doing::Runs(script)),
-        }
-    }
-
-    /// A call that was left for later is answered, now and then by somebody else (GS-08).
-    fn answer_somebody(&mut self, lane: usize, pid: Pid) {
-        let whose = if self.dice.one_in(8) { self.peer(pid) } else { pid };
-        let Some(Cell { content: Content::Guest(guest), .. }) = self.cells.get_mut(&whose.id) else { return };
-        if guest.owed.is_empty() {
-            return;
-        }
-        let place = self.dice.below(guest.owed.len());
-        let (caller, number) = guest.owed.swap_remove(place);
-        self.replies(caller);
-        self.transition(lane, pid, |process, _, actions| {
-            process.reply(caller, body('r', caller.pid.id, number), actions)
-        });
-    }
-
-    /// Somebody replies to a call.
-    fn replies(&mut self, caller: Caller) {
-        if let Some(asked) =
-            self.cells.get_mut(&caller.pid.id).and_then(|cell| cell.account.calls.get_mut(&caller.mark))
-        {
-            asked.replied = true;
-        }
-    }
-
-    /// Links and unlinks of one pair do not cross. Whoever would have to wait does something else.
-    fn lock_pair(&mut self, lane: usize, one: Pid, other: Pid) -> bool {
-        let pair = (one.min(other), one.max(other));
-        let free = self.lanes.iter().all(|lane| lane.pair != Some(pair));
-        if free {
-            self.lanes[lane].pair = Some(pair);
-        }
-        free
-    }
-
-    fn link(&mut self, lane: usize, pid: Pid) {
-        let to = self.peer(pid);
-        if self.lock_pair(lane, pid, to)
-            && let LinkRequest::Ask = self.cell(pid).process.link(to)
-        {
-            self.cell(pid).account.asks = Some((to, false));
-            self.lanes[lane].duties.push_back(Duty::Link { from: pid, to });
-        }
-        let cell = self.cell(pid);
-        let (links, limit) = (cell.process.links().count(), cell.limits.links);
-        // Beyond the limit are those only that were asked for from outside when it was about to end.
-        if links > limit && !cell.process.is_doomed() {
-            self.violated(Invariant::Limits, format!("{pid} has {links} links of {limit}"));
-        }
-    }
-
-    fn unlink(&mut self, lane: usize, pid: Pid) {
-        let cell = self.cell(pid);
-        let parent = cell.parent;
-        // A child that leaves its parent is an orphan by its own will.
-        let linked: Pids = cell
-            .account
-            .links
-            .iter()
-            .chain(&cell.account.exits_due)
-            .copied()
-            .filter(|peer| Some(*peer) != parent)
-            .collect();
-        if linked.is_empty() {
-            return;
-        }
-        let to = self.dice.pick(&linked);
-        let is_child = self.cells.get(&to.id).is_some_and(|cell| cell.parent == Some(pid) && !cell.ready);
-        if is_child || !self.lock_pair(lane, pid, to) {
-            return;
-        }
-        self.transition(lane, pid, |process, _, actions| process.unlink(to, actions));
-        let account = &mut self.cell(pid).account;
-        account.links.remove(&to);
-        account.exits_due.remove(&to);
-        if let Some(other) = self.cells.get_mut(&to.id) {
-            other.account.links.remove(&pid);
-        }
-    }
-
-    fn monitor(&mut self, lane: usize, pid: Pid) -> Result<(), ExitReason> {
-        let target = self.target(pid);
-        let holder = self.resolve(&target);
-        let wanted = Monitoring::of(target);
-        let mark = self.transition(lane, pid, |process, _, actions| process.monitor(wanted, holder, actions))?;
-        let cell = self.cell(pid);
-        cell.account.monitors.insert(mark, Watch { target: holder, way: Way::Open, result: false });
-        let set = cell.account.monitors.values().filter(|watch| watch.way == Way::Open).count();
-        if set > cell.limits.monitors {
-            self.violated(Invariant::Limits, format!("{pid} has {set} monitors"));
-        }
-        Ok(())
-    }
-
-    fn demonitor(&mut self, lane: usize, pid: Pid) {
-        let set: Vec<(Mark, Watch)> =
-            self.cell(pid).account.monitors.iter().map(|(mark, watch)| (*mark, *watch)).collect();
-        if set.is_empty() {
-            return;
-        }
-        let (mark, watch) = self.dice.pick(&set);
-        if watch.result {
-            return;
-        }
-        let flush = self.dice.one_in(2);
-        let was_set = self.transition(lane, pid, |process, _, actions| process.demonitor(mark, flush, actions));
-        // A monitor of oneself is none, as in OTP.
-        let is_own = watch.target == Some(pid);
-        if was_set != (watch.way == Way::Open && !is_own) {
-            self.violated(Invariant::Downs, format!("{pid} takes {mark:?} back, which is {watch:?}: {was_set}"));
-        }
-        if was_set || flush || is_own {
-            self.cell(pid).account.monitors.remove(&mark);
-        }
-        if was_set && self.strikes(Bug::DownAfterDemonitor) {
-            let (target, reason) = (Address::Pid(watch.target.unwrap_or(pid)), ExitReason::Noproc);
-            self.sees(pid, &Event::Down { mark, target, reason, tag: None });
-        }
-    }
-
-    fn register(&mut self, pid: Pid) {
-        let (name, whom) = (self.a_name(), if self.dice.one_in(3) { self.peer(pid) } else { pid });
-        let Some(cell) = self.cells.get(&whom.id).filter(|cell| cell.listed && !cell.process.is_gone()) else { return };
-        if matches!(cell.content, Content::Overseer(_)) || self.names.register(Arc::clone(&name), whom).is_err() {
-            return;
-        }
-        if self.cell(whom).process.take_name(Arc::clone(&name)).is_err() {
-            self.names.release(&name, whom);
-        }
-    }
-
-    fn unregister(&mut self, pid: Pid) {
-        let name = self.a_name();
-        if self.cell(pid).process.drop_name(&name) {
-            self.names.release(&name, pid);
-        }
-    }
-
-    fn start_timer(&mut self, lane: usize, pid: Pid) -> Result<(), ExitReason> {
-        let at = self.now + Duration::from_millis(self.dice.between(0, 80));
-        let own = self.dice.one_in(2);
-        let to = if own { None } else { Some(self.target(pid)) };
-        let number = self.number();
-        // The clock sends it: it has no place among the messages of this process.
-        let body = if own { body('t', pid.id, number) } else { body('s', u64::MAX - number, number) };
-        let mark = self.transition(lane, pid, |process, _, actions| process.start_timer(at, to, body, actions))?;
-        self.figures.timers += 1;
-        let cell = self.cell(pid);
-        cell.account.timers.insert(mark, Timer { at, own, way: Way::Open });
-        let (running, limit) = (cell.process.timers_running(), cell.limits.timers);
-        if running > limit {
-            self.violated(Invariant::Limits, format!("{pid} has {running} timers of {limit}"));
-        }
-        Ok(())
-    }
-
-    fn cancel_timer(&mut self, lane: usize, pid: Pid) {
-        let Some((&mark, &timer)) = self.cell(pid).account.timers.iter().next() else { return };
-        let left = self.transition(lane, pid, |process, now, actions| process.cancel_timer(mark, now, actions));
-        if left.is_some() != (timer.way == Way::Open) {
-            self.violated(Invariant::Timers, format!("{pid} cancels {timer:?}: {left:?}"));
-        }
-        if left.is_some() {
-            self.cell(pid).account.timers.remove(&mark);
-        }
-    }
-
-    fn spawn(&mut self, lane: usize, pid: Pid, script: Script) -> Flow {
-        if self.cells.len() >= CROWD {
-            return self.goes_on(pid, Doing::Runs(script));
-        }
-        let child = self.new_pid();
-        let (link, watched) = (self.dice.one_in(2), self.dice.one_in(2));
-        let target = watched.then_some(Address::Pid(child));
-        let begun = self.cell(pid).process.begin_spawn(child, link, target, Waiting::Blocking);
-        let Ok((starter, monitor)) = begun else { return self.goes_on(pid, Doing::Runs(script)) };
-        let account = &mut self.cell(pid).account;
-        account.spawns.insert(starter, monitor);
-        if let Some(mark) = monitor {
-            account.monitors.insert(mark, Watch { target: Some(child), way: Way::Open, result: false });
-        }
-        let spec = self.guest_spec();
-        let born = Born {
-            pid: child,
-            blueprint: Blueprint::Guest(Arc::new(spec)),
-            label: None,
-            parent: pid,
-            starter,
-            link,
-            monitor,
-            in_turn: false,
-        };
-        self.lanes[lane].duties.push_back(Duty::Birth(Box::new(born)));
-        self.goes_on(pid, Doing::WaitsForChild(starter, script))
-    }
-
-    /// What a guest is made from, by chance.
-    pub(super) fn guest_spec(&mut self) -> GuestSpec {
-        let limits = skep_kernel::Limits {
-            mailbox_messages: self.dice.pick(&[3, 10, 50]),
-            mailbox_bytes: self.dice.pick(&[60, 400, 10_000]),
-            timers: self.dice.pick(&[2, 20]),
-            links: self.dice.pick(&[2, 20]),
-            monitors: self.dice.pick(&[2, 20]),
-            requests: self.dice.pick(&[2, 20]),
-            init_timeout: Duration::from_millis(self.dice.pick(&[5, 100, 10_000])),
-            ..skep_kernel::Limits::default()
-        };
-        let hibernates = self.has(Feature::Hibernation);
-        let hibernate_after = match self.dice.below(4) {
-            0 if hibernates => Some(Duration::ZERO),
-            1 if hibernates => Some(Duration::from_millis(self.dice.between(1, 30))),
-            _ => None,
-        };
-        let name = (self.has(Feature::Names) && self.dice.one_in(4)).then(|| self.a_name());
-        GuestSpec {
-            module: self.dice.below(2),
-            is_task: self.has(Feature::Tasks) && self.dice.one_in(6),
-            name,
-            hibernate_after,
-            limits: Arc::new(limits),
-            traps: self.has(Feature::Exits) && self.dice.one_in(3),
-            fails: if self.has(Feature::Crashes) { self.dice.pick(&[3, 12, 1000]) } else { usize::MAX },
-            slowness: self.dice.pick(&[1, 1, 4, 40]),
-        }
     }
 
     /// A task waits for an event: any, or one with a mark.

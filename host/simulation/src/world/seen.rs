@@ -4,7 +4,7 @@ use skep_kernel::{Body, CallError, Caller, Event, Next};
 
 use super::deliver::exit_number;
 use super::*;
-use crate::account::{Asked, Way, wrong};
+use crate::account::{Asked, Question, Way, wrong};
 
 impl World {
     /// A guest is handed an event. Returns whom a reply would go to.
@@ -93,7 +93,11 @@ impl World {
             }
             Event::Timer { mark, .. } => account.sees_timer(*mark, now),
             Event::Idle | Event::Continue(_) | Event::Started { .. } | Event::Stop { .. } => Ok(()),
-            Event::Change { .. } => unreachable!("nobody watches a directory"),
+            Event::Change { mark, what } => {
+                let seen = account.sees_change(*mark, what);
+                self.figures.changes += 1;
+                seen
+            }
         }
     }
 
@@ -121,23 +125,41 @@ impl World {
         self.check_end(pid, of)
     }
 
-    /// PROC-09: whoever hears of an end finds neither pid nor name. And nothing of its mail comes later (PROC-01), but
-    /// for whoever picks out of the mailbox.
-    fn check_end(&mut self, pid: Pid, of: Pid) -> Result<(), Wrong> {
+    /// PROC-09: whoever hears of an end finds neither pid nor name nor entry.
+    fn check_gone(&self, of: Pid) -> Result<(), Wrong> {
         if let Some((name, _)) = self.names.iter().find(|(_, holder)| *holder == of) {
             return wrong(Invariant::NamesFree, format!("{of} has ended and is called {name}"));
         }
         if self.cells.get(&of.id).is_some_and(|cell| cell.listed && cell.pid == of) {
             return wrong(Invariant::NamesFree, format!("{of} has ended and can be found"));
         }
+        // Whoever enters somebody looks afterwards whether that one has ended meanwhile.
+        if let Some((place, ..)) = self.directory.iter().find(|(_, holder, _)| *holder == of)
+            && !self.is_being_entered(of)
+        {
+            return wrong(Invariant::EntriesFree, format!("{of} has ended and is under {place:?}"));
+        }
+        Ok(())
+    }
+
+    /// The same, and nothing of its mail comes later (PROC-01), but for whoever picks out of the mailbox.
+    fn check_end(&mut self, pid: Pid, of: Pid) -> Result<(), Wrong> {
+        self.check_gone(of)?;
         let cell = self.cell(pid);
         let picks = cell.account.held || cell.process.kind() == skep_kernel::process::Kind::Task;
         if picks { Ok(()) } else { cell.account.hears_of_the_end(of) }
     }
 
     fn check_outcome(&mut self, pid: Pid, asked: Asked, outcome: &Result<Body, CallError>) -> Result<(), Wrong> {
-        let Asked { number, to, deadline, .. } = asked;
+        let Asked { about, number, to, deadline, .. } = asked;
         match outcome {
+            Ok(_) if let Question::Alive { told_to_end } = about => {
+                self.figures.asked_alive += 1;
+                if told_to_end {
+                    return wrong(Invariant::Alive, format!("{to:?} was told to end, and says that it lives"));
+                }
+                Ok(())
+            }
             Ok(body) => match read(body) {
                 Some(('r', _, answered)) if answered == number => Ok(()),
                 other => wrong(Invariant::Calls, format!("call {number} is answered with {other:?}")),
@@ -154,9 +176,12 @@ impl World {
     /// The outcome of a call that blocks.
     pub(super) fn sees_outcome(&mut self, pid: Pid, mark: Mark, outcome: &Result<Body, CallError>) {
         let checked = match self.cell(pid).account.calls.remove(&mark) {
+            Some(Asked { way: Way::InMail, about: Question::Lock(lock), .. }) if outcome.is_ok() => {
+                self.holds(pid, mark, lock)
+            }
             Some(asked @ Asked { way: Way::InMail, .. }) => match outcome {
                 // What has come besides is still in the mailbox.
-                Err(CallError::Ended(_)) => Ok(()),
+                Err(CallError::Ended(_)) => asked.to.map_or(Ok(()), |to| self.check_gone(to)),
                 outcome => self.check_outcome(pid, asked, outcome),
             },
             other => wrong(Invariant::Calls, format!("the outcome of {mark:?}, which is {other:?}")),

@@ -7,10 +7,10 @@ use skep_runtime::engine::Class;
 use skep_runtime::kernel::supervisor::Shutdown;
 use skep_runtime::kernel::{Address, Body, CallError, ExitReason, SpawnError};
 use skep_runtime::spec::Keep;
-use skep_tests::{Child, TestApp, eventually};
+use skep_tests::{Child, eventually};
 use tokio::task::JoinSet;
 
-use super::{CLASSES, MODES, add, app, beside_the_neighbour, crash, crashes, ended, gone, live};
+use super::{CLASSES, MODES, add, app, beside_the_neighbour, crash, crashes, ended, gone, is_spinning, live};
 
 fn spinner(id: &str) -> Child {
     Child::new(id, "spinner", &json!(null))
@@ -31,12 +31,12 @@ async fn a_guest_that_spins_is_preempted_and_delays_nobody() {
                 spinning.spawn(async move { runtime.call("test", to, body, None).await });
             }
             for name in &names {
-                eventually("a spinner to spin", || is_busy(&app, name).then_some(())).await;
+                eventually("a spinner to spin", || is_spinning(&app, app.pid(name)).then_some(())).await;
             }
         };
         beside_the_neighbour(&app, &format!("8 spinners ({keep:?})"), spin).await;
         for name in &names {
-            assert!(is_busy(&app, name), "it spins all the while");
+            assert!(is_spinning(&app, app.pid(name)), "it spins all the while");
             app.runtime.kill(app.pid(name));
         }
         while let Some(end) = spinning.join_next().await {
@@ -50,12 +50,6 @@ async fn a_guest_that_spins_is_preempted_and_delays_nobody() {
         eventually("their places", || (live(&app, Class::Small) == kept).then_some(())).await;
         app.stop().await;
     }
-}
-
-fn is_busy(app: &TestApp, name: &str) -> bool {
-    let processes = app.runtime.processes();
-    let process = processes.iter().find(|process| process.label.as_deref() == Some(name)).expect("it lives");
-    matches!(process.status, "running" | "runnable")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,7 +90,7 @@ async fn a_spinner_is_stopped_in_order_without_waiting_for_it() {
     let app = app(Keep::WhileItFits, [endless]).await;
     let (runtime, to) = (app.runtime.clone(), Address::Name("spinner".into()));
     let call = tokio::spawn(async move { runtime.call("test", to, Body::Json(r#""Spin""#.into()), None).await });
-    eventually("the spinner to spin", || is_busy(&app, "spinner").then_some(())).await;
+    eventually("the spinner to spin", || is_spinning(&app, app.pid("spinner")).then_some(())).await;
     assert_eq!(app.stop().await, ExitReason::Shutdown(None));
     assert_eq!(call.await.expect("no panic"), Err(CallError::Ended(ExitReason::Shutdown(None))));
 }

@@ -7,12 +7,7 @@ use skep_runtime::kernel::{Address, Body, ExitReason, Pid};
 use skep_runtime::spec::Keep;
 use skep_tests::{Child, TestApp, app, eventually};
 
-use super::{add, gone, live};
-
-fn is_busy(app: &TestApp, pid: Pid) -> bool {
-    let busy = |status| matches!(status, "running" | "runnable");
-    app.runtime.processes().iter().any(|process| process.pid == pid && busy(process.status))
-}
+use super::{add, gone, is_spinning, live};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_births_and_deaths_leave_nothing() {
@@ -28,7 +23,7 @@ async fn a_thousand_births_and_deaths_leave_nothing() {
             tokio::spawn(
                 async move { runtime.call("test", Address::Pid(pid), Body::Json(r#""Spin""#.into()), None).await },
             );
-            eventually("the spinner to spin", || is_busy(&app, pid).then_some(())).await;
+            eventually("the spinner to spin", || is_spinning(&app, pid).then_some(())).await;
         }
         app.runtime.kill(pid);
         gone(&app, "spinner").await;
@@ -52,7 +47,7 @@ async fn the_place_of_a_killed_spinner_comes_back() {
     for _ in 0..20 {
         let pid = add(&app, spinner()).await.expect("there is room").expect("a pid");
         let kill = async {
-            eventually("the spinner to spin", || is_busy(&app, pid).then_some(())).await;
+            eventually("the spinner to spin", || is_spinning(&app, pid).then_some(())).await;
             app.runtime.kill(pid);
         };
         let (end, ()) = tokio::join!(app.call("spinner", json!("Spin")), kill);
@@ -75,8 +70,9 @@ async fn a_place_offered_to_one_who_dies_goes_to_the_next() {
         tokio::spawn(async move { runtime.call("test", Address::Pid(to), body, Some(app::PATIENCE)).await })
     };
     let waits = |pid: Pid| {
+        let rests = |status| !matches!(status, "running" | "runnable");
         let processes = app.runtime.processes();
-        processes.iter().any(|it| it.pid == pid && it.mailbox_messages == 1 && !is_busy(&app, pid)).then_some(())
+        processes.iter().any(|it| it.pid == pid && it.mailbox_messages == 1 && rests(it.status)).then_some(())
     };
     for _ in 0..200 {
         let mut pids = Vec::new();
@@ -86,7 +82,7 @@ async fn a_place_offered_to_one_who_dies_goes_to_the_next() {
         let [first, second, spinner] = pids[..] else { panic!("three children") };
         // The last one started has the only place, and the others wait for it, in this order.
         let spin = call(spinner, r#""Spin""#);
-        eventually("the spinner to spin", || is_busy(&app, spinner).then_some(())).await;
+        eventually("the spinner to spin", || is_spinning(&app, spinner).then_some(())).await;
         let unanswered = call(first, r#""Get""#);
         eventually("the first to wait", || waits(first)).await;
         let answer = call(second, r#""Get""#);

@@ -21,8 +21,12 @@ struct Ask {
 impl World {
     pub(super) fn act_on_others(&mut self, pid: Pid, op: Op) -> Went {
         match op {
-            Op::Send(to, body) => self.send(pid, &to, body),
+            Op::Send(to, body) => {
+                self.person(pid).process.count_sent();
+                self.send(pid, &to, body);
+            }
             Op::Cast(to, body) => {
+                self.person(pid).process.count_sent();
                 if let Some((to, signal)) = self.way(&self.address(&to), Event::Cast(body)) {
                     self.post(pid, to, signal);
                 }
@@ -88,6 +92,7 @@ impl World {
                 self.person(pid).process.set_trap_exit(on);
             }
             Op::Exit(to, reason) => {
+                self.person(pid).process.disclose();
                 let to = self.pid(&to);
                 self.post(pid, to, Signal::Exit { from: pid, reason });
             }

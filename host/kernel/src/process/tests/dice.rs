@@ -117,6 +117,22 @@ pub(super) fn a_move() -> impl Strategy<Value = Move> {
     ]
 }
 
+/// A move of processes that do little but call each other, most of them without an end to their patience.
+pub(super) fn a_move_of_callers() -> impl Strategy<Value = Move> {
+    let call = (0..MOST, 0..MOST, 0..12u64).prop_map(|(who, whom, number)| {
+        let what = if number == 11 { 17 } else { 11 };
+        Move::Do(who, Dice { what, whom, number: 8 * number, flag: false, reason: ExitReason::Normal })
+    });
+    prop_oneof![
+        10 => Just(Move::Begin),
+        10 => (0..MOST).prop_map(Move::GoOn),
+        20 => call,
+        25 => (0..MOST).prop_map(Move::Perform),
+        10 => (0..MOST).prop_map(Move::Nudge),
+        1 => (0..40u64).prop_map(Move::Tick),
+    ]
+}
+
 impl World {
     /// The operation that the dice mean for this process, if there can be one.
     pub(super) fn op(&mut self, pid: Pid, dice: Dice) -> Option<Op> {

@@ -18,18 +18,11 @@ fn place(key: &str) -> Place {
 
 fn process(limits: Limits, claim: Option<Claim>) -> Process {
     let birth = Birth {
-        pid: pid(1),
-        kind: Kind::Server,
         name: Some("bank".into()),
         claim,
         parent: Some(pid(2)),
-        starter: None,
-        link: false,
         monitor: Some(Mark(5)),
-        limits: Arc::new(limits),
-        hibernate_after: None,
-        secret: [1, 2],
-        held: None,
+        ..Birth::without_parent(pid(1), Kind::Server, Arc::new(limits), [1, 2])
     };
     let mut process = Process::new(birth, NOW, &mut Vec::new());
     let _ = process.begin_slice();

@@ -2,11 +2,11 @@
 
 use super::guest::{Blocked, Stage};
 use super::world::{Person, World};
-use crate::Address;
 use crate::process::calls::{Asked, Block};
 use crate::process::code_change::Change;
 use crate::process::lifecycle::Idle;
 use crate::process::*;
+use crate::{Address, Event};
 
 impl World {
     /// Checks every process and what lies between them. Nobody runs and nothing is under way.
@@ -30,6 +30,7 @@ impl World {
         for (name, holder) in self.names.iter() {
             assert_eq!(self.people[&holder].process.name(), Some(name), "{holder} does not know its name");
         }
+        self.check_circles();
     }
 
     /// HOT-09: whatever became of it, an upgrade that is over leaves nobody behind.
@@ -221,5 +222,32 @@ fn check_suspended(pid: Pid, person: &Person) {
             assert!(matches!(stage, Stage::Absent | Stage::Taking { asleep: true }), "{pid}: {stage:?}");
         }
         (phase, saved) => panic!("{pid} is suspended: {phase:?}, {saved:?}"),
+    }
+}
+
+impl World {
+    /// Who stands still in which request, and to whom.
+    fn standing(&self, pid: Pid) -> Option<(Mark, Pid)> {
+        let process = &self.people.get(&pid).filter(|person| person.listed)?.process;
+        let (Block::Call { mark, answer: None } | Block::Spawn { mark, answer: None }) = &process.block else {
+            return None;
+        };
+        match process.waits_for()? {
+            WaitsFor::Reply(to) | WaitsFor::Start(to) => Some((*mark, to?)),
+            WaitsFor::Message | WaitsFor::Supervisor => None,
+        }
+    }
+
+    /// Nobody is left in a circle in which nobody has begun with what the one before it wants.
+    fn check_circles(&self) {
+        let unheard = |pid: &Pid| {
+            let (mark, to) = self.standing(*pid)?;
+            let of_it = |event: &Event| matches!(event, Event::Call { caller, .. } | Event::Stop { caller, .. } if *caller == Caller { pid: *pid, mark });
+            self.people[&to].process.mailbox().oldest().any(of_it).then_some(to)
+        };
+        for &pid in self.people.keys() {
+            let mut chain = std::iter::successors(unheard(&pid), unheard).take(self.people.len());
+            assert!(!chain.any(|waits_for| waits_for == pid), "{pid} is in a circle");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use proptest::prelude::{ProptestConfig, prop, proptest};
 
-use super::dice::{MOST, Move, a_move};
+use super::dice::{MOST, Move, a_move, a_move_of_callers};
 use super::guest::{Blocked, Stage};
 use super::notation;
 use super::op::Op;
@@ -182,6 +182,12 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
     #[test]
     fn whatever_happens_in_whatever_order(moves in prop::collection::vec(a_move(), 0..900)) {
+        run(moves);
+    }
+
+    /// That nobody is left in a circle is checked whenever all come to rest.
+    #[test]
+    fn whoever_calls_whom(moves in prop::collection::vec(a_move_of_callers(), 0..300)) {
         run(moves);
     }
 }

@@ -28,20 +28,8 @@ fn a_hibernated_process_keeps_its_timers_links_monitors_name_and_mail() {
 
 #[test]
 fn who_waits_for_a_supervisor_is_blocked_and_keeps_its_instance() {
-    let birth = Birth {
-        pid: Pid { node: 0, id: 1, tag: 1 },
-        kind: Kind::Server,
-        name: None,
-        claim: None,
-        parent: None,
-        starter: None,
-        link: false,
-        monitor: None,
-        limits: Arc::default(),
-        hibernate_after: None,
-        secret: [1, 2],
-        held: None,
-    };
+    let pid = Pid { node: 0, id: 1, tag: 1 };
+    let birth = Birth::without_parent(pid, Kind::Server, Arc::default(), [1, 2]);
     let (now, mut actions) = (Duration::ZERO, Vec::new());
     let mut process = Process::new(birth, now, &mut actions);
     let _ = process.begin_slice();
@@ -234,19 +222,7 @@ fn hib_01_mail_that_comes_while_saving_takes_several_turns_is_handled_afterwards
 
 /// A server on its own, which nobody started.
 pub(super) fn server(hibernate_after: Option<Duration>) -> Process {
-    let birth = Birth {
-        pid: Pid { node: 0, id: 1, tag: 1 },
-        kind: Kind::Server,
-        name: None,
-        parent: None,
-        starter: None,
-        link: false,
-        monitor: None,
-        limits: Arc::default(),
-        hibernate_after,
-        secret: [1, 2],
-        claim: None,
-        held: None,
-    };
+    let pid = Pid { node: 0, id: 1, tag: 1 };
+    let birth = Birth { hibernate_after, ..Birth::without_parent(pid, Kind::Server, Arc::default(), [1, 2]) };
     Process::new(birth, Duration::ZERO, &mut Vec::new())
 }

@@ -113,20 +113,7 @@ fn tmr_10_ten_thousand_waits_that_end_at_once_all_end() {
 
 /// A task that waits until then.
 fn waiting(id: u64, at: Time, queue: &mut TimerQueue<(u64, Mark)>) -> Process {
-    let birth = Birth {
-        pid: Pid { node: 0, id, tag: 0 },
-        kind: Kind::Task,
-        name: None,
-        parent: None,
-        starter: None,
-        link: false,
-        monitor: None,
-        limits: Arc::default(),
-        hibernate_after: None,
-        secret: [id, 1],
-        held: None,
-        claim: None,
-    };
+    let birth = Birth::without_parent(Pid { node: 0, id, tag: 0 }, Kind::Task, Arc::default(), [id, 1]);
     let mut actions = Vec::new();
     let mut process = Process::new(birth, Duration::ZERO, &mut actions);
     let _ = process.begin_slice();

@@ -346,7 +346,7 @@ impl World {
             return Err(Undelivered::Gone);
         };
         let mut actions = Vec::new();
-        let before = (person.process.mailbox().len(), person.process.mailbox().bytes());
+        let mut before = (person.process.mailbox().len(), person.process.mailbox().bytes());
         let is_doomed = person.process.is_doomed();
         let message = match &signal {
             // Never handed out: its sender hears that there is nobody.
@@ -360,7 +360,17 @@ impl World {
             | Signal::Through { event: Event::Call { caller, .. } | Event::Stop { caller, .. }, .. } => Some(*caller),
             _ => None,
         };
+        let retracted = match &signal {
+            Signal::Retract { caller, .. } => Some(*caller),
+            _ => None,
+        };
         let delivery = person.process.deliver(signal, now, &mut actions);
+        if let Some(retracted) = retracted {
+            let kept = |event: &Event| !matches!(event, Event::Call { caller, .. } | Event::Stop { caller, .. } if *caller == retracted);
+            person.mail.retain(kept);
+            assert_eq!(person.process.mailbox().len(), person.mail.len(), "a request that was not handled goes, alone");
+            before.0 = person.mail.len();
+        }
         let after = (person.process.mailbox().len(), person.process.mailbox().bytes());
         person.mail.extend(message.filter(|_| delivery.outcome.is_ok()));
         match (size, delivery.outcome) {

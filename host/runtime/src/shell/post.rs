@@ -1,0 +1,104 @@
+//! The one way signals travel: into the receiver's state machine, and on to whoever must hear of what followed.
+//!
+//! What follows is a queue of duties that is worked off by whoever began: no lock is held meanwhile, and nobody waits for
+//! another worker.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use skep_kernel::signal::Undelivered;
+use skep_kernel::{Action, Caller, Event, Mark, Pid, Signal};
+
+use super::{App, Cell, Shell, Way};
+
+impl Shell {
+    /// Delivers one signal, and does all that follows from it.
+    pub(crate) fn deliver(&self, to: Pid, signal: Signal) -> Result<(), Undelivered> {
+        let mut duties = VecDeque::new();
+        let delivered = self.hand_over(to, signal, &mut duties);
+        self.work_off(duties);
+        delivered
+    }
+
+    /// Delivers a call that `from` has begun. If it cannot be delivered, that is the answer, which is on its way.
+    pub(crate) fn send_call(&self, from: &Cell, way: Way, mark: Mark, content: impl FnOnce(Caller) -> Event) {
+        let caller = Caller { pid: from.pid, mark };
+        let _ = self.deliver(way.to, way.signal(content(caller)));
+        // Its time may have run out before it was delivered: then the callee has been told to forget a caller that it did
+        // not know yet, and is told again.
+        if !from.process.lock().is_open(mark) {
+            let _ = self.deliver(way.to, Signal::Demonitor { from: from.pid, mark });
+        }
+    }
+
+    /// Does what the state machine of `cell` asked for.
+    pub(crate) fn perform(&self, cell: &Cell, actions: Vec<Action>) {
+        if actions.is_empty() {
+            return;
+        }
+        self.work_off(actions.into_iter().map(|action| Duty::of(cell, action)).collect());
+    }
+
+    pub(super) fn work_off(&self, mut duties: VecDeque<Duty>) {
+        while let Some(duty) = duties.pop_front() {
+            let Duty { owner, app, action } = duty;
+            match action {
+                Action::Deliver { to, signal } => {
+                    // Who must hear of a failure is told by `hand_over`.
+                    let _ = self.hand_over(to, signal, &mut duties);
+                }
+                Action::Send { to, body } => {
+                    if let Some(way) = self.way(&app, &to) {
+                        let _ = self.hand_over(way.to, way.signal(Event::Info(body)), &mut duties);
+                    }
+                }
+                Action::StartTimer { mark, at } => self.clock.set(owner, mark, at),
+                Action::CancelTimer { mark, .. } => self.clock.cancel(owner, mark),
+                Action::Tell { upgrade, news } => self.upgrades.tell(upgrade, owner, news),
+                Action::Inform { request, answer } => self.operators.inform(request, answer),
+                Action::ReleaseName(name) => app.release(&name, owner),
+                Action::Release(holding) => self.release(&app, owner, &holding, &mut duties),
+                Action::Remove => self.table.remove(owner),
+            }
+        }
+    }
+
+    /// Gives a signal to its receiver. What follows from it is added to `duties`.
+    pub(super) fn hand_over(&self, to: Pid, signal: Signal, duties: &mut VecDeque<Duty>) -> Result<(), Undelivered> {
+        let complaint = signal.complaint();
+        let Some(cell) = self.table.get(to) else {
+            let answer = complaint.map(|complaint| complaint.action(to, Undelivered::Gone));
+            duties.extend(answer.map(|action| Duty::ownerless(to, action)));
+            return Err(Undelivered::Gone);
+        };
+        let mut actions = Vec::new();
+        let delivery = cell.process.lock().deliver(signal, self.now(), &mut actions);
+        duties.extend(actions.into_iter().map(|action| Duty::of(&cell, action)));
+        if let Err(why) = delivery.outcome {
+            let answer = complaint.map(|complaint| complaint.action(to, why));
+            duties.extend(answer.map(|action| Duty::of(&cell, action)));
+        }
+        if delivery.wake {
+            self.schedule(cell);
+        }
+        delivery.outcome
+    }
+}
+
+/// An action and whose it is.
+pub(super) struct Duty {
+    pub(super) owner: Pid,
+    pub(super) app: Arc<App>,
+    pub(super) action: Action,
+}
+
+impl Duty {
+    fn of(cell: &Cell, action: Action) -> Self {
+        Duty { owner: cell.pid, app: Arc::clone(&cell.app), action }
+    }
+
+    /// An answer in the name of a process that is no more: a delivery, which needs no app.
+    fn ownerless(pid: Pid, action: Action) -> Self {
+        Duty { owner: pid, app: App::nowhere(), action }
+    }
+}
