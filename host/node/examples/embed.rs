@@ -70,8 +70,8 @@ pub async fn from_a_manifest(manifest: &Path, home: &Path) -> Result<(), Box<dyn
     let manifest = skep::manifest::Manifest::read(manifest, home)?;
     let app = manifest.name.clone();
     let loading =
-        tokio::task::spawn_blocking(move || skep::node::deploy::load(manifest, &engine, &mut skep::build::Quiet));
-    let (spec, _) = loading.await??;
+        tokio::task::spawn_blocking(move || skep::node::deploy::app(manifest, &engine, &mut skep::build::Quiet));
+    let spec = loading.await??;
     runtime.start_app(spec).await?;
 
     let name = Address::from("counter");

@@ -3,10 +3,12 @@
 //! Owns what can be typed and what is printed: the only place that formats for people. Each subcommand is a file that
 //! makes one or two calls on `node`, `build` or `control::client`. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
+mod audit;
 mod build;
 mod child;
 mod demo;
 mod deploy;
+mod elsewhere;
 mod failure;
 mod inspect;
 mod json;
@@ -19,10 +21,12 @@ mod ps;
 mod replace;
 mod run;
 pub mod safe;
+mod sign;
 mod stop;
 mod sys;
 mod table;
 mod talk;
+mod token;
 mod tree;
 mod undeploy;
 mod upgrade;
@@ -34,8 +38,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::control::client::Client;
+use crate::control::client::{Client, is_address};
 use crate::node::home::Home;
+use crate::suggest;
 use failure::Failure;
 
 /// Runs supervised, sandboxed WebAssembly processes with Erlang's manners.
@@ -56,6 +61,7 @@ enum Command {
     Run(run::Run),
     New(new::New),
     Build(build::Build),
+    Sign(sign::Sign),
     Demo(demo::Demo),
     Ps(ps::Ps),
     Tree(tree::Tree),
@@ -72,14 +78,19 @@ enum Command {
     Deploy(deploy::Deploy),
     Undeploy(undeploy::Undeploy),
     Stop(stop::Stop),
+    Token(token::TokenOf),
+    Audit(audit::AuditOf),
 }
 
 /// Which node, and in what form it answers: shared by all that talk to one.
 #[derive(Args)]
 struct Asking {
-    /// Which node; needed only where several run
-    #[arg(long, value_name = "NAME", global = true)]
+    /// Which node: its name, needed only where several run; or `https://host:port` for one elsewhere
+    #[arg(long, value_name = "NODE", global = true)]
     node: Option<String>,
+
+    #[command(flatten)]
+    proof: elsewhere::Proof,
 
     /// Print JSON, for scripts
     #[arg(long, global = true)]
@@ -95,8 +106,39 @@ struct Shared {
 impl Shared {
     /// The node that is meant.
     async fn client(&self, asking: &Asking) -> Result<Client, Failure> {
+        if let Some(address) = asking.node.as_deref().filter(|node| is_address(node)) {
+            return asking.proof.client(address);
+        }
         let home = Home::locate(self.home.as_deref())?;
         Ok(Client::find(&home, asking.node.as_deref()).await?)
+    }
+
+    /// The folder of a node, which need not run and need not have run.
+    fn folder_to_be(&self, node: Option<&str>) -> Result<PathBuf, Failure> {
+        match node.filter(|node| !is_address(node)) {
+            Some(node) => Ok(Home::create(&Home::locate(self.home.as_deref())?)?.folder(node)?),
+            None => self.folder(node),
+        }
+    }
+
+    /// The folder of the node that is meant, which need not run.
+    fn folder(&self, node: Option<&str>) -> Result<PathBuf, Failure> {
+        let home = Home::create(&Home::locate(self.home.as_deref())?)?;
+        let known = home.known();
+        match (node, &known[..]) {
+            (Some(node), _) if is_address(node) => {
+                Err(Failure::usage("this is done where the node runs, by its owner")
+                    .remedy("give the node's name, on its own machine"))
+            }
+            (Some(node), known) if known.iter().any(|name| name == node) => Ok(home.folder(node)?),
+            (Some(node), known) => Err(Failure::new(format!("there has been no node named `{node}` here"))
+                .remedy(suggest::remedy(node, "nodes", known.iter().map(String::as_str)))),
+            (None, [only]) => Ok(home.folder(only)?),
+            (None, []) => Err(Failure::usage(format!("there has been no node in {}", home.path().display()))
+                .remedy("give the name that it will have, with --node")),
+            (None, several) => Err(Failure::usage(format!("there are several nodes: {}", several.join(", ")))
+                .remedy(format!("choose one, such as `--node {}`", several[0]))),
+        }
     }
 }
 
@@ -107,9 +149,12 @@ impl Command {
             Command::Run(run) => run.json,
             Command::New(new) => new.json,
             Command::Build(build) => build.json,
+            Command::Sign(sign) => sign.json,
             Command::Demo(demo) => demo.json,
             Command::Ps(ps::Ps { asking }) | Command::Stop(stop::Stop { asking }) => asking.json,
             Command::Sys(sys) => sys.json(),
+            Command::Token(token) => token.json,
+            Command::Audit(audit) => audit.json,
             Command::Tree(tree::Tree { asking, .. })
             | Command::Inspect(inspect::Inspect { asking, .. })
             | Command::Child(child::Child { asking, .. })
@@ -130,6 +175,7 @@ impl Command {
             Command::Run(run) => run.perform(shared).await,
             Command::New(new) => new.perform(),
             Command::Build(build) => build.perform(),
+            Command::Sign(sign) => sign.perform(),
             Command::Demo(demo) => demo.perform(shared).await,
             Command::Ps(ps) => ps.perform(shared).await,
             Command::Tree(tree) => tree.perform(shared).await,
@@ -146,6 +192,8 @@ impl Command {
             Command::Deploy(deploy) => deploy.perform(shared).await,
             Command::Undeploy(undeploy) => undeploy.perform(shared).await,
             Command::Stop(stop) => stop.perform(shared).await,
+            Command::Token(token) => token.perform(shared),
+            Command::Audit(audit) => audit.perform(shared),
         }
     }
 }

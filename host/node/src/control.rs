@@ -1,4 +1,5 @@
-//! The node's API: HTTP and JSON on a socket that only the node's owner reaches.
+//! The node's API: HTTP and JSON on a socket that only the node's owner reaches; and over TCP, if the node listens there,
+//! with TLS and a token for each request.
 //!
 //! `protocol` says what is sent, `server` answers, `client` asks. Everything that the `skep` command does to a node that
 //! runs goes through here, so that a script or a dashboard can do it too:
@@ -23,7 +24,8 @@
 //! POST /v1/stop                                       stops every app in order; answers when that is done
 //! ```
 //!
-//! The two that replace code take `extra`, JSON for every migration; an upgrade takes `origin`, which listings show. `to`
+//! The two that replace code take `extra`, JSON for every migration; an upgrade takes `origin`, which listings show, and
+//! `signature`, the text of the file beside the code. `to`
 //! of a rollback is a version, or the beginning of a digest; of a message it is a name, `app/name`, or a pid, without its
 //! tag if need be. `manifest` is an absolute path, and `files` has the component of each module that comes from a crate,
 //! for the node builds nothing. A refusal is a JSON object with `code`, `message`, and often `remedy` and `detail`. Of an
@@ -31,8 +33,13 @@
 //! that calls the upgrade off, unless it is being committed: then it ends well. A deployment that has begun is done in any
 //! case.
 //!
+//! Over TCP, the `GET`s need a token of the scope `read`; `system`, `children`, `call`, `cast` and `stop` one of `operate`;
+//! the others one of `deploy`. A refusal for want of it has the code `unauthorized` (401), `forbidden` (403) or
+//! `too_many_failures` (429). `tls` has how both sides know each other.
+//!
 //! ```text
 //! curl --unix-socket ~/.local/state/skep/nodes/tally/control.sock http://skep/v1/processes
+//! curl --cacert node.pem -H "Authorization: Bearer $SKEP_TOKEN" https://tally.example:7777/v1/processes
 //! ```
 
 pub mod client;
@@ -40,3 +47,4 @@ pub mod protocol;
 pub mod server;
 #[cfg(test)]
 mod tests;
+pub mod tls;

@@ -4,15 +4,18 @@
 //! control API does.
 
 pub mod address;
+pub mod audit;
 pub mod body;
 pub mod children;
 pub mod code;
 pub mod deploy;
 pub mod deployment;
+pub(crate) mod file;
 pub mod home;
 pub mod log;
 pub mod plan;
 pub mod state;
+pub mod tokens;
 pub mod watch;
 
 use std::path::{Path, PathBuf};
@@ -25,9 +28,12 @@ use skep_runtime::spec::AppSpec;
 use skep_runtime::{Runtime, RuntimeConfig, RuntimeError, StartError};
 use tokio::sync::watch::{Sender, channel};
 
+use crate::signing::admission::{Admission, BadKey};
+use audit::Audit;
 use code::history::History;
 use code::store::{Store, StoreError};
 use log::Log;
+use tokens::Tokens;
 
 /// A runtime with a name.
 pub struct Node {
@@ -43,6 +49,12 @@ pub struct Node {
     pub history: Arc<History>,
     /// When it was made.
     pub started: SystemTime,
+    /// Who may ask it from elsewhere.
+    pub tokens: Tokens,
+    /// What was asked of it.
+    pub audit: Audit,
+    /// Whose code it runs. Fixed when it starts.
+    pub admission: Admission,
     /// The folder that no guest may get at.
     home: PathBuf,
     /// Held by whoever changes which apps run, and how.
@@ -70,6 +82,9 @@ pub enum NodeError {
     /// The place for code that ran cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Whose code it runs cannot be read.
+    #[error(transparent)]
+    Admission(#[from] BadKey),
 }
 
 /// Why a node's life is over.
@@ -82,19 +97,34 @@ pub enum Ending {
 }
 
 impl Node {
-    /// A node without apps, which keeps what must outlive it in `folder`. Must be called inside of a tokio runtime.
+    /// A node without apps, which keeps what must outlive it in `folder`, and finds there whose code it runs. Must be called inside of a tokio runtime.
     pub fn new(name: &str, config: RuntimeConfig, folder: &Path) -> Result<Arc<Self>, NodeError> {
+        let admission = Admission::remembered(folder)?;
         let log = Arc::new(Log::default());
         let (store, damage) = Store::open(folder.join("modules"))?;
         if let Some(damage) = damage {
             log.note(Level::Warn, damage);
         }
         let history = Arc::new(History::open(folder.join("upgrades.jsonl")));
+        let (tokens, audit) = (Tokens::of(folder), Audit::of(folder));
         let runtime = Runtime::new(config, Arc::clone(&log) as Arc<dyn Observer>)?;
         let (stage, _) = channel(Stage::Running);
         let (name, store, started) = (name.to_owned(), Arc::new(store), SystemTime::now());
         let (home, deploying) = (home::home_of(folder).to_owned(), tokio::sync::Mutex::default());
-        Ok(Arc::new(Node { name, runtime, log, store, history, started, home, deploying, stage }))
+        Ok(Arc::new(Node {
+            name,
+            runtime,
+            log,
+            store,
+            history,
+            started,
+            tokens,
+            audit,
+            admission,
+            home,
+            deploying,
+            stage,
+        }))
     }
 
     /// Starts an app; asked to stop meanwhile, it ends what has been started and answers none.

@@ -11,7 +11,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Na
 use super::log_line::Colour;
 use super::safe;
 use crate::build::BuildError;
-use crate::control::client::ClientError;
+use crate::control::client::{ClientError, ElsewhereError};
 use crate::control::protocol::Problem;
 use crate::manifest::{ManifestError, Place};
 use crate::node::NodeError;
@@ -69,7 +69,7 @@ impl Failure {
         self
     }
 
-    fn code(mut self, code: &str) -> Self {
+    pub(super) fn code(mut self, code: &str) -> Self {
         self.code = code.to_owned();
         self
     }
@@ -204,12 +204,17 @@ impl From<ClientError> for Failure {
             ClientError::Home(_) => "home",
             ClientError::NotRunning { .. } | ClientError::NoneRunning { .. } => "not_running",
             ClientError::Several { .. } => "several_nodes",
+            ClientError::Elsewhere(_) => "elsewhere",
             ClientError::Unreachable { .. } | ClientError::Lost { .. } => "unreachable",
             ClientError::Refused(problem) => &problem.code,
         };
         let mut failure = Failure::new(error.to_string()).code(code);
         failure.remedy = error.remedy();
-        failure.usage = matches!(error, ClientError::Home(HomeError::BadName { .. }));
+        failure.usage = match &error {
+            ClientError::Home(error) => matches!(error, HomeError::BadName { .. }),
+            ClientError::Elsewhere(error) => matches!(error, ElsewhereError::BadAddress(_)),
+            _ => false,
+        };
         if let ClientError::Refused(problem) = error {
             failure.detail = problem.detail;
         }
@@ -243,6 +248,7 @@ impl From<NodeError> for Failure {
     fn from(error: NodeError) -> Self {
         match error {
             NodeError::Runtime(error) => error.into(),
+            NodeError::Admission(error) => error.into(),
             NodeError::Store(error) => Failure::new(error.to_string()).code("store").remedy(error.remedy()),
         }
     }

@@ -4,6 +4,7 @@
 //! `node`'s.
 
 use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -20,7 +21,8 @@ use super::build::Progress;
 use super::failure::Failure;
 use super::log_line::{self, Colour};
 use super::{Shared, safe};
-use crate::control::server::{Listener, serve};
+use crate::control::server::{Doors, Listener, Remote, serve};
+use crate::control::tls::Identity;
 use crate::manifest::Manifest;
 use crate::manifest::units::HibernateAfter;
 use crate::node::deploy::Code;
@@ -28,6 +30,7 @@ use crate::node::home::{Claim, Home};
 use crate::node::log::{Entry, Log, What};
 use crate::node::watch::{self, Sources, Trouble};
 use crate::node::{Ending, Node, Stage, body, deploy};
+use crate::signing::admission::{Admission, BadKey, Signer};
 
 /// How long a second Ctrl-C waits for processes to be killed before this process ends whatever happens.
 const KILL_TIME: Duration = Duration::from_secs(2);
@@ -63,6 +66,30 @@ pub(super) struct Run {
     #[arg(long)]
     watch: bool,
 
+    /// Be asked over TCP too, at this address, with TLS and by whoever has a token (`skep token new`); port 0 takes a free
+    /// one
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<SocketAddr>,
+
+    /// The certificate to show there, in PEM, with those that vouch for it [default: one that the node makes, known by its
+    /// fingerprint]
+    #[arg(long, value_name = "FILE", requires_all = ["listen", "tls_key"])]
+    tls_cert: Option<PathBuf>,
+
+    /// The certificate's key, in PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Run only code that was signed with this key (`skep sign`): the path of a .pub file, or the key itself; may be given
+    /// several times. Holds for whatever is run, deployed, upgraded or rolled back to on this node, and is remembered
+    /// with its name
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["allow_unsigned", "watch"])]
+    require_signed: Vec<String>,
+
+    /// Forget an earlier `--require-signed`
+    #[arg(long)]
+    allow_unsigned: bool,
+
     /// Print the log as JSON, an object a line, on standard output
     #[arg(long)]
     pub(super) json: bool,
@@ -73,6 +100,7 @@ Examples:
   skep run app.toml
   skep run app.toml --node blue --json > blue.log
   skep run app.toml --watch
+  skep run app.toml --listen 0.0.0.0:7777
 
 A manifest:
   name = \"hello\"
@@ -104,10 +132,12 @@ impl Run {
         let manifest = Manifest::read(&self.manifest, &path)?;
         let home = Home::create(&path)?;
         let claim = home.claim(self.node.as_deref().unwrap_or(&manifest.name))?;
+        self.remember_signers(&claim)?;
         let node = self.node(&home, &manifest, &claim)?;
         // As they are before the build reads them: what changes from here on is seen.
         let watched = self.watch.then(|| (Sources::of(&manifest), manifest.clone()));
         let (app, code) = loaded(&node, manifest).await?;
+        let doors = self.doors(&node, &claim).await?;
         let printer = Printer::start(&node.log, self.json);
         let hint = format!("`{}` is up; {}", app.name, self.hint(shared, &node));
         let up = || {
@@ -116,7 +146,7 @@ impl Run {
                 self.watch(&node, manifest, sources);
             }
         };
-        let lived = live(&node, app, code, &claim, up).await;
+        let lived = live(&node, app, code, doors, up).await;
         node.log.close();
         printer.finish();
         lived
@@ -129,7 +159,51 @@ impl Run {
             engine: EngineConfig { cache: Some(home.cache()?), ..EngineConfig::default() },
             keep: self.hibernate_after.map(|when| when.0),
         };
-        Ok(Node::new(self.node.as_deref().unwrap_or(&manifest.name), config, claim.folder())?)
+        let node = Node::new(self.node.as_deref().unwrap_or(&manifest.name), config, claim.folder())?;
+        let keys = node.admission.keys();
+        if keys.is_empty() {
+            return Ok(node);
+        }
+        if self.watch {
+            return Err(Failure::usage("this node runs signed code only, and nobody signs what --watch builds")
+                .remedy("leave out --watch, or lift the rule with --allow-unsigned"));
+        }
+        node.log.note(Level::Info, format!("runs only code that was signed with {}", keys.join(" or ")));
+        Ok(node)
+    }
+
+    /// Where the node will be asked.
+    async fn doors(&self, node: &Node, claim: &Claim) -> Result<Doors, Failure> {
+        let socket = Listener::bind(claim.socket(), Arc::clone(&node.log))
+            .map_err(|error| cannot(&format!("listen at {}", claim.socket().display()), error))?;
+        let Some(address) = self.listen else { return Ok(Doors { socket, remote: None }) };
+        let identity = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Identity::load(certificate, key)?,
+            _ => Identity::own(claim.folder())?,
+        };
+        let remote = Remote::bind(address, &identity, Arc::clone(&node.log)).await;
+        let remote = remote.map_err(|error| cannot(&format!("listen at {address}"), error))?;
+        let address = remote.address().map_err(|error| cannot("listen", error))?;
+        let fingerprint = identity.fingerprint;
+        node.log.note(Level::Info, format!("listens at https://{address}, certificate {fingerprint}"));
+        if node.tokens.list()?.is_empty() {
+            let hint = format!("nobody has a token: make one with `skep token new --node {}`", node.name);
+            node.log.note(Level::Warn, hint);
+        }
+        Ok(Doors { socket, remote: Some(remote) })
+    }
+
+    /// What is said about whose code is run is the node's from here on.
+    fn remember_signers(&self, claim: &Claim) -> Result<(), Failure> {
+        let said = match &self.require_signed[..] {
+            [] if self.allow_unsigned => Admission::Anyone,
+            [] => return Ok(()),
+            keys => {
+                let signers: Result<Vec<Signer>, BadKey> = keys.iter().map(|key| Signer::given(key)).collect();
+                Admission::SignedBy(signers?)
+            }
+        };
+        Ok(said.remember(claim.folder())?)
     }
 
     /// Upgrades what changes, for as long as the node runs.
@@ -156,10 +230,10 @@ impl Run {
 
 /// Builds and loads on a thread of its own, since it blocks.
 async fn loaded(node: &Arc<Node>, manifest: Manifest) -> Result<(AppSpec, Vec<Code>), Failure> {
-    let engine = node.runtime.engine().clone();
+    let (engine, admission) = (node.runtime.engine().clone(), node.admission.clone());
     let loading = tokio::task::spawn_blocking(move || {
         let mut progress = Progress::default();
-        let app = deploy::load(manifest, &engine, &mut progress);
+        let app = deploy::load(manifest, &engine, &admission, &mut progress);
         progress.finish();
         app
     });
@@ -167,21 +241,16 @@ async fn loaded(node: &Arc<Node>, manifest: Manifest) -> Result<(AppSpec, Vec<Co
     Ok(app?)
 }
 
-/// From here on there is a socket and there are processes: everything is taken down again on every way out.
-async fn live(
-    node: &Arc<Node>,
-    app: AppSpec,
-    code: Vec<Code>,
-    claim: &Claim,
-    up: impl FnOnce(),
-) -> Result<(), Failure> {
-    let cannot = |what: &str, error: std::io::Error| Failure::new(format!("cannot {what}: {error}"));
-    let listener = Listener::bind(claim.socket(), Arc::clone(&node.log))
-        .map_err(|error| cannot(&format!("listen at {}", claim.socket().display()), error))?;
+fn cannot(what: &str, error: std::io::Error) -> Failure {
+    Failure::new(format!("cannot {what}: {error}"))
+}
+
+/// From here on there are processes: everything is taken down again on every way out.
+async fn live(node: &Arc<Node>, app: AppSpec, code: Vec<Code>, doors: Doors, up: impl FnOnce()) -> Result<(), Failure> {
     let signals = Signals::catch().map_err(|error| cannot("catch signals", error))?;
     let signals = tokio::spawn(signals.obey(Arc::clone(node)));
     let name = Arc::clone(&app.name);
-    let server = tokio::spawn(serve(Arc::clone(node), listener));
+    let server = tokio::spawn(serve(Arc::clone(node), doors));
     let ending = match node.start(app).await {
         Some(Ok(())) => {
             node.keep(&name, code).await;

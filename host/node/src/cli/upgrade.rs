@@ -12,6 +12,7 @@ use super::{Asking, Shared, json};
 use crate::build::{self, Request};
 use crate::manifest::units::Time;
 use crate::node::deploy::MODULE_BYTES;
+use crate::signing;
 
 /// Bytes of `--extra`, which travels in the request's line.
 const EXTRA_BYTES: usize = 8 << 10;
@@ -97,9 +98,11 @@ impl Upgrade {
     pub(super) async fn perform(self, shared: &Shared) -> Result<(), Failure> {
         let manner = self.manner.query()?;
         let client = shared.client(&self.asking).await?;
-        let (path, bytes) = code(self.file).await?;
+        let (path, bytes, signature) = code(self.file).await?;
         let origin = std::path::absolute(&path).unwrap_or(path).display().to_string();
-        let path = format!("/v1/upgrade?module={}&origin={}{manner}", escaped(&self.name), escaped(&origin));
+        let signature = signature.map_or_else(String::new, |text| format!("&signature={}", escaped(&text)));
+        let (name, origin) = (escaped(&self.name), escaped(&origin));
+        let path = format!("/v1/upgrade?module={name}&origin={origin}{signature}{manner}");
         replace(&client, &self.asking, &path, bytes).await
     }
 }
@@ -114,12 +117,17 @@ impl Rollback {
     }
 }
 
-/// The new code, and the file that it is in. Builds and reads on a thread of its own, since both block.
-async fn code(given: PathBuf) -> Result<(PathBuf, Vec<u8>), Failure> {
+/// The file of the new code, the code, and the signature beside it. Builds and reads on a thread of its own, since both
+/// block.
+async fn code(given: PathBuf) -> Result<(PathBuf, Vec<u8>, Option<String>), Failure> {
     let reading = tokio::task::spawn_blocking(move || {
         let path = if given.is_dir() { built(&given)? } else { given };
         let bytes = read(&path)?;
-        Ok((path, bytes))
+        let signature = signing::beside(&path).map_err(|error| {
+            Failure::new(format!("cannot read {}: {error}", signing::path(&path).display()))
+                .remedy("sign the module anew, or remove the file")
+        })?;
+        Ok((path, bytes, signature))
     });
     reading.await.map_err(|error| Failure::new(format!("reading failed: {error}")))?
 }
@@ -139,7 +147,7 @@ fn built(dir: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let unreadable = |error: std::io::Error| {
         Failure::new(format!("cannot read {}: {error}", path.display()))
             .remedy("give a file that `skep build` made, or the folder of a guest crate")

@@ -1,6 +1,7 @@
 //! Asks a node that runs.
 //!
-//! Owns finding the node and one connection for each request. Never formats for people. Called by the command.
+//! Owns finding the node and one connection for each request: over the socket in its folder, or over TLS. Never formats for
+//! people. Called by the command.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,16 +12,35 @@ use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
 use super::protocol::Problem;
+use super::tls::Trust;
 use crate::node::home::{Home, HomeError};
+
+mod elsewhere;
+
+use elsewhere::Elsewhere;
+pub use elsewhere::{ElsewhereError, is_address};
+
+/// What a request travels over.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// A node that could be reached.
 #[derive(Clone, Debug)]
 pub struct Client {
     node: String,
-    socket: PathBuf,
+    way: Way,
+}
+
+/// How to get there.
+#[derive(Clone, Debug)]
+enum Way {
+    Socket(PathBuf),
+    Tls(Elsewhere),
 }
 
 /// Why a node did not do what was asked.
@@ -59,6 +79,9 @@ pub enum ClientError {
         /// What the system said.
         why: io::Error,
     },
+    /// A node elsewhere cannot be asked so.
+    #[error(transparent)]
+    Elsewhere(#[from] ElsewhereError),
     /// It went away, or said something that is not the API.
     #[error("node `{node}` did not answer: {why}")]
     Lost {
@@ -78,6 +101,7 @@ impl ClientError {
     pub fn remedy(&self) -> Option<String> {
         match self {
             ClientError::Home(error) => Some(error.remedy()),
+            ClientError::Elsewhere(error) => Some(error.remedy().to_owned()),
             ClientError::NotRunning { node, running, .. } if running.is_empty() => {
                 Some(format!("start it with `skep run app.toml --node {node}`"))
             }
@@ -89,6 +113,10 @@ impl ClientError {
             ClientError::Several { nodes } => {
                 Some(format!("choose one, such as `--node {}`", nodes.first().map_or("NAME", String::as_str)))
             }
+            ClientError::Unreachable { node, .. } if elsewhere::is_address(node) => Some(
+                "is it the address that `skep run --listen` says, and the fingerprint? `skep run` says both when it starts"
+                    .to_owned(),
+            ),
             ClientError::Unreachable { .. } => Some("is it your node? only who started it can talk to it".to_owned()),
             ClientError::Lost { .. } => Some("see what the node itself printed; `skep run` starts it again".to_owned()),
             ClientError::Refused(problem) => problem.remedy.clone(),
@@ -109,7 +137,7 @@ impl Client {
         }
         let home = Home::existing(home)?;
         if let Some(node) = node {
-            let client = Client { node: node.to_owned(), socket: home.socket(node)? };
+            let client = Client { node: node.to_owned(), way: Way::Socket(home.socket(node)?) };
             return match client.connect().await {
                 Ok(_) => Ok(client),
                 Err(ClientError::NotRunning { node, left_socket, .. }) => {
@@ -123,13 +151,18 @@ impl Client {
             0 => Err(ClientError::NoneRunning { home: home.path().to_owned() }),
             1 => {
                 let node = nodes.remove(0);
-                Ok(Client { socket: home.socket(&node)?, node })
+                Ok(Client { way: Way::Socket(home.socket(&node)?), node })
             }
             _ => Err(ClientError::Several { nodes }),
         }
     }
 
-    /// The node's name.
+    /// A node that listens at `https://host:port`.
+    pub fn elsewhere(address: &str, token: String, trust: &Trust) -> Result<Self, ClientError> {
+        Ok(Client { node: address.to_owned(), way: Way::Tls(Elsewhere::new(address, token, trust)?) })
+    }
+
+    /// The node's name, or its address.
     #[must_use]
     pub fn node(&self) -> &str {
         &self.node
@@ -184,10 +217,14 @@ impl Client {
         Ok(())
     }
 
-    async fn connect(&self) -> Result<UnixStream, ClientError> {
-        UnixStream::connect(&self.socket).await.map_err(|why| match why.kind() {
-            io::ErrorKind::NotFound => self.not_running(false),
-            io::ErrorKind::ConnectionRefused => self.not_running(true),
+    async fn connect(&self) -> Result<Box<dyn Stream>, ClientError> {
+        let connected: io::Result<Box<dyn Stream>> = match &self.way {
+            Way::Socket(path) => UnixStream::connect(path).await.map(|stream| Box::new(stream) as _),
+            Way::Tls(elsewhere) => elsewhere.connect().await.map(|stream| Box::new(stream) as _),
+        };
+        connected.map_err(|why| match (&self.way, why.kind()) {
+            (Way::Socket(_), io::ErrorKind::NotFound) => self.not_running(false),
+            (Way::Socket(_), io::ErrorKind::ConnectionRefused) => self.not_running(true),
             _ => ClientError::Unreachable { node: self.node.clone(), why },
         })
     }
@@ -207,13 +244,15 @@ impl Client {
             hyper::client::conn::http1::handshake(stream).await.map_err(|error| self.lost(error))?;
         // Ends with the sender or the node; what went wrong is told to the sender.
         tokio::spawn(connection);
-        let request = Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", "skep")
-            .header("content-type", "application/json")
-            .body(Full::new(body))
-            .map_err(|error| self.lost(error))?;
+            .header("content-type", "application/json");
+        if let Way::Tls(elsewhere) = &self.way {
+            request = request.header("authorization", elsewhere.authorization.clone());
+        }
+        let request = request.body(Full::new(body)).map_err(|error| self.lost(error))?;
         let response = sender.send_request(request).await.map_err(|error| self.lost(error))?;
         if response.status().is_success() {
             return Ok(response);

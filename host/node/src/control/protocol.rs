@@ -2,6 +2,7 @@
 //!
 //! Owns the JSON shapes, for both sides. Log entries are `node::log::Entry`.
 
+mod bounds;
 mod children;
 mod deploy;
 mod inspect;
@@ -13,6 +14,7 @@ use serde_json::value::RawValue;
 use skep_runtime::inspect::{ProcessInfo, TreeNode};
 use skep_runtime::kernel::supervisor::ChildKind;
 
+pub(in crate::control) use bounds::{maybe_name, maybe_text, name};
 pub use children::{AskChildren, ChildLine, ChildOrder, Children, RestartWord};
 pub use deploy::{Agreed, DeployLine, DeployStep, Deployed, FailedChild, Proposal, Undeploy, Undeployed, Wanted};
 pub use inspect::{Answered, Ask, Asked, Bounds, Inspected, TraceLine, Waiting};
@@ -164,6 +166,7 @@ impl From<&TreeNode> for Branch {
 #[serde(deny_unknown_fields)]
 pub struct Message {
     /// A name, `app/name`, or a pid.
+    #[serde(deserialize_with = "bounds::name")]
     pub to: String,
     /// Any JSON; the process gets the text as it is.
     pub body: Box<RawValue>,

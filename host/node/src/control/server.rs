@@ -1,14 +1,18 @@
-//! Answers what is asked over the control socket.
+//! Answers what is asked over the control socket, or over TCP.
 //!
-//! Owns the routes, the check of who connects, and the bounds of what is read. Decides nothing about processes: each
+//! Owns the routes, with the scope that each one needs, and the bounds of what is read. Decides nothing about processes: each
 //! handler makes one call on the node.
 
+mod caller;
 mod children;
+mod connection;
 mod deploy;
+mod failures;
 mod inspect;
 mod listener;
 mod names;
 mod refusal;
+mod remote;
 mod stream;
 mod upgrade;
 
@@ -18,21 +22,33 @@ use std::time::{Duration, UNIX_EPOCH};
 use axum::body::{Body as HttpBody, Bytes};
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::middleware::from_fn_with_state;
 use axum::response::Response;
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
+use hyper_util::server::graceful::GracefulShutdown;
 use serde::Deserialize;
 use skep_runtime::kernel::{Body, Name};
+use skep_runtime::observe::Level;
+use tokio::sync::Semaphore;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
-use super::protocol::{AppTree, Branch, Halted, Message, NodeInfo, Process, Sent};
+use super::protocol::{AppTree, Branch, Halted, Message, NodeInfo, Process, Sent, maybe_name};
 use crate::node::body::Readable;
 use crate::node::deploy::MODULE_BYTES;
 use crate::node::{Node, Stage, address};
+use caller::{Gate, Peer, Ticket};
 pub use listener::Listener;
 use refusal::Refusal;
+use remote::Incoming;
+pub use remote::Remote;
 
 /// Bytes of a request's body at most: well above the default `body_bytes` of a process.
 const REQUEST_BYTES: usize = 16 << 20;
+/// Bytes of a request that says what is to be deployed: paths, no code.
+const ORDER_BYTES: usize = 1 << 20;
+/// Connections over the socket at once.
+const CONNECTIONS: usize = 256;
 /// How long a call waits that does not say: OTP's 5 seconds.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Entries of the log for a request that does not say how many.
@@ -43,44 +59,91 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 type Shared = State<Arc<Node>>;
 type Answer<T> = Result<Json<T>, Refusal>;
 
+/// Where a node is asked.
+pub struct Doors {
+    /// The socket in its folder.
+    pub socket: Listener,
+    /// An address, for whoever has a token.
+    pub remote: Option<Remote>,
+}
+
 /// Serves until the node has stopped and what was asked before is answered.
-pub async fn serve(node: Arc<Node>, listener: Listener) -> std::io::Result<()> {
-    let router = Router::new()
+pub async fn serve(node: Arc<Node>, doors: Doors) {
+    let router = router(&node);
+    let graceful = GracefulShutdown::new();
+    tokio::select! {
+        () = accept(&node, &doors, &router, &graceful) => {}
+        () = node.reaches(Stage::Stopped) => {}
+    }
+    let _ = tokio::time::timeout(LAST_WORDS, graceful.shutdown()).await;
+}
+
+/// Accepts connections. Never returns.
+async fn accept(node: &Arc<Node>, doors: &Doors, router: &Router, graceful: &GracefulShutdown) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let (router, watcher) = (router.clone(), graceful.watcher());
+        tokio::select! {
+            (stream, uid) = doors.socket.accept() => match Arc::clone(&room).try_acquire_owned() {
+                Ok(place) => {
+                    let serving = connection::serve(stream, Peer::Owner { uid }, router, watcher);
+                    tokio::spawn(async move {
+                        serving.await;
+                        drop(place);
+                    });
+                }
+                Err(_) => node.log.note(Level::Warn, format!("{CONNECTIONS} connections are open: one more was closed")),
+            },
+            incoming = from_elsewhere(doors.remote.as_ref()) => {
+                tokio::spawn(incoming.serve(Arc::clone(node), router, watcher));
+            }
+        }
+    }
+}
+
+async fn from_elsewhere(remote: Option<&Remote>) -> Incoming {
+    match remote {
+        Some(remote) => remote.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Every path, each in the scope that it needs.
+fn router(node: &Arc<Node>) -> Router {
+    let gate = Gate { node: Arc::clone(node), failures: Arc::default() };
+    let read = Router::new()
         .route("/v1/node", get(info))
         .route("/v1/processes", get(processes))
         .route("/v1/tree", get(tree))
         .route("/v1/inspect", get(inspect::inspect))
-        .route("/v1/system", post(inspect::system))
         .route("/v1/trace", get(inspect::trace))
-        .route("/v1/children", post(children::children))
         .route("/v1/names", get(names::names))
-        .route("/v1/call", post(call))
-        .route("/v1/cast", post(cast))
         .route("/v1/logs", get(logs))
         .route("/v1/modules", get(upgrade::modules))
+        .route("/v1/upgrades", get(upgrade::upgrades))
+        .route_layer(from_fn_with_state(gate.clone(), caller::may_read));
+    let operate = Router::new()
+        .route("/v1/system", post(inspect::system))
+        .route("/v1/children", post(children::children))
+        .route("/v1/call", post(call))
+        .route("/v1/cast", post(cast))
+        .route("/v1/stop", post(stop))
+        .route_layer(from_fn_with_state(gate.clone(), caller::may_operate));
+    let deploy = Router::new()
         .route("/v1/upgrade", post(upgrade::upgrade).layer(DefaultBodyLimit::max(MODULE_BYTES)))
         .route("/v1/rollback", post(upgrade::rollback))
-        .route("/v1/upgrades", get(upgrade::upgrades))
-        .route("/v1/plan", post(deploy::plan))
-        .route("/v1/deploy", post(deploy::deploy))
-        .route("/v1/undeploy", post(deploy::undeploy))
-        .route("/v1/stop", post(stop))
+        .route("/v1/plan", post(deploy::plan).layer(DefaultBodyLimit::max(ORDER_BYTES)))
+        .route("/v1/deploy", post(deploy::deploy).layer(DefaultBodyLimit::max(ORDER_BYTES)))
+        .route("/v1/undeploy", post(deploy::undeploy).layer(DefaultBodyLimit::max(ORDER_BYTES)))
+        .route_layer(from_fn_with_state(gate.clone(), caller::may_deploy));
+    read.merge(operate)
+        .merge(deploy)
         .fallback(|| async { Refusal::not_found("there is nothing at this path") })
         .method_not_allowed_fallback(|| async { Refusal::bad_request("this path takes another method") })
         .layer(DefaultBodyLimit::max(REQUEST_BYTES))
-        .with_state(Arc::clone(&node));
-    let stopped = {
-        let node = Arc::clone(&node);
-        async move { node.reaches(Stage::Stopped).await }
-    };
-    let late = async {
-        node.reaches(Stage::Stopped).await;
-        tokio::time::sleep(LAST_WORDS).await;
-    };
-    tokio::select! {
-        served = axum::serve(listener, router).with_graceful_shutdown(stopped) => served,
-        () = late => Ok(()),
-    }
+        .layer(RequestBodyTimeoutLayer::new(connection::BODY_TIME))
+        .layer(from_fn_with_state(gate, caller::authenticate))
+        .with_state(Arc::clone(node))
 }
 
 async fn info(State(node): Shared) -> Json<NodeInfo> {
@@ -101,6 +164,7 @@ async fn processes(State(node): Shared) -> Json<Vec<Process>> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TreeQuery {
+    #[serde(default, deserialize_with = "maybe_name")]
     app: Option<String>,
 }
 
@@ -120,8 +184,13 @@ async fn tree(State(node): Shared, query: Result<Query<TreeQuery>, QueryRejectio
     Ok(Json(trees.collect()))
 }
 
-async fn call(State(node): Shared, request: Result<Bytes, BytesRejection>) -> Answer<Readable> {
+async fn call(
+    State(node): Shared,
+    Extension(ticket): Extension<Ticket>,
+    request: Result<Bytes, BytesRejection>,
+) -> Answer<Readable> {
     let message = parsed(request)?;
+    ticket.about(&message.to);
     let target = address::resolve(&message.to, &node.runtime)?;
     let timeout = message.timeout_ms.map_or(CALL_TIMEOUT, Duration::from_millis);
     let body = Body::Json(message.body.get().to_owned());
@@ -131,8 +200,13 @@ async fn call(State(node): Shared, request: Result<Bytes, BytesRejection>) -> An
     }
 }
 
-async fn cast(State(node): Shared, request: Result<Bytes, BytesRejection>) -> Answer<Sent> {
+async fn cast(
+    State(node): Shared,
+    Extension(ticket): Extension<Ticket>,
+    request: Result<Bytes, BytesRejection>,
+) -> Answer<Sent> {
     let message = parsed(request)?;
+    ticket.about(&message.to);
     let target = address::resolve(&message.to, &node.runtime)?;
     let body = Body::Json(message.body.get().to_owned());
     match node.runtime.cast(&target.app, &target.address, body) {
@@ -155,6 +229,7 @@ struct LogQuery {
     lines: Option<usize>,
     #[serde(default)]
     follow: bool,
+    #[serde(default, deserialize_with = "maybe_name")]
     process: Option<String>,
 }
 

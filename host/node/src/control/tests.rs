@@ -1,5 +1,7 @@
 //! Server and client over a real socket, on nodes without apps.
 
+mod remote;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::client::{Client, ClientError};
 use super::protocol::{AppTree, Halted, Message, NodeInfo, Process, Sent};
-use super::server::{Listener, serve};
+use super::server::{Doors, Listener, Remote, serve};
 use crate::node::body::Readable;
 use crate::node::code::history::Event;
 use crate::node::code::versions::Versions;
@@ -26,18 +28,22 @@ struct Served {
 }
 
 fn start(home: &Home, name: &str) -> Served {
+    start_with(home, name, None)
+}
+
+fn start_with(home: &Home, name: &str, remote: Option<Remote>) -> Served {
     let engine = EngineConfig { slots: Some(4), ..EngineConfig::default() };
     let config = RuntimeConfig { workers: Some(1), engine, keep: None };
     let claim = home.claim(name).expect("the name is free");
     let node = Node::new(name, config, claim.folder()).expect("the machine can run a node");
-    let listener = Listener::bind(claim.socket(), Arc::clone(&node.log)).expect("nothing is there");
-    let server = tokio::spawn(serve(Arc::clone(&node), listener));
+    let socket = Listener::bind(claim.socket(), Arc::clone(&node.log)).expect("nothing is there");
+    let server = tokio::spawn(serve(Arc::clone(&node), Doors { socket, remote }));
     let life = tokio::spawn({
         let node = Arc::clone(&node);
         async move {
             node.reaches(Stage::Stopping).await;
             node.end().await;
-            server.await.expect("it does not panic").expect("it serves to the end");
+            server.await.expect("it does not panic");
         }
     });
     Served { node, claim, life }

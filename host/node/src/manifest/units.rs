@@ -56,7 +56,7 @@ impl fmt::Display for Size {
 pub struct Time(pub Duration);
 
 /// What a time may end with, in milliseconds. `ms` comes before `s`, which it ends with.
-const TIME_UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+const TIME_UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 impl Time {
     fn from_ms(ms: u64) -> Result<Self, &'static str> {
@@ -254,11 +254,19 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        let cases = [("0", 0), ("250", 250), ("250ms", 250), ("5s", 5_000), ("2 m", 120_000), ("1h", 3_600_000)];
+        let cases = [
+            ("0", 0),
+            ("250", 250),
+            ("250ms", 250),
+            ("5s", 5_000),
+            ("2 m", 120_000),
+            ("1h", 3_600_000),
+            ("30d", 2_592_000_000),
+        ];
         for (text, ms) in cases {
             assert_eq!(text.parse(), Ok(Time(Duration::from_millis(ms))), "{text}");
         }
-        for bad in ["", "s", "-5s", "5 sec", "1.5s", "9007199254740992", "9007199254740991h", "1d"] {
+        for bad in ["", "s", "-5s", "5 sec", "1.5s", "9007199254740992", "9007199254740991h", "1w"] {
             assert!(bad.parse::<Time>().is_err(), "{bad}");
         }
     }
@@ -271,7 +279,9 @@ mod tests {
             assert_eq!(Size(bytes).to_string(), text);
             assert_eq!(text.parse(), Ok(Size(bytes)));
         }
-        for (ms, text) in [(0, "0ms"), (250, "250ms"), (5_000, "5s"), (90_000, "90s"), (7_200_000, "2h")] {
+        for (ms, text) in
+            [(0, "0ms"), (250, "250ms"), (5_000, "5s"), (90_000, "90s"), (7_200_000, "2h"), (172_800_000, "2d")]
+        {
             let time = Time(Duration::from_millis(ms));
             assert_eq!(time.to_string(), text);
             assert_eq!(text.parse(), Ok(time));

@@ -4,7 +4,6 @@
 //! operator means (`target`), what is kept for a way back (`store`), what happened (`history`), what to do about a refusal
 //! (`refused`).
 
-mod file;
 pub mod history;
 mod keep;
 pub mod refused;

@@ -4,6 +4,7 @@
 //! long as compilers do. Called by `skep run`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use skep_runtime::engine::LoadError;
@@ -14,6 +15,7 @@ use skep_runtime::{Engine, Module};
 
 use crate::build::{self, BuildError, Report, Request};
 use crate::manifest::{self, Manifest, ManifestError, Place};
+use crate::signing::{self, admission::Admission};
 
 /// A module's file larger than this is refused unread. Python's is 18 MB.
 pub const MODULE_BYTES: usize = 512 << 20;
@@ -36,21 +38,28 @@ pub enum DeployError {
     },
 }
 
-/// Loads the code of all modules.
+/// Loads the code of all modules, whoever made it.
 pub fn app(manifest: Manifest, engine: &Engine, report: &mut dyn Report) -> Result<AppSpec, DeployError> {
-    load(manifest, engine, report).map(|(app, _)| app)
+    load(manifest, engine, &Admission::Anyone, report).map(|(app, _)| app)
 }
 
-/// Loads the code of all modules, and brings it as it was read too.
-pub fn load(manifest: Manifest, engine: &Engine, report: &mut dyn Report) -> Result<(AppSpec, Vec<Code>), DeployError> {
+/// Loads the code of all modules, if all of it is admitted, and brings it as it was read too.
+pub fn load(
+    manifest: Manifest,
+    engine: &Engine,
+    admission: &Admission,
+    report: &mut dyn Report,
+) -> Result<(AppSpec, Vec<Code>), DeployError> {
     let (mut loaded, mut read) = (Vec::new(), Vec::new());
     for module in &manifest.modules {
         let code = code(module, &manifest, report)?;
-        let refused = |error: &LoadError| {
-            let problem = format!("module `{}`: {}: {error}", module.name, code.path.display());
-            manifest.source.error(module.place.clone(), problem, remedy(error))
+        let refused = |why: &dyn Display, remedy: &str| {
+            let problem = format!("module `{}`: {}: {why}", module.name, code.path.display());
+            manifest.source.error(module.place.clone(), problem, remedy)
         };
-        let fresh = engine.load(&module.name, &code.bytes).map_err(|error| refused(&error))?;
+        let admitted = admission.check(&code.bytes, code.signature.as_deref());
+        admitted.map_err(|error| refused(&error, error.remedy()))?;
+        let fresh = engine.load(&module.name, &code.bytes).map_err(|error| refused(&error, remedy(&error)))?;
         prepare(module, &fresh, &manifest)?;
         loaded.push(fresh);
         read.push(code);
@@ -73,6 +82,8 @@ pub struct Code {
     pub path: PathBuf,
     /// WebAssembly.
     pub bytes: Vec<u8>,
+    /// The signature beside the file, if there is one.
+    pub signature: Option<String>,
 }
 
 impl Code {
@@ -86,11 +97,11 @@ impl Code {
 /// Builds a module if it is to be built, and reads its code.
 pub fn code(module: &manifest::Module, manifest: &Manifest, report: &mut dyn Report) -> Result<Code, DeployError> {
     let path = path(module, manifest, report)?;
-    let bytes = read(&path).map_err(|Refused { problem, remedy }| {
+    let (bytes, signature) = read(&path).map_err(|Refused { problem, remedy }| {
         let problem = format!("module `{}`: {problem}", module.name);
         manifest.source.error(module.place.clone(), problem, remedy)
     })?;
-    Ok(Code { module: module.name.clone(), path, bytes })
+    Ok(Code { module: module.name.clone(), path, bytes, signature })
 }
 
 /// What is wrong with a module's file.
@@ -127,7 +138,7 @@ fn path(module: &manifest::Module, manifest: &Manifest, report: &mut dyn Report)
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Refused> {
+fn read(path: &Path) -> Result<(Vec<u8>, Option<String>), Refused> {
     let unreadable = |error: std::io::Error| Refused {
         problem: format!("cannot read {}: {error}", path.display()),
         remedy: "check the path, which begins at the manifest's folder; `skep build` makes the file of a crate",
@@ -137,7 +148,12 @@ fn read(path: &Path) -> Result<Vec<u8>, Refused> {
         let problem = format!("{} is not a file of at most {} MiB", path.display(), MODULE_BYTES >> 20);
         return Err(Refused { problem, remedy: "give the path of a .wasm file" });
     }
-    std::fs::read(path).map_err(unreadable)
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let signature = signing::beside(path).map_err(|error| Refused {
+        problem: format!("cannot read {}: {error}", signing::path(path).display()),
+        remedy: "sign the module anew, or remove the file",
+    })?;
+    Ok((bytes, signature))
 }
 
 /// Compiles for every class of engine that a process of this module will need, while nothing waits for it.

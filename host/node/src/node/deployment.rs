@@ -124,7 +124,7 @@ impl Node {
         if !order.manifest.is_absolute() {
             return Err(NotDeployed::Relative(order.manifest));
         }
-        let (engine, home) = (self.runtime.engine().clone(), self.home.clone());
+        let (engine, home, admission) = (self.runtime.engine().clone(), self.home.clone(), self.admission.clone());
         let loading = tokio::task::spawn_blocking(move || {
             let mut manifest = Manifest::read(&order.manifest, &home)?;
             for module in &mut manifest.modules {
@@ -133,7 +133,7 @@ impl Node {
                     module.code = Code::File(file.ok_or_else(|| NotDeployed::NotBuilt(module.name.clone()))?.clone());
                 }
             }
-            let (app, code) = deploy::load(manifest, &engine, &mut Quiet)?;
+            let (app, code) = deploy::load(manifest, &engine, &admission, &mut Quiet)?;
             Ok(Wanted { app, code })
         });
         loading.await.map_err(|error| NotDeployed::Broken(error.to_string()))?
@@ -232,8 +232,7 @@ impl Node {
         for code in code {
             match upgrades.iter().find(|upgrade| upgrade.target.module == code.module) {
                 Some(Upgrade { target, from, to }) => {
-                    let origin = code.origin();
-                    warnings.extend(self.keep_upgraded(target, from, to, (code.bytes, origin)).await);
+                    warnings.extend(self.keep_upgraded(target, from, to, code.into()).await);
                 }
                 None => self.keep(app, vec![code]).await,
             }

@@ -9,6 +9,10 @@
 //! <home>/nodes/<name>/control.sock    where it listens
 //! <home>/nodes/<name>/modules/        code that ran, for a way back
 //! <home>/nodes/<name>/upgrades.jsonl  what became of each upgrade
+//! <home>/nodes/<name>/audit.jsonl     who asked for what
+//! <home>/nodes/<name>/tokens.json     who may ask from elsewhere
+//! <home>/nodes/<name>/tls.pem         the certificate that it made, and its key
+//! <home>/nodes/<name>/signers         whose code it runs, if not anybody's
 //! ```
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -158,24 +162,36 @@ impl Home {
         Ok(path)
     }
 
+    /// The folder of the node of this name, made if it is not there.
+    pub fn folder(&self, node: &str) -> Result<PathBuf, HomeError> {
+        self.socket(node)?;
+        private_folder(&self.path.join("nodes"))?;
+        private_folder(&self.node_folder(node))?;
+        Ok(self.node_folder(node))
+    }
+
+    /// Names of all nodes that have a folder here, sorted.
+    #[must_use]
+    pub fn known(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(self.path.join("nodes")) else { return Vec::new() };
+        let named = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut names: Vec<String> = named.filter(|name| self.socket(name).is_ok()).collect();
+        names.sort();
+        names
+    }
+
     /// Names of all nodes that have ever had a socket here and may still run, sorted.
     #[must_use]
     pub fn nodes(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.path.join("nodes")) else { return Vec::new() };
-        let mut names: Vec<String> = entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| self.socket(name).is_ok_and(|socket| socket.exists()))
-            .collect();
-        names.sort();
+        let mut names = self.known();
+        names.retain(|name| self.socket(name).is_ok_and(|socket| socket.exists()));
         names
     }
 
     /// Takes the name, for as long as the claim lives. A socket left by a node that died is removed.
     pub fn claim(&self, node: &str) -> Result<Claim, HomeError> {
         let socket = self.socket(node)?;
-        private_folder(&self.path.join("nodes"))?;
-        private_folder(&self.node_folder(node))?;
-        let path = self.node_folder(node).join("lock");
+        let path = self.folder(node)?.join("lock");
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let mut lock = options.open(&path).map_err(failed("open", &path))?;

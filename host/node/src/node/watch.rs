@@ -69,7 +69,6 @@ async fn renew(node: &Arc<Node>, manifest: &Manifest, module: &Module) -> Result
         node.log.note(Level::Info, format!("{target} is the same code as before"));
         return Ok(());
     }
-    let origin = code.origin();
     let order = Order { target, how: How::Watch, wait: None, extra: None };
-    node.upgrade(order, code.bytes, origin, |_| {}).await.map(drop).map_err(Trouble::Upgrade)
+    node.upgrade(order, code.into(), |_| {}).await.map(drop).map_err(Trouble::Upgrade)
 }

@@ -49,7 +49,7 @@ impl Home {
         shown(&output)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_skep"));
         command.arg("--home").arg(self.folder.path().join("home")).args(arguments).current_dir(&self.place);
         command.envs(self.target.as_ref().map(|target| ("CARGO_TARGET_DIR", target)));

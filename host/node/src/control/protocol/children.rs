@@ -5,11 +5,14 @@ use serde_json::value::RawValue;
 use skep_runtime::kernel::Pid;
 use skep_runtime::kernel::supervisor::{ChildKind, ChildStatus, ChildView, Restart};
 
+use super::bounds;
+
 /// `POST /v1/children`
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AskChildren {
     /// A name, `app/name`, a pid, or the ids that lead there, beginning with the app.
+    #[serde(deserialize_with = "bounds::name")]
     pub supervisor: String,
     /// What is wanted.
     pub ask: ChildOrder,
@@ -24,16 +27,16 @@ pub enum ChildOrder {
     /// Start one that is not listed; without `id` and `module`, from the template.
     Start {
         /// Its id.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "bounds::maybe_name")]
         id: Option<String>,
         /// Its module.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "bounds::maybe_name")]
         module: Option<String>,
         /// Its arguments.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         args: Option<Box<RawValue>>,
         /// The name that it is born with.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "bounds::maybe_name")]
         name: Option<String>,
         /// When it is restarted; `permanent` unless said.
         #[serde(default)]
@@ -42,16 +45,19 @@ pub enum ChildOrder {
     /// Stop a child: an id, or a pid where children come and go.
     Stop {
         /// Which.
+        #[serde(deserialize_with = "bounds::name")]
         child: String,
     },
     /// Start a child that is down.
     Restart {
         /// Its id.
+        #[serde(deserialize_with = "bounds::name")]
         child: String,
     },
     /// Forget a child that is down.
     Delete {
         /// Its id.
+        #[serde(deserialize_with = "bounds::name")]
         child: String,
     },
     /// Use so many partitions.

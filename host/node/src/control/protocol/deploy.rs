@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use skep_runtime::reconfigure::Progress;
 
+use super::bounds;
 use super::{Problem, Step};
 use crate::node::code::history::Figures;
 use crate::node::deployment::{self, Order, Planned};
@@ -16,9 +17,10 @@ use crate::node::plan::Plan;
 #[serde(deny_unknown_fields)]
 pub struct Wanted {
     /// The manifest's absolute path.
+    #[serde(deserialize_with = "bounds::path")]
     pub manifest: PathBuf,
     /// The component of each module that comes from a crate, by the module's name. The node builds nothing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounds::files")]
     pub files: BTreeMap<String, PathBuf>,
 }
 
@@ -48,11 +50,13 @@ impl From<Planned> for Proposal {
 #[serde(deny_unknown_fields)]
 pub struct Agreed {
     /// As in the request for the plan.
+    #[serde(deserialize_with = "bounds::path")]
     pub manifest: PathBuf,
     /// As in the request for the plan.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounds::files")]
     pub files: BTreeMap<String, PathBuf>,
     /// Which plan was agreed to. If deploying would do something else by now, it is refused.
+    #[serde(deserialize_with = "bounds::name")]
     pub agreed: String,
     /// How long processes in the middle of something are waited for at an upgrade.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -140,6 +144,7 @@ impl From<deployment::Deployed> for Deployed {
 #[serde(deny_unknown_fields)]
 pub struct Undeploy {
     /// Which app.
+    #[serde(deserialize_with = "bounds::name")]
     pub app: String,
 }
 

@@ -7,6 +7,7 @@ use skep_runtime::kernel::Limits;
 use skep_runtime::system::{Handled, Traced};
 
 use super::Process;
+use super::bounds;
 use crate::node::body::{self, Readable};
 use crate::node::log::named;
 
@@ -167,6 +168,7 @@ fn watched(watched: &Watched) -> String {
 #[serde(deny_unknown_fields)]
 pub struct Ask {
     /// A name, `app/name`, or a pid.
+    #[serde(deserialize_with = "bounds::name")]
     pub to: String,
     /// What.
     pub ask: Asked,
@@ -174,7 +176,7 @@ pub struct Ask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<Box<RawValue>>,
     /// The reason, for `terminate`: `normal`, `shutdown`, or any text. `shutdown`, unless said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "bounds::maybe_text")]
     pub reason: Option<String>,
     /// How long to wait for the process to come to the end of a message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -230,7 +232,7 @@ pub struct TraceLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
     /// Why it failed or ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "bounds::maybe_text")]
     pub reason: Option<String>,
     /// Microseconds that it took.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -2,21 +2,27 @@
 //!
 //! Owns what of a request belongs together. Decides nothing else: one call on the node.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
+use axum::{Extension, Json};
 use skep_runtime::kernel::Body;
 
+use super::caller::Ticket;
 use super::refusal::Refusal;
 use super::{Answer, Shared};
 use crate::control::protocol::{AskChildren, ChildLine, ChildOrder, Children};
 use crate::node::children::{NewChild, Order, Outcome};
 
 /// `POST /v1/children`
-pub(super) async fn children(State(node): Shared, request: Result<Bytes, BytesRejection>) -> Answer<Children> {
+pub(super) async fn children(
+    State(node): Shared,
+    Extension(ticket): Extension<Ticket>,
+    request: Result<Bytes, BytesRejection>,
+) -> Answer<Children> {
     let AskChildren { supervisor, ask } = serde_json::from_slice(&request?)
         .map_err(|error| Refusal::bad_request(format!("the request is not {{\"supervisor\", \"ask\"}}: {error}")))?;
+    ticket.about(&supervisor);
     let outcome = node.child(&supervisor, order(ask)?).await?;
     Ok(Json(match outcome {
         Outcome::Started(pid) => Children::Started { pid: pid.map(|pid| pid.to_string()) },

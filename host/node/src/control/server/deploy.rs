@@ -4,15 +4,16 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::{Body as HttpBody, Bytes};
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::response::Response;
+use axum::{Extension, Json};
 use serde::de::DeserializeOwned;
 use skep_runtime::upgrade::WAIT;
 use tokio::sync::watch;
 
+use super::caller::Ticket;
 use super::refusal::Refusal;
 use super::{Answer, Shared, stream};
 use crate::control::protocol::{Agreed, DeployLine, DeployStep, Proposal, Undeploy, Undeployed, Wanted};
@@ -20,8 +21,13 @@ use crate::node::body;
 use crate::node::deployment::{NotDeployed, Order};
 
 /// `POST /v1/plan`
-pub(super) async fn plan(State(node): Shared, request: Result<Bytes, BytesRejection>) -> Answer<Proposal> {
+pub(super) async fn plan(
+    State(node): Shared,
+    Extension(ticket): Extension<Ticket>,
+    request: Result<Bytes, BytesRejection>,
+) -> Answer<Proposal> {
     let wanted: Wanted = parsed(request, "{\"manifest\", \"files\"}")?;
+    ticket.about(&wanted.manifest.to_string_lossy());
     match node.plan(wanted.into()).await {
         Ok(planned) => Ok(Json(planned.into())),
         Err(error) => Err(Refusal::from(&error)),
@@ -29,9 +35,15 @@ pub(super) async fn plan(State(node): Shared, request: Result<Bytes, BytesReject
 }
 
 /// `POST /v1/deploy`
-pub(super) async fn deploy(State(node): Shared, request: Result<Bytes, BytesRejection>) -> Result<Response, Refusal> {
+pub(super) async fn deploy(
+    State(node): Shared,
+    Extension(ticket): Extension<Ticket>,
+    request: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
     let Agreed { manifest, files, agreed, wait_ms } =
         parsed(request, "{\"manifest\", \"files\", \"agreed\", \"wait_ms\"}")?;
+    ticket.about(&manifest.to_string_lossy());
+    ticket.pending();
     let order = Order { manifest, files };
     let wait = wait_ms.map_or(WAIT, Duration::from_millis);
     let (sender, lines) = stream::lines();
@@ -55,6 +67,10 @@ pub(super) async fn deploy(State(node): Shared, request: Result<Bytes, BytesReje
             Ok(done) => DeployLine::Done(done.into()),
             Err(error) => DeployLine::Refused(Refusal::from(&error).problem()),
         };
+        ticket.came_of_it(match &line {
+            DeployLine::Refused(problem) => &problem.code,
+            _ => "done",
+        });
         // Fails where nobody listens any more; what came of it is in the log.
         let _ = sender.send(stream::line(&line)).await;
     });
@@ -62,8 +78,13 @@ pub(super) async fn deploy(State(node): Shared, request: Result<Bytes, BytesReje
 }
 
 /// `POST /v1/undeploy`
-pub(super) async fn undeploy(State(node): Shared, request: Result<Bytes, BytesRejection>) -> Answer<Undeployed> {
+pub(super) async fn undeploy(
+    State(node): Shared,
+    Extension(ticket): Extension<Ticket>,
+    request: Result<Bytes, BytesRejection>,
+) -> Answer<Undeployed> {
     let Undeploy { app } = parsed(request, "{\"app\"}")?;
+    ticket.about(&app);
     let name = app.clone();
     let stopping = tokio::spawn(async move { node.undeploy(&name).await });
     match stopping.await.unwrap_or_else(|error| Err(NotDeployed::Broken(error.to_string()))) {

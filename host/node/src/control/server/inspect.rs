@@ -5,20 +5,21 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Body as HttpBody;
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::response::Response;
+use axum::{Extension, Json};
 use serde::Deserialize;
 use skep_runtime::SYSTEM_TIMEOUT;
 use skep_runtime::kernel::{Body, ExitReason, Pid};
 use skep_runtime::system::SystemError;
 
+use super::caller::Ticket;
 use super::refusal::Refusal;
 use super::{Answer, Shared, stream};
-use crate::control::protocol::{Answered, Ask, Asked, Inspected, TraceLine};
+use crate::control::protocol::{Answered, Ask, Asked, Inspected, TraceLine, name};
 use crate::node::log::now_ms;
 use crate::node::{Node, address, state};
 
@@ -28,6 +29,7 @@ const STATE_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InspectQuery {
+    #[serde(deserialize_with = "name")]
     process: String,
     /// How long to wait for its state; 0: not to ask for it.
     state_ms: Option<u64>,
@@ -58,10 +60,15 @@ fn pid(node: &Node, process: &str) -> Result<Pid, Refusal> {
 }
 
 /// `POST /v1/system`
-pub(super) async fn system(State(node): Shared, request: Result<Bytes, BytesRejection>) -> Answer<Answered> {
+pub(super) async fn system(
+    State(node): Shared,
+    Extension(ticket): Extension<Ticket>,
+    request: Result<Bytes, BytesRejection>,
+) -> Answer<Answered> {
     let ask: Ask = serde_json::from_slice(&request?).map_err(|error| {
         Refusal::bad_request(format!("the request is not {{\"to\", \"ask\", \"state\", \"timeout_ms\"}}: {error}"))
     })?;
+    ticket.about(&ask.to);
     let pid = pid(&node, &ask.to)?;
     let within = ask.timeout_ms.map_or(SYSTEM_TIMEOUT, Duration::from_millis);
     let runtime = &node.runtime;
@@ -93,6 +100,7 @@ fn reason(text: Option<&str>) -> ExitReason {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TraceQuery {
+    #[serde(deserialize_with = "name")]
     process: String,
 }
 

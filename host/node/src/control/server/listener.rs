@@ -5,17 +5,16 @@
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use skep_runtime::observe::Level;
-use std::sync::Arc;
-use tokio::net::unix::SocketAddr;
 use tokio::net::{UnixListener, UnixStream};
 
 use crate::node::log::Log;
 
 /// After an error such as too many open files: long enough for some to be closed.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts connections of this program's own user.
 pub struct Listener {
@@ -31,17 +30,13 @@ impl Listener {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
         Ok(Listener { socket, log })
     }
-}
 
-impl axum::serve::Listener for Listener {
-    type Io = UnixStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (UnixStream, SocketAddr) {
+    /// The next connection, and the user whose it is.
+    pub(super) async fn accept(&self) -> (UnixStream, u32) {
         loop {
             match self.socket.accept().await {
-                Ok((stream, address)) => match stream.peer_cred() {
-                    Ok(peer) if peer.uid() == rustix::process::geteuid().as_raw() => return (stream, address),
+                Ok((stream, _)) => match stream.peer_cred() {
+                    Ok(peer) if peer.uid() == rustix::process::geteuid().as_raw() => return (stream, peer.uid()),
                     Ok(peer) => {
                         let message = format!("turned the user with id {} away from the control socket", peer.uid());
                         self.log.note(Level::Warn, message);
@@ -55,9 +50,5 @@ impl axum::serve::Listener for Listener {
                 }
             }
         }
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
     }
 }

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use skep_runtime::kernel::{CallError, ExitReason, Name};
 use skep_runtime::system::SystemError;
 
@@ -18,7 +18,12 @@ use crate::node::children::NotDone;
 use crate::node::code::refused::Refused;
 use crate::node::code::target::UnknownModule;
 use crate::node::deployment::NotDeployed;
+use crate::node::tokens::Scope;
 use crate::suggest;
+
+/// The word of a refusal, beside the response that has it in its body.
+#[derive(Clone)]
+pub(super) struct Code(pub(super) String);
 
 /// An answer that is none.
 pub(super) struct Refusal {
@@ -38,6 +43,15 @@ impl Refusal {
         self
     }
 
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable word.
+    pub(super) fn code(&self) -> &str {
+        &self.problem.code
+    }
+
     /// As it is sent within a stream.
     pub(super) fn problem(self) -> Problem {
         self.problem
@@ -49,6 +63,22 @@ impl Refusal {
 
     pub(super) fn not_found(message: impl Into<String>) -> Self {
         Refusal::new(StatusCode::NOT_FOUND, "not_found", message)
+    }
+
+    pub(super) fn unauthorized(message: &str) -> Self {
+        Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
+            .remedy("`skep token new` makes one, where the node runs; it is read from --token-file or SKEP_TOKEN")
+    }
+
+    pub(super) fn too_many_failures() -> Self {
+        let message = "there were too many requests from this address without a token that counts";
+        Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", message).remedy("wait for a minute")
+    }
+
+    pub(super) fn forbidden(who: &str, has: Scope, needed: Scope) -> Self {
+        let message = format!("{who} may {}, and this needs `{}`", has.word(), needed.word());
+        Refusal::new(StatusCode::FORBIDDEN, "forbidden", message)
+            .remedy(format!("ask the node's owner for a token with `--scope {}`", needed.word()))
     }
 
     pub(super) fn unknown_app(wanted: &str, apps: &[Name]) -> Self {
@@ -199,6 +229,7 @@ impl From<QueryRejection> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.status, Json(self.problem)).into_response()
+        let code = Code(self.problem.code.clone());
+        (self.status, Extension(code), Json(self.problem)).into_response()
     }
 }

@@ -5,24 +5,25 @@
 
 use std::time::{Duration, Instant};
 
-use axum::Json;
 use axum::body::{Body as HttpBody, Bytes};
 use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::response::Response;
+use axum::{Extension, Json};
 use serde::Deserialize;
 use skep_runtime::kernel::Body;
 use skep_runtime::upgrade::Progress;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::watch;
 
+use super::caller::Ticket;
 use super::refusal::Refusal;
 use super::{Shared, stream};
-use crate::control::protocol::{Step, UpgradeLine};
+use crate::control::protocol::{Step, UpgradeLine, maybe_name, maybe_text, name};
 use crate::node::Node;
 use crate::node::code::history::{Event, How};
 use crate::node::code::refused::Refused;
-use crate::node::code::upgrade::{Done, Order};
+use crate::node::code::upgrade::{Delivered, Done, Order};
 use crate::node::code::versions::Versions;
 
 /// A line of progress is sent so often, and at each new step.
@@ -41,31 +42,41 @@ pub(super) async fn upgrades(State(node): Shared) -> Json<Vec<Event>> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UpgradeQuery {
+    #[serde(deserialize_with = "name")]
     module: String,
     wait_ms: Option<u64>,
     /// JSON for every migration.
     extra: Option<String>,
     /// Where the code comes from, for listings.
+    #[serde(default, deserialize_with = "maybe_text")]
     origin: Option<String>,
+    /// The text of its signature.
+    #[serde(default, deserialize_with = "maybe_text")]
+    signature: Option<String>,
 }
 
 /// `POST /v1/upgrade`
 pub(super) async fn upgrade(
     State(node): Shared,
+    Extension(ticket): Extension<Ticket>,
     query: Result<Query<UpgradeQuery>, QueryRejection>,
     code: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
-    let Query(UpgradeQuery { module, wait_ms, extra, origin }) = query?;
+    let Query(UpgradeQuery { module, wait_ms, extra, origin, signature }) = query?;
+    ticket.about(&module);
     let order = order(&node, &module, How::Upgrade, wait_ms, extra)?;
-    let (code, origin) = (Vec::from(code?), origin.unwrap_or_else(|| "the control API".to_owned()));
-    streamed(move |tell| async move { node.upgrade(order, code, origin, tell.closure()).await })
+    let origin = origin.unwrap_or_else(|| "the control API".to_owned());
+    let code = Delivered { bytes: Vec::from(code?), origin, signature };
+    streamed(ticket, move |tell| async move { node.upgrade(order, code, tell.closure()).await })
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RollbackQuery {
+    #[serde(deserialize_with = "name")]
     module: String,
     /// A version, or the beginning of a digest; what ran before, unless said.
+    #[serde(default, deserialize_with = "maybe_name")]
     to: Option<String>,
     wait_ms: Option<u64>,
     extra: Option<String>,
@@ -74,11 +85,13 @@ pub(super) struct RollbackQuery {
 /// `POST /v1/rollback`
 pub(super) async fn rollback(
     State(node): Shared,
+    Extension(ticket): Extension<Ticket>,
     query: Result<Query<RollbackQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(RollbackQuery { module, to, wait_ms, extra }) = query?;
+    ticket.about(&module);
     let order = order(&node, &module, How::Rollback, wait_ms, extra)?;
-    streamed(move |tell| async move { node.roll_back(order, to.as_deref(), tell.closure()).await })
+    streamed(ticket, move |tell| async move { node.roll_back(order, to.as_deref(), tell.closure()).await })
 }
 
 fn order(node: &Node, module: &str, how: How, wait_ms: Option<u64>, extra: Option<String>) -> Result<Order, Refusal> {
@@ -91,10 +104,11 @@ fn order(node: &Node, module: &str, how: How, wait_ms: Option<u64>, extra: Optio
 }
 
 /// Performs it, and sends lines meanwhile.
-fn streamed<P>(perform: impl FnOnce(Tell) -> P) -> Result<Response, Refusal>
+fn streamed<P>(ticket: Ticket, perform: impl FnOnce(Tell) -> P) -> Result<Response, Refusal>
 where
     P: Future<Output = Result<Done, Refused>> + Send + 'static,
 {
+    ticket.pending();
     let (sender, lines) = stream::lines();
     let (tell, told) = watch::channel(None);
     let performing = perform(Tell(tell));
@@ -114,6 +128,10 @@ where
             Ok(done) => UpgradeLine::Done(done.into()),
             Err(refused) => UpgradeLine::Refused(Refusal::from(&refused).problem()),
         };
+        ticket.came_of_it(match &line {
+            UpgradeLine::Refused(problem) => &problem.code,
+            _ => "done",
+        });
         // Fails where nobody listens any more; what came of it is in the history.
         let _ = sender.send(stream::line(&line)).await;
     });

@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use skep_runtime::upgrade::{Pauses, Summary};
 
-use super::{CodeId, file};
+use super::CodeId;
+use crate::node::file;
 
 /// Events that are kept: a busy day of `run --watch`, in a file of some 100 kB.
 const KEPT: usize = 200;

@@ -10,6 +10,7 @@ use tokio::task::JoinError;
 use super::CodeId;
 use super::store::{self, Arrival, StoreError};
 use super::target::Target;
+use super::upgrade::Delivered;
 use crate::node::{Node, deploy};
 
 impl Node {
@@ -18,7 +19,7 @@ impl Node {
         let modules = self.runtime.modules(app).unwrap_or_default();
         for code in code {
             let origin = code.origin();
-            let deploy::Code { module, bytes, .. } = code;
+            let deploy::Code { module, bytes, signature, .. } = code;
             let target = Target { app: app.into(), module };
             let current =
                 modules.iter().find(|info| info.name == target.module).map(|info| CodeId::from(&info.current));
@@ -30,7 +31,8 @@ impl Node {
                 let target = target.clone();
                 move || {
                     let Target { app, module } = &target;
-                    let arrival = Arrival { app, module, code: &current, bytes: &bytes, origin: &origin };
+                    let signature = signature.as_deref();
+                    let arrival = Arrival { app, module, code: &current, bytes: &bytes, origin: &origin, signature };
                     store.started(arrival, &running)
                 }
             });
@@ -44,13 +46,14 @@ impl Node {
         target: &Target,
         from: &CodeId,
         to: &CodeId,
-        (bytes, origin): (Vec<u8>, String),
+        delivered: Delivered,
     ) -> Option<String> {
         let (store, running) = (Arc::clone(&self.store), self.running(target));
         let (target_kept, from, to) = (target.clone(), from.clone(), to.clone());
         let kept = tokio::task::spawn_blocking(move || {
             let Target { app, module } = &target_kept;
-            let arrival = Arrival { app, module, code: &to, bytes: &bytes, origin: &origin };
+            let Delivered { bytes, origin, signature } = &delivered;
+            let arrival = Arrival { app, module, code: &to, bytes, origin, signature: signature.as_deref() };
             store.upgraded(arrival, &from.digest, &running)
         });
         self.not_kept(target, kept.await)

@@ -12,6 +12,7 @@ use super::CodeId;
 use super::store::StoreError;
 use super::target::{Target, UnknownModule};
 use crate::node::{body, deploy};
+use crate::signing::admission::NotAdmitted;
 
 /// Why code was not replaced.
 #[derive(Debug)]
@@ -24,6 +25,13 @@ pub enum Refused {
         origin: String,
         /// What is wrong with it.
         error: LoadError,
+    },
+    /// It is not signed as the node wants it.
+    NotAdmitted {
+        /// Where it came from.
+        origin: String,
+        /// What is missing.
+        error: NotAdmitted,
     },
     /// It does not fit what runs, or a process could not be migrated.
     Upgrade(Box<UpgradeError>),
@@ -59,6 +67,7 @@ impl Refused {
             Refused::Module(UnknownModule::Unknown { .. }) => "unknown_module",
             Refused::Module(UnknownModule::Ambiguous { .. }) => "ambiguous",
             Refused::Load { .. } => "bad_code",
+            Refused::NotAdmitted { error, .. } => error.code(),
             Refused::NothingBefore { .. } => "nothing_before",
             Refused::NotKept { .. } => "not_kept",
             Refused::Store(_) => "store",
@@ -86,6 +95,7 @@ impl Refused {
         let text = match self {
             Refused::Module(error) => return Some(error.remedy()),
             Refused::Load { error, .. } => deploy::remedy(error),
+            Refused::NotAdmitted { error, .. } => error.remedy(),
             Refused::NothingBefore { kept, .. } if kept.is_empty() => {
                 "give older code as a file: `skep upgrade` takes it too, if the running code steps down"
             }
@@ -160,6 +170,7 @@ impl fmt::Display for Refused {
         match self {
             Refused::Module(error) => error.fmt(f),
             Refused::Load { origin, error } => write!(f, "{origin}: {error}"),
+            Refused::NotAdmitted { origin, error } => write!(f, "{origin}: {error}"),
             Refused::Upgrade(error) => match &**error {
                 // As the runtime says it, with what a guest gave as its reason in words.
                 UpgradeError::Refused { subject, step, reason, .. } => {

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use parking_lot::{Mutex, RwLock};
 
-use super::file;
+use crate::node::file;
 use index::{Index, IndexError};
 pub use index::{Kept, Ran};
 
@@ -94,6 +94,8 @@ pub struct Arrival<'a> {
     pub bytes: &'a [u8],
     /// Where it came from, such as the path of a file.
     pub origin: &'a str,
+    /// The signature that came with it.
+    pub signature: Option<&'a str>,
 }
 
 impl Store {
@@ -174,6 +176,7 @@ impl Store {
             bytes: arrival.bytes.len() as u64,
             came_ms: crate::node::log::now_ms(),
             origin: arrival.origin.to_owned(),
+            signature: arrival.signature.map(str::to_owned),
         };
         self.change(arrival.app, arrival.module, running, |ran| {
             ran.keep(kept);

@@ -17,8 +17,8 @@ use super::history::{Event, Figures, How, Outcome};
 use super::refused::Refused;
 use super::store::{self, Kept};
 use super::target::{self, Target};
-use crate::node::Node;
 use crate::node::log::now_ms;
+use crate::node::{Node, deploy};
 
 /// What is to be replaced, and how.
 #[derive(Clone, Debug)]
@@ -31,6 +31,24 @@ pub struct Order {
     pub wait: Option<Duration>,
     /// Handed to every migration.
     pub extra: Option<Body>,
+}
+
+/// Code as it comes.
+#[derive(Clone, Debug)]
+pub struct Delivered {
+    /// WebAssembly, or what is said to be.
+    pub bytes: Vec<u8>,
+    /// Where it comes from, such as the path of a file.
+    pub origin: String,
+    /// The signature that came with it.
+    pub signature: Option<String>,
+}
+
+impl From<deploy::Code> for Delivered {
+    fn from(code: deploy::Code) -> Self {
+        let origin = code.origin();
+        Delivered { bytes: code.bytes, origin, signature: code.signature }
+    }
 }
 
 /// What has been done.
@@ -60,18 +78,17 @@ impl Node {
         Ok(target::resolve(text, &modules)?)
     }
 
-    /// Replaces a module's code by these bytes. `origin` says where they come from.
+    /// Replaces a module's code.
     pub async fn upgrade(
         &self,
         order: Order,
-        bytes: Vec<u8>,
-        origin: String,
+        code: Delivered,
         mut progress: impl FnMut(Progress) + Send,
     ) -> Result<Done, Refused> {
         progress(Progress::Checking);
-        let (module, bytes) = self.loaded(&order, bytes, &origin).await?;
+        let (module, code) = self.loaded(&order, code).await?;
         let mut done = self.replace(&order, module, progress).await?;
-        done.warnings.extend(self.keep_upgraded(&order.target, &done.from, &done.to, (bytes, origin)).await);
+        done.warnings.extend(self.keep_upgraded(&order.target, &done.from, &done.to, code).await);
         Ok(done)
     }
 
@@ -85,11 +102,11 @@ impl Node {
     ) -> Result<Done, Refused> {
         progress(Progress::Checking);
         let kept = self.way_back(&order.target, wanted)?;
-        let origin = kept.origin.clone();
+        let (origin, signature) = (kept.origin.clone(), kept.signature.clone());
         let store = Arc::clone(&self.store);
         let reading = tokio::task::spawn_blocking(move || store.bytes(&kept));
         let bytes = reading.await.map_err(|error| Refused::Broken(error.to_string()))??;
-        let (module, _) = self.loaded(&order, bytes, &origin).await?;
+        let (module, _) = self.loaded(&order, Delivered { bytes, origin, signature }).await?;
         let mut done = self.replace(&order, module, progress).await?;
         let running = self.running(&order.target);
         let Done { target, to, .. } = done.clone();
@@ -119,20 +136,25 @@ impl Node {
         found.cloned()
     }
 
-    /// Loads code on a thread of its own, since compiling blocks. A refusal is noted.
-    async fn loaded(&self, order: &Order, bytes: Vec<u8>, origin: &str) -> Result<(Module, Vec<u8>), Refused> {
-        let engine = self.runtime.engine().clone();
+    /// Loads code, if it is admitted, on a thread of its own, since compiling blocks. A refusal is noted.
+    async fn loaded(&self, order: &Order, code: Delivered) -> Result<(Module, Delivered), Refused> {
+        let (engine, admission) = (self.runtime.engine().clone(), self.admission.clone());
         let name = order.target.module.clone();
         let loading = tokio::task::spawn_blocking(move || {
-            let loaded = engine.load(&name, &bytes);
-            (loaded, bytes)
+            let origin = || code.origin.clone();
+            let loaded = admission
+                .check(&code.bytes, code.signature.as_deref())
+                .map_err(|error| Refused::NotAdmitted { origin: origin(), error })
+                .and_then(|()| {
+                    engine.load(&name, &code.bytes).map_err(|error| Refused::Load { origin: origin(), error })
+                });
+            (loaded, code)
         });
-        let (loaded, bytes) = loading.await.map_err(|error| Refused::Broken(error.to_string()))?;
+        let (loaded, code) = loading.await.map_err(|error| Refused::Broken(error.to_string()))?;
         match loaded {
-            Ok(module) => Ok((module, bytes)),
-            Err(error) => {
-                let refused = Refused::Load { origin: origin.to_owned(), error };
-                let to = CodeId { digest: store::digest(&bytes), version: None };
+            Ok(module) => Ok((module, code)),
+            Err(refused) => {
+                let to = CodeId { digest: store::digest(&code.bytes), version: None };
                 self.note_refusal(order, self.current(&order.target)?, to, &refused);
                 Err(refused)
             }

@@ -46,6 +46,9 @@ pub struct Kept {
     pub came_ms: u64,
     /// Where it came from, such as the path of a file.
     pub origin: String,
+    /// The signature that came with it; checked again before it runs again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
 }
 
 /// Why an index cannot be read.
@@ -193,7 +196,7 @@ mod tests {
 
     fn kept(letter: char, version: u32) -> Kept {
         let code = CodeId { digest: letter.to_string().repeat(64), version: Some(version) };
-        Kept { code, bytes: 1, came_ms: 0, origin: format!("{letter}.wasm") }
+        Kept { code, bytes: 1, came_ms: 0, origin: format!("{letter}.wasm"), signature: None }
     }
 
     fn digest(letter: char) -> String {

@@ -14,7 +14,7 @@ fn code(text: &str, version: u32) -> CodeId {
 }
 
 fn arrival<'a>(code: &'a CodeId, text: &'a str) -> Arrival<'a> {
-    Arrival { app: "a", module: "m", code, bytes: text.as_bytes(), origin: "m.wasm" }
+    Arrival { app: "a", module: "m", code, bytes: text.as_bytes(), origin: "m.wasm", signature: None }
 }
 
 fn wasm_files(folder: &Path) -> usize {
