@@ -109,7 +109,7 @@ impl Body {
 }
 
 /// All that must outlive an instance, in the layout that `version` counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// Which layout the body has.
     pub version: u32,

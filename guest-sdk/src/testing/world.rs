@@ -14,7 +14,8 @@ use crate::host::inbox::Seen;
 use crate::host::links::{MonitorAlias, Watch};
 use crate::host::spawning;
 use crate::host::topics::Audience;
-use crate::supervision::{Ask, Counts, Reply, SupervisionError, Supervisor};
+use crate::supervision::{Ask, Counts, Reply, SupervisionError, Supervisor, What};
+use crate::sys::{self, SystemError};
 use crate::types::{
     Address, Alarm, Alias, Answer, Body, CallError, Caller, Change, Ended, Event, ExitReason, Lost, Mark, Pid, Refusal,
 };
@@ -34,6 +35,7 @@ pub(crate) struct Stopped(pub(crate) ExitReason);
 
 type OnCall = Box<dyn FnMut(&Address, Body) -> Result<Body, CallError>>;
 type OnAsk = Box<dyn FnMut(&Address, &Ask) -> Result<Reply, SupervisionError>>;
+type OnSystem = Box<dyn FnMut(&Address, &sys::Ask) -> Result<sys::Reply, SystemError>>;
 type OnStop = Box<dyn FnMut(&Address, &ExitReason) -> Result<ExitReason, CallError>>;
 type OnSpawn = Box<dyn FnMut(&str, Body) -> Result<Pid, ExitReason>>;
 type OnTask = Box<dyn FnMut(&str, Body) -> Played>;
@@ -65,6 +67,7 @@ pub struct World {
     on_stop: OnStop,
     on_spawn: Option<OnSpawn>,
     on_ask: Option<OnAsk>,
+    on_system: OnSystem,
     last_mark: Mark,
     last_call: Mark,
     last_id: u64,
@@ -95,6 +98,7 @@ impl Default for World {
             on_stop: Box::new(|_, _| Err(CallError::Ended(ExitReason::Noproc))),
             on_spawn: None,
             on_ask: None,
+            on_system: Box::new(|_, _| Err(SystemError::Refused(Refusal::Denied("control".to_owned())))),
             last_mark: 0,
             last_call: 0,
             last_id: 1,
@@ -132,7 +136,8 @@ impl World {
         World { on_spawn: Some(Box::new(start)), ..self }
     }
 
-    /// What becomes of tasks: of children that are started with a monitor. Unless told, they are like other children.
+    /// What becomes of tasks: of children that are started with a monitor, and of tasks that supervisors start (the name of
+    /// the module is empty where their template says it). Unless told, they are like other children.
     #[must_use]
     pub fn on_task(self, play: impl FnMut(&str, Body) -> Played + 'static) -> World {
         World { on_task: Some(Box::new(play)), ..self }
@@ -142,6 +147,15 @@ impl World {
     #[must_use]
     pub fn on_ask(self, answer: impl FnMut(&Address, &Ask) -> Result<Reply, SupervisionError> + 'static) -> World {
         World { on_ask: Some(Box::new(answer)), ..self }
+    }
+
+    /// What servers answer to system messages. Unless told, control is not granted.
+    #[must_use]
+    pub fn on_system(
+        self,
+        answer: impl FnMut(&Address, &sys::Ask) -> Result<sys::Reply, SystemError> + 'static,
+    ) -> World {
+        World { on_system: Box::new(answer), ..self }
     }
 
     /// A name that somebody holds.
@@ -517,13 +531,9 @@ impl World {
             let entered = self.enroll(table, &claim.via.key, pid, claim.value.clone());
             entered.map_err(spawning::SpawnError::Refused)?;
         }
-        if options.link {
+        let mark = options.monitor.then(|| self.begin_task(module, args.clone(), pid, options.link));
+        if options.link && mark.is_none() {
             self.note(Action::Link(pid));
-        }
-        let mark = options.monitor.then(|| self.monitor(Address::Pid(pid), None, None).mark);
-        if let (Some(mark), Some(play)) = (mark, &mut self.on_task) {
-            let played = play(module, args.clone());
-            self.playing.push(Playing::begin(played, pid, mark, options.link, self.now_ms));
         }
         Ok(spawning::Child { pid, mark })
     }
@@ -541,10 +551,26 @@ impl World {
 
     pub(crate) fn ask_supervisor(&mut self, supervisor: &Address, ask: Ask) -> Result<Reply, SupervisionError> {
         self.note(Action::AskSupervisor { supervisor: supervisor.clone(), ask: ask.clone() });
-        if let Some(answer) = &mut self.on_ask {
-            return answer(supervisor, &ask);
-        }
-        Ok(match ask {
+        let answer = match &mut self.on_ask {
+            Some(answer) => answer(supervisor, &ask)?,
+            None => self.unless_told(&ask),
+        };
+        Ok(match (ask, answer) {
+            (Ask::StartTask { task, link }, Reply::Started(Some(pid))) => {
+                let What::Process { module, args, .. } = task.start else { return Err(SupervisionError::NotFound) };
+                Reply::Task { pid, mark: self.begin_task(&module, args, pid, link) }
+            }
+            (Ask::StartTaskFromTemplate { args, link }, Reply::Started(Some(pid))) => {
+                let args = args.unwrap_or_else(|| Body::Json("null".to_owned()));
+                Reply::Task { pid, mark: self.begin_task("", args, pid, link) }
+            }
+            (_, answer) => answer,
+        })
+    }
+
+    fn unless_told(&mut self, ask: &Ask) -> Reply {
+        match ask {
+            Ask::StartTask { .. } | Ask::StartTaskFromTemplate { .. } => Reply::Started(Some(self.pid())),
             Ask::StartChild(_) | Ask::StartFromTemplate(_) | Ask::RestartChild(_) | Ask::Route(_) => {
                 Reply::Started(Some(self.pid()))
             }
@@ -552,7 +578,26 @@ impl World {
             Ask::WhichChildren => Reply::Children(Vec::new()),
             Ask::CountChildren => Reply::Counts(Counts::default()),
             Ask::Partitions => Reply::Number(0),
-        })
+        }
+    }
+
+    /// A task of the process under test, which has a supervisor above it or not: the mark of its monitor.
+    fn begin_task(&mut self, module: &str, args: Body, pid: Pid, link: bool) -> Mark {
+        if link {
+            self.note(Action::Link(pid));
+        }
+        let mark = self.monitor(Address::Pid(pid), None, None).mark;
+        if let Some(play) = &mut self.on_task {
+            let played = play(module, args);
+            self.playing.push(Playing::begin(played, pid, mark, link, self.now_ms));
+        }
+        mark
+    }
+
+    pub(crate) fn ask_server(&mut self, target: &Address, ask: sys::Ask) -> Result<sys::Reply, SystemError> {
+        let answer = (self.on_system)(target, &ask);
+        self.note(Action::System { target: target.clone(), ask });
+        answer
     }
 
     pub(crate) fn register(&mut self, name: &str, pid: Pid) -> Result<(), Refusal> {

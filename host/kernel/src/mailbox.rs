@@ -42,6 +42,16 @@ struct Slot {
     event: Option<Event>,
 }
 
+/// Whether this orders a server to end: whoever stops it, or an exit signal of its parent (GS-12, GS-14).
+#[must_use]
+pub fn is_order(event: &Event, parent: Option<Pid>) -> bool {
+    match event {
+        Event::Stop { .. } => true,
+        Event::Exit { pid, .. } => parent == Some(*pid),
+        _ => false,
+    }
+}
+
 impl Slot {
     fn is_request(&self, of: Caller) -> bool {
         matches!(&self.event, Some(Event::Call { caller, .. } | Event::Stop { caller, .. }) if *caller == of)
@@ -156,22 +166,22 @@ impl Mailbox {
         number.and_then(|number| self.take(number)).is_some()
     }
 
-    /// Whether an exit signal of this process waits.
+    /// Whether an order to end waits: to stop, or an exit signal of this parent.
     #[must_use]
-    pub fn has_exit_of(&self, of: Pid) -> bool {
-        self.exit_of(of).is_some()
+    pub fn has_order(&self, parent: Option<Pid>) -> bool {
+        self.order(parent).is_some()
     }
 
-    /// Takes the oldest exit signal of this process; the rest keeps its place.
-    pub fn take_exit_of(&mut self, of: Pid) -> Option<ExitReason> {
-        match self.take(self.exit_of(of)?)? {
-            Event::Exit { reason, .. } => Some(reason),
+    /// Takes the oldest order to end, and brings its reason; the rest keeps its place.
+    pub fn take_order(&mut self, parent: Option<Pid>) -> Option<ExitReason> {
+        match self.take(self.order(parent)?)? {
+            Event::Exit { reason, .. } | Event::Stop { reason, .. } => Some(reason),
             _ => None,
         }
     }
 
-    fn exit_of(&self, of: Pid) -> Option<Number> {
-        let is_it = |slot: &&Slot| matches!(&slot.event, Some(Event::Exit { pid, .. }) if *pid == of);
+    fn order(&self, parent: Option<Pid>) -> Option<Number> {
+        let is_it = |slot: &&Slot| slot.event.as_ref().is_some_and(|event| is_order(event, parent));
         self.queue.iter().find(is_it).map(|slot| slot.number)
     }
 

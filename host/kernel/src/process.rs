@@ -82,6 +82,19 @@ pub struct Birth {
     pub secret: [u64; 2],
     /// The upgrade whose end it waits for before it begins.
     pub held: Option<UpgradeId>,
+    /// Who awaits what it brings, where a supervisor starts it for somebody else.
+    pub awaited: Option<Awaited>,
+}
+
+/// Who awaits the result of a task that a supervisor starts: tied to it from before it runs, as to a parent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Awaited {
+    /// Who.
+    pub by: Pid,
+    /// The mark of their monitor.
+    pub mark: Mark,
+    /// Whether they are linked to it.
+    pub link: bool,
 }
 
 impl Birth {
@@ -101,6 +114,7 @@ impl Birth {
             hibernate_after: None,
             secret,
             held: None,
+            awaited: None,
         }
     }
 }
@@ -230,6 +244,10 @@ impl Process {
             if let Some(mark) = process.birth.monitor {
                 process.watchers.push(Watcher { pid: parent, mark, why: Watch::Monitor });
             }
+        }
+        if let Some(Awaited { by, mark, link }) = process.birth.awaited {
+            process.links.extend(link.then_some(by));
+            process.watchers.push(Watcher { pid: by, mark, why: Watch::Monitor });
         }
         if let Some(claim) = process.birth.claim.take() {
             process.is_born_with(claim);

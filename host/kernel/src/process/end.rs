@@ -1,7 +1,7 @@
 //! The end of a process: who hears of it, and in which order.
 
 use super::lifecycle::Plan;
-use super::{Phase, Process};
+use super::{Awaited, Phase, Process};
 use crate::{Action, Caller, ExitReason, Signal, SpawnError};
 
 impl Process {
@@ -48,7 +48,11 @@ impl Process {
         actions.push(Action::Deliver { to: starter.pid, signal });
         self.links.remove(&starter.pid);
         // Not what it has asked for besides, knowing the name: that is answered like anybody's.
-        let of_the_spawn = self.birth.monitor;
-        self.watchers.retain(|watcher| watcher.pid != starter.pid || Some(watcher.mark) != of_the_spawn);
+        let of_the_spawn = self.birth.monitor.map(|mark| (starter.pid, mark));
+        self.watchers.retain(|watcher| Some((watcher.pid, watcher.mark)) != of_the_spawn);
+        if let Some(Awaited { by, mark, .. }) = self.birth.awaited {
+            self.links.remove(&by);
+            self.forget_watcher(by, mark);
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::calls::Block;
 use super::{Kind, Phase, Process};
+use crate::mailbox::is_order;
 use crate::system::SystemId;
 use crate::{Action, Body, Caller, Event, ExitReason, Mark, Next, Outcome, Signal, Start, Time};
 
@@ -241,11 +242,7 @@ impl Process {
         self.handled(Outcome { reply, next: Next::Wait }, now, actions);
         // Without another it is still inside `handle`, and nobody may take it for one that waits.
         self.plan.handling = kind.map(|kind| Handling { kind, caller: None, disclosed: 0 });
-        let order = match self.mailbox.front() {
-            Some(Event::Exit { pid, .. }) => self.is_order_of_parent(*pid),
-            Some(Event::Stop { .. }) => true,
-            _ => false,
-        };
+        let order = self.mailbox.front().is_some_and(|event| is_order(event, self.birth.parent));
         let asked = self.is_asked_to_suspend() || self.has_system_message();
         if order || asked || self.birth.kind != Kind::Server || self.gives_back_after_each() {
             return None;
@@ -265,12 +262,19 @@ impl Process {
         }
     }
 
-    /// A task has its result: whoever monitors it is told, then it ends `normal`.
+    /// A task has its result: whoever it was started for is told, by the monitor that was set then and while that is set;
+    /// then it ends `normal`.
     pub fn finished(&mut self, body: Body, actions: &mut Vec<Action>) {
-        for watcher in &self.watchers {
-            let signal = Signal::Finished { mark: watcher.mark, body: body.clone() };
-            actions.push(Action::Deliver { to: watcher.pid, signal });
+        let Some((to, mark)) = self.owner() else { return };
+        if self.watchers.iter().any(|watcher| (watcher.pid, watcher.mark) == (to, mark)) {
+            actions.push(Action::Deliver { to, signal: Signal::Finished { mark, body } });
         }
+    }
+
+    /// Who it was started for, and the mark of their monitor: whoever awaits it, or its parent.
+    fn owner(&self) -> Option<(crate::Pid, Mark)> {
+        let awaited = self.birth.awaited.map(|awaited| (awaited.by, awaited.mark));
+        awaited.or_else(|| self.birth.parent.zip(self.birth.monitor))
     }
 
     /// The kind of event that the guest is handling; while it ends because of one, still that one.

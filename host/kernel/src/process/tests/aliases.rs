@@ -176,6 +176,18 @@ fn mon_12_nobody_can_ask_whom_an_alias_names_or_whether_it_is_open() {
 }
 
 #[test]
+fn mon_12_nobody_is_told_to_end_through_an_alias() {
+    check(&[
+        ("new a terminate={say bye}; new b", ""),
+        ("a: alias x, alias y reply", ""),
+        ("b: halt ~a.x 10 boom; b: halt ~a.y 10 boom; wait 10", "b = error timeout"),
+        ("wait 10", "b = error timeout"),
+        // It was no message: the one for a reply is open still.
+        ("b: send ~a.y one, send ~a.y two", "a: info one"),
+    ]);
+}
+
+#[test]
 fn what_is_dropped_behind_an_open_alias_is_counted() {
     let mut world = check(&[
         ("new a; new b; new h", ""),

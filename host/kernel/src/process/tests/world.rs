@@ -240,6 +240,7 @@ impl World {
             secret: [pid.tag, pid.id],
             claim: None,
             held: None,
+            awaited: None,
         };
         Duty::Birth(Box::new(birth), Box::new(Guest::new(child)))
     }
