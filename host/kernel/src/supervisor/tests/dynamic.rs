@@ -344,6 +344,24 @@ fn the_restarts_of_each_child_are_counted() {
 }
 
 #[test]
+fn supervisors_are_counted_apart_from_workers() {
+    check(
+        dynamic(),
+        &[
+            ("begin; start w; start v; start s:sup", "ready, request w1, request v1, request s1"),
+            ("count", "[count] 3 specs 0 active 1 supervisors 2 workers"),
+        ],
+    );
+    check(
+        template("s:sup"),
+        &[
+            ("begin; start s:sup; start s:sup", "ready, request s1, request s2"),
+            ("count", "[count] 1 specs 0 active 2 supervisors 0 workers"),
+        ],
+    );
+}
+
+#[test]
 fn active_are_those_that_have_a_process() {
     let backoff = Backoff { first: Duration::from_millis(100), most: Duration::from_millis(100) };
     let active = |number: usize| format!("[count] 1 specs {number} active 0 supervisors 1 workers");
