@@ -27,6 +27,7 @@ pub mod task {
             "skep:process/links@0.1.0": crate::bindings::process::skep::process::links,
             "skep:process/spawning@0.1.0": crate::bindings::process::skep::process::spawning,
             "skep:process/supervision@0.1.0": crate::bindings::process::skep::process::supervision,
+            "skep:process/system@0.1.0": crate::bindings::process::skep::process::system,
             "skep:process/names@0.1.0": crate::bindings::process::skep::process::names,
             "skep:process/registry@0.1.0": crate::bindings::process::skep::process::registry,
             "skep:process/groups@0.1.0": crate::bindings::process::skep::process::groups,

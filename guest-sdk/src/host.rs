@@ -25,5 +25,9 @@ pub(crate) mod spawning {
 }
 #[cfg(target_family = "wasm")]
 pub(crate) use crate::supervision::wire as supervision;
+#[cfg(target_family = "wasm")]
+pub(crate) use crate::sys::wire as system;
 #[cfg(not(target_family = "wasm"))]
-pub(crate) use crate::testing::imports::{groups, inbox, links, log, messaging, names, registry, supervision, timers};
+pub(crate) use crate::testing::imports::{
+    groups, inbox, links, log, messaging, names, registry, supervision, system, timers,
+};

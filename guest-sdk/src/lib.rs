@@ -11,6 +11,7 @@
 //!   messages and live in states.
 //! - [`Context`]: what a running process can ask of the host: links, monitors, names, timers, children, the log.
 //! - [`supervision`]: supervisors as data, started and asked by whoever was granted it.
+//! - [`sys`]: other servers suspended, looked into, and given another state, by whoever was granted it.
 //! - [`Registry`], [`Group`], [`Topic`]: processes by key, with a value each; in groups; and by what they want to hear.
 //! - [`Alias`], [`Watch`], [`TimerRef`]: a second address that can be closed again, a monitor with a tag or with such an
 //!   address, a timer that others may stop.
@@ -119,6 +120,7 @@ mod slot;
 mod state;
 mod state_machine;
 pub mod supervision;
+pub mod sys;
 mod task;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
@@ -178,5 +180,5 @@ pub mod __private {
     #[cfg(target_family = "wasm")]
     pub use crate::slot::Slot;
     pub use crate::state::{Counted, History, Oldest, Step, Steps, Zero, steps};
-    pub use crate::types::{Outcome, Shape, Start, State};
+    pub use crate::types::{Form, Next, Outcome, Shape, Start, State};
 }

@@ -9,12 +9,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::behaviour::Behaviour;
-use crate::codec::{self, Codec};
+use crate::codec::{self, Codec, CodecError};
 use crate::host::{log, messaging};
 use crate::outcome::Failure;
 use crate::server::Protocol;
 use crate::state_machine::Held;
-use crate::types::{Body, Cause, Level, Pid, Shape, State};
+use crate::types::{Body, Cause, Form, Level, Pid, Shape, State};
 
 pub use history::{Count, Counted, History, Migrate, Oldest, Reversible, Revert, Step, Steps, Zero, steps};
 
@@ -112,6 +112,9 @@ pub(crate) fn shape<S: Exported>() -> Shape {
         version: S::VERSION,
         accepts: (oldest::<S>()..=S::VERSION).collect(),
         steps_down: (lowest::<S>()..S::VERSION).collect(),
+        // See `sealed` and `opened`.
+        writes: Form::Messagepack,
+        reads: vec![Form::Messagepack],
     }
 }
 
@@ -188,6 +191,24 @@ fn opened<T: DeserializeOwned>(body: &Body, context: &MigrateContext) -> Result<
             Ok(Label { sdk }) if !(ENVELOPE..=known).contains(&sdk) => Err(unknown_envelope(sdk, known)),
             _ => Err(Failure(format!("cannot read the state: {error}"))),
         },
+    }
+}
+
+/// The author's part of a state that some server of this SDK has saved, machine or not.
+pub(crate) fn author_s<T: DeserializeOwned>(body: &Body) -> Result<T, CodecError> {
+    let Body::Messagepack(bytes) = body else { return Err(CodecError::new("the state is no MessagePack")) };
+    rmp_serde::from_slice::<Opened<T>>(bytes).map(|opened| opened.state).map_err(CodecError::new)
+}
+
+/// The same with another one in it. What a machine holds is for its own code to read, so it is not copied.
+pub(crate) fn author_s_replaced<T: Serialize>(body: &Body, state: &T) -> Result<Body, CodecError> {
+    match body {
+        Body::Messagepack(bytes) => match rmp_serde::from_slice::<Label>(bytes) {
+            Ok(Label { sdk: ENVELOPE }) => sealed(state, None).map_err(|failure| CodecError::new(failure.0)),
+            Ok(_) => Err(CodecError::new("there is more in the state than its author's part")),
+            Err(error) => Err(CodecError::new(error)),
+        },
+        _ => Err(CodecError::new("the state is no MessagePack")),
     }
 }
 

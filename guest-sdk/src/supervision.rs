@@ -34,6 +34,7 @@
 
 mod ask;
 mod spec;
+mod tasks;
 #[cfg(target_family = "wasm")]
 pub(crate) mod wire;
 
@@ -41,6 +42,7 @@ use serde::{Deserialize, Serialize};
 
 pub use ask::{Ask, ChildInfo, Counts, Reply, Status, SupervisionError};
 pub use spec::{AutoShutdown, Backoff, ChildSpec, Restart, Roster, Shutdown, Strategy, Supervisor, What};
+pub use tasks::TaskSpec;
 
 use crate::codec::{Codec, Message};
 use crate::context::Context;

@@ -109,7 +109,7 @@ impl Body {
 }
 
 /// All that must outlive an instance, in the layout that `version` counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     /// Which layout the body has.
     pub version: u32,
@@ -371,7 +371,20 @@ pub enum Cause {
     Migrate,
 }
 
-/// Which versions of the state some code saves and restores.
+/// Which body it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// [`Body::Raw`].
+    Raw,
+    /// [`Body::Messagepack`].
+    Messagepack,
+    /// [`Body::Json`].
+    Json,
+    /// [`Body::Text`].
+    Text,
+}
+
+/// Which versions and forms of the state some code saves and restores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// What it saves.
@@ -380,6 +393,10 @@ pub struct Shape {
     pub accepts: Vec<u32>,
     /// The older ones that it can save as well.
     pub steps_down: Vec<u32>,
+    /// The form in which it saves all of them.
+    pub writes: Form,
+    /// The forms that it restores, its own among them.
+    pub reads: Vec<Form>,
 }
 
 /// Why the host did not do what was asked.

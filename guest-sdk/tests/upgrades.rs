@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use skep_sdk::prelude::*;
 use skep_sdk::testing::{Action, Harness};
-use skep_sdk::types::{Shape, State};
+use skep_sdk::types::{Form, Shape, State};
 use skep_sdk::{Cause, Exported, Upgrade};
 
 /// What all versions of the counter take.
@@ -211,6 +211,8 @@ fn a_module_says_what_it_reads_and_writes() {
         version,
         accepts: accepts.to_vec(),
         steps_down: steps_down.to_vec(),
+        writes: Form::Messagepack,
+        reads: vec![Form::Messagepack],
     };
     assert_eq!(Harness::<v1::Counter>::describe(), shape(1, &[1], &[]));
     assert_eq!(Harness::<UpOnly>::describe(), shape(3, &[1, 2, 3], &[]));

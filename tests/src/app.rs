@@ -66,6 +66,7 @@ impl Child {
             grants: Arc::new(all_grants()),
             keep: Keep::default(),
             charge: None,
+            awaited: None,
         };
         let mut spec = ChildSpec::worker(id, Blueprint::Process(Arc::new(process)));
         spec.restart = Restart::Temporary;
@@ -121,6 +122,7 @@ fn all_grants() -> Grants {
         registries: registries().into_keys().collect(),
         groups: vec!["pg".into(), "rooms".into()],
         topics: vec!["*".into()],
+        control: vec!["*".into()],
     }
 }
 
@@ -134,6 +136,7 @@ const GUESTS: &[&str] = &[
     "chat-lobby",
     "chat-user",
     "counter",
+    "counter-json",
     "counters",
     "door",
     "mailbox-flooder",

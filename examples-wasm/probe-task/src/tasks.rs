@@ -8,8 +8,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use skep_sdk::OnTimeout;
 use skep_sdk::prelude::*;
+use skep_sdk::supervision::{Restart, Shutdown, TaskSpec};
 
 use crate::ProbeTask;
+use crate::steps::{self, Given};
 
 /// This module, as tests call it.
 const MODULE: &str = "probe-task";
@@ -44,7 +46,11 @@ pub enum TaskStep {
         steps: Vec<Value>,
         #[serde(default = "linked")]
         link: bool,
+        #[serde(default)]
+        under: Option<Under>,
     },
+    /// Starts one that nobody awaits. Brings its pid.
+    StartTaskChild { steps: Vec<Value>, under: Under },
     /// Brings the result.
     Await {
         task: Which,
@@ -65,7 +71,7 @@ pub enum TaskStep {
     },
     /// Brings a list of what `Yield` brings.
     YieldMany { tasks: Vec<Which>, timeout_ms: Option<u64> },
-    /// A task for each list of steps, unlinked. Brings a list of `{"Ok":result}` or `{"Err":reason}`.
+    /// A task for each list of steps, unlinked, of its own or under a supervisor. Brings a list of `{"Ok":result}` or `{"Err":reason}`.
     Stream {
         items: Vec<Vec<Value>>,
         max: usize,
@@ -73,7 +79,35 @@ pub enum TaskStep {
         ordered: bool,
         #[serde(default = "five_seconds")]
         timeout_ms: Option<u64>,
+        #[serde(default)]
+        under: Option<Under>,
     },
+}
+
+/// A supervisor, and what it is to make a task of: its template, unless said otherwise.
+#[derive(Deserialize)]
+pub struct Under {
+    supervisor: Given<Address>,
+    /// Of this module, and not of the template.
+    #[serde(default)]
+    module: bool,
+    #[serde(default)]
+    restart: Option<Restart>,
+    #[serde(default)]
+    shutdown: Option<Shutdown>,
+}
+
+impl Under {
+    fn get(self, results: &[Value]) -> Result<(SupervisorRef, TaskSpec), String> {
+        let mut task = if self.module { TaskSpec::of(MODULE) } else { TaskSpec::template() };
+        if let Some(restart) = self.restart {
+            task = task.restart(restart);
+        }
+        if let Some(shutdown) = self.shutdown {
+            task = task.shutdown(shutdown);
+        }
+        Ok((SupervisorRef::at(steps::address(self.supervisor, results)?), task))
+    }
 }
 
 /// The step, if it is one of these.
@@ -88,8 +122,20 @@ pub fn read(step: &Value) -> Option<TaskStep> {
 /// If it names a step that brought no task.
 pub fn perform(step: TaskStep, results: &[Value], context: &TaskContext) -> Result<Value, Failure> {
     Ok(match step {
-        TaskStep::StartTask { steps, link: true } => json!(context.start_task::<ProbeTask>(MODULE, &steps)?),
-        TaskStep::StartTask { steps, link: false } => json!(context.start_task_nolink::<ProbeTask>(MODULE, &steps)?),
+        TaskStep::StartTask { steps, link, under: Some(under) } => {
+            let (supervisor, task) = under.get(results)?;
+            json!(if link {
+                supervisor.start_task::<ProbeTask>(context, task, &steps)?
+            } else {
+                supervisor.start_task_nolink::<ProbeTask>(context, task, &steps)?
+            })
+        }
+        TaskStep::StartTask { steps, link: true, .. } => json!(context.start_task::<ProbeTask>(MODULE, &steps)?),
+        TaskStep::StartTask { steps, .. } => json!(context.start_task_nolink::<ProbeTask>(MODULE, &steps)?),
+        TaskStep::StartTaskChild { steps, under } => {
+            let (supervisor, task) = under.get(results)?;
+            json!(supervisor.start_task_child::<ProbeTask>(context, task, &steps)?)
+        }
         TaskStep::Await { task: which, timeout_ms } => {
             json!(context.await_task_within(task(which, results)?, time(timeout_ms)))
         }
@@ -107,8 +153,15 @@ pub fn perform(step: TaskStep, results: &[Value], context: &TaskContext) -> Resu
         TaskStep::YieldMany { tasks: which, timeout_ms } => {
             json!(context.yield_many(&tasks(which, results)?, time(timeout_ms)))
         }
-        TaskStep::Stream { items, max, ordered, timeout_ms } => {
-            let stream = context.task_stream::<ProbeTask, _>(MODULE, items).nolink().max_concurrency(max);
+        TaskStep::Stream { items, max, ordered, timeout_ms, under } => {
+            let stream = match under {
+                Some(under) => {
+                    let (supervisor, task) = under.get(results)?;
+                    supervisor.task_stream::<ProbeTask, _>(context, task, items)
+                }
+                None => context.task_stream::<ProbeTask, _>(MODULE, items),
+            };
+            let stream = stream.nolink().max_concurrency(max);
             let stream = stream.timeout(time(timeout_ms)).on_timeout(OnTimeout::KillTask);
             json!(if ordered { stream.collect::<Vec<_>>() } else { stream.unordered().collect() })
         }

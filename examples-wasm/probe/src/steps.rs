@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use skep_sdk::prelude::*;
 use skep_sdk::supervision::Ask;
+use skep_sdk::sys::{self, SystemRef};
 use skep_sdk::{Alias, Caller, Codec, Message, Raw, Untyped, Via};
 
 use directory::{GroupStep, RegistryStep, TopicStep};
@@ -224,6 +225,15 @@ pub enum Step {
     StartSupervisor(Supervisor),
     /// Brings `{"Ok":reply}` or `{"Err":…}`.
     Supervise { supervisor: Given<Address>, ask: Ask },
+    /// A system message. Brings `{"Ok":reply}` or `{"Err":…}`.
+    System {
+        target: Given<Address>,
+        ask: sys::Ask,
+        #[serde(default = "five_seconds")]
+        timeout_ms: Option<u64>,
+    },
+    /// Gives a server another state, if this is its author's part. Brings `{"Ok":the one before}` or `{"Err":…}`.
+    SetState { target: Given<Address>, state: Value },
     /// Writes into the log, at level info.
     Log(String),
     /// Loops for ever.
@@ -405,6 +415,12 @@ fn attempt(step: Step, results: &[Value], context: &Context) -> Result<Result<Va
         Step::Supervise { supervisor, ask } => {
             address(supervisor, results).and_then(|supervisor| supervision::ask(supervisor, ask, context))
         }
+        Step::System { target, ask, timeout_ms } => address(target, results).and_then(|target| {
+            show(SystemRef::at(target).within(timeout_ms.map(Duration::from_millis)).ask(context, ask))
+        }),
+        Step::SetState { target, state } => {
+            address(target, results).and_then(|target| set_state(&SystemRef::at(target), &state, context))
+        }
         Step::Log(line) => Ok(nothing(|| context.info(&line))),
         Step::Spin => loop {
             std::hint::black_box(());
@@ -412,6 +428,18 @@ fn attempt(step: Step, results: &[Value], context: &Context) -> Result<Result<Va
         Step::Panic(why) => panic!("{why}"),
         other => return Err(Box::new(other)),
     })
+}
+
+fn set_state(server: &SystemRef, wanted: &Value, context: &Context) -> Result<Value, String> {
+    let text = |error: &dyn std::fmt::Display| error.to_string();
+    let before = match server.state(context) {
+        Ok(before) => before,
+        Err(error) => return show(Err::<(), _>(error)),
+    };
+    let after = before.with(wanted).map_err(|error| text(&error))?;
+    let replaced = server.replace_state(context, after);
+    let before: Value = before.read().map_err(|error| text(&error))?;
+    show(replaced.map(|()| before))
 }
 
 fn show(result: impl Serialize) -> Result<Value, String> {
@@ -432,8 +460,12 @@ fn pid(given: Given<Pid>, results: &[Value]) -> Result<Pid, String> {
     given.get("pid", results)
 }
 
-/// A step that brought an alias stands for that.
-fn address(given: Given<Address>, results: &[Value]) -> Result<Address, String> {
+/// The address that is meant. A step that brought an alias stands for that.
+///
+/// # Errors
+///
+/// If that step brought none.
+pub fn address(given: Given<Address>, results: &[Value]) -> Result<Address, String> {
     if let Given::Of { step } = given
         && let Some(alias) = results.get(step).and_then(|result| find(result, "alias"))
     {

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::spec::{ChildSpec, Restart};
-use crate::types::{Body, ExitReason, Pid, Refusal};
+use crate::types::{Body, ExitReason, Mark, Pid, Refusal};
 
 /// What a supervisor is asked: the methods of [`SupervisorRef`](super::SupervisorRef), as data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,15 @@ use crate::types::{Body, ExitReason, Pid, Refusal};
 pub enum Ask {
     StartChild(ChildSpec),
     StartFromTemplate(Option<Body>),
+    /// A task whose result comes to this process, linked or not.
+    StartTask {
+        task: ChildSpec,
+        link: bool,
+    },
+    StartTaskFromTemplate {
+        args: Option<Body>,
+        link: bool,
+    },
     TerminateChild(String),
     TerminatePid(Pid),
     RestartChild(String),
@@ -29,6 +38,13 @@ pub enum Ask {
 pub enum Reply {
     /// To a start: the child, unless its `init` answered `ignore`. To a route: where it leads.
     Started(Option<Pid>),
+    /// To the start of a task: who it is, and the mark that its result and its end carry.
+    Task {
+        /// The task.
+        pid: Pid,
+        /// The mark of its monitor.
+        mark: Mark,
+    },
     /// It is done.
     Done,
     /// Newest first.

@@ -267,7 +267,11 @@ impl ChildSpec {
     /// If serde cannot write the arguments.
     pub fn new(id: impl Into<String>, module: &str, args: &impl Message) -> Result<ChildSpec, SupervisionError> {
         let args = args.encode(Codec::default()).map_err(|error| SupervisionError::invalid(&error))?;
-        Ok(ChildSpec::of(id.into(), What::Process { module: module.to_owned(), args, name: None }))
+        Ok(ChildSpec::process(id.into(), module.to_owned(), args))
+    }
+
+    pub(super) fn process(id: String, module: String, args: Body) -> ChildSpec {
+        ChildSpec::of(id, What::Process { module, args, name: None })
     }
 
     /// A permanent supervisor.

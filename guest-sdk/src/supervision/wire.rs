@@ -24,6 +24,16 @@ pub(crate) fn ask(supervisor: &Address, ask: Ask) -> Result<Reply, SupervisionEr
             Reply::Started(wit::start_child(supervisor, &child, &list)?)
         }
         Ask::StartFromTemplate(args) => Reply::Started(wit::start_from_template(supervisor, args.as_ref())?),
+        Ask::StartTask { task, link } => {
+            // One that is a supervisor is refused by the host, whatever is beneath it.
+            let task = child(task, &mut Vec::new());
+            let (pid, mark) = wit::start_task(supervisor, &task, link)?;
+            Reply::Task { pid, mark }
+        }
+        Ask::StartTaskFromTemplate { args, link } => {
+            let (pid, mark) = wit::start_task_from_template(supervisor, args.as_ref(), link)?;
+            Reply::Task { pid, mark }
+        }
         Ask::TerminateChild(id) => done(wit::terminate_child(supervisor, &id))?,
         Ask::TerminatePid(pid) => done(wit::terminate_pid(supervisor, pid))?,
         Ask::RestartChild(id) => Reply::Started(wit::restart_child(supervisor, &id)?),

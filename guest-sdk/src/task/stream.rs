@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::{AWAIT_TIMEOUT, Link, Task, TaskContext, TaskRef};
 use crate::context::millis;
 use crate::host::timers;
+use crate::supervision::{SupervisorRef, TaskSpec};
 use crate::types::{Body, Event, ExitReason, Mark};
 
 /// How many tasks run at a time, unless said otherwise.
@@ -61,7 +62,7 @@ pub enum OnTimeout {
 #[must_use = "no task is started before a result is asked for"]
 pub struct TaskStream<'a, T: Task, I> {
     context: &'a TaskContext,
-    module: String,
+    source: Source,
     items: I,
     slots: VecDeque<Slot<T::Output>>,
     at_a_time: usize,
@@ -69,6 +70,13 @@ pub struct TaskStream<'a, T: Task, I> {
     link: Link,
     timeout: Option<Duration>,
     on_timeout: OnTimeout,
+}
+
+/// Where the tasks come from.
+enum Source {
+    /// They are this process's own, of this module.
+    Own(String),
+    Under(SupervisorRef, TaskSpec),
 }
 
 struct Slot<R> {
@@ -87,10 +95,16 @@ impl TaskContext {
         T: Task,
         I: IntoIterator<Item = T::Args>,
     {
+        TaskStream::of(self, Source::Own(module.to_owned()), items.into_iter())
+    }
+}
+
+impl<'a, T: Task, I> TaskStream<'a, T, I> {
+    fn of(context: &'a TaskContext, source: Source, items: I) -> Self {
         TaskStream {
-            context: self,
-            module: module.to_owned(),
-            items: items.into_iter(),
+            context,
+            source,
+            items,
             slots: VecDeque::new(),
             at_a_time: AT_A_TIME,
             ordered: true,
@@ -99,9 +113,16 @@ impl TaskContext {
             on_timeout: OnTimeout::Exit,
         }
     }
-}
 
-impl<T: Task, I> TaskStream<'_, T, I> {
+    pub(crate) fn under(
+        context: &'a TaskContext,
+        supervisor: SupervisorRef,
+        task: TaskSpec,
+        items: impl IntoIterator<IntoIter = I>,
+    ) -> Self {
+        TaskStream::of(context, Source::Under(supervisor, task), items.into_iter())
+    }
+
     /// So many tasks at a time, at least one. A result that waits for its turn counts.
     pub fn max_concurrency(mut self, tasks: usize) -> Self {
         self.at_a_time = tasks.max(1);
@@ -133,7 +154,16 @@ impl<T: Task, I> TaskStream<'_, T, I> {
     }
 
     fn start(&mut self, item: &T::Args) {
-        match self.context.start_task_with(&self.module, item, self.link) {
+        let started = match &self.source {
+            Source::Own(module) => {
+                self.context.start_task_with(module, item, self.link).map_err(|error| error.to_string())
+            }
+            Source::Under(supervisor, task) => {
+                let started = supervisor.start_task_with::<T>(self.context, task.clone(), item, self.link);
+                started.map_err(|error| error.to_string())
+            }
+        };
+        match started {
             Ok(task) => {
                 let alarm = self.timeout.map(|time| timers::start(millis(time), &Body::Raw(Vec::new())));
                 self.slots.push_back(Slot { task, alarm, outcome: None });

@@ -92,6 +92,13 @@ pub enum Action {
         /// For what.
         ask: Ask,
     },
+    /// Sent a system message; what [`World::on_system`](super::World::on_system) says was the answer.
+    System {
+        /// To whom.
+        target: Address,
+        /// Which.
+        ask: crate::sys::Ask,
+    },
     /// Wrote into the log.
     Log(Level, String),
 }

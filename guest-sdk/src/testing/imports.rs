@@ -168,6 +168,17 @@ pub(crate) mod supervision {
     }
 }
 
+/// System messages.
+pub(crate) mod system {
+    use crate::sys::{Ask, Reply, SystemError};
+    use crate::testing::world::act;
+    use crate::types::Address;
+
+    pub(crate) fn ask(target: &Address, ask: Ask, _: Option<u64>) -> Result<Reply, SystemError> {
+        act(|world| world.ask_server(target, ask))
+    }
+}
+
 /// Names.
 pub(crate) mod names {
     use crate::testing::world::act;

@@ -20,7 +20,8 @@ use super::directory::{Directory, Table};
 use super::played::{Played, Playing};
 use crate::host::links::MonitorAlias;
 use crate::supervision::{Ask, Reply, SupervisionError};
-use crate::types::{Address, Body, CallError, Caller, Event, ExitReason, Mark, Pid};
+use crate::sys::{self, SystemError};
+use crate::types::{Address, Body, CallError, Caller, Event, ExitReason, Mark, Pid, Refusal};
 
 /// The number that the aliases of the process under test have.
 const OWN_ALIASES: u64 = 1;
@@ -30,6 +31,7 @@ pub(crate) struct Stopped(pub(crate) ExitReason);
 
 type OnCall = Box<dyn FnMut(&Address, Body) -> Result<Body, CallError>>;
 type OnAsk = Box<dyn FnMut(&Address, &Ask) -> Result<Reply, SupervisionError>>;
+type OnSystem = Box<dyn FnMut(&Address, &sys::Ask) -> Result<sys::Reply, SystemError>>;
 type OnStop = Box<dyn FnMut(&Address, &ExitReason) -> Result<ExitReason, CallError>>;
 type OnSpawn = Box<dyn FnMut(&str, Body) -> Result<Pid, ExitReason>>;
 type OnTask = Box<dyn FnMut(&str, Body) -> Played>;
@@ -61,6 +63,7 @@ pub struct World {
     on_stop: OnStop,
     on_spawn: Option<OnSpawn>,
     on_ask: Option<OnAsk>,
+    on_system: OnSystem,
     last_mark: Mark,
     last_call: Mark,
     last_id: u64,
@@ -91,6 +94,7 @@ impl Default for World {
             on_stop: Box::new(|_, _| Err(CallError::Ended(ExitReason::Noproc))),
             on_spawn: None,
             on_ask: None,
+            on_system: Box::new(|_, _| Err(SystemError::Refused(Refusal::Denied("control".to_owned())))),
             last_mark: 0,
             last_call: 0,
             last_id: 1,
@@ -128,7 +132,8 @@ impl World {
         World { on_spawn: Some(Box::new(start)), ..self }
     }
 
-    /// What becomes of tasks: of children that are started with a monitor. Unless told, they are like other children.
+    /// What becomes of tasks: of children that are started with a monitor, and of tasks that supervisors start (the name of
+    /// the module is empty where their template says it). Unless told, they are like other children.
     #[must_use]
     pub fn on_task(self, play: impl FnMut(&str, Body) -> Played + 'static) -> World {
         World { on_task: Some(Box::new(play)), ..self }
@@ -138,6 +143,15 @@ impl World {
     #[must_use]
     pub fn on_ask(self, answer: impl FnMut(&Address, &Ask) -> Result<Reply, SupervisionError> + 'static) -> World {
         World { on_ask: Some(Box::new(answer)), ..self }
+    }
+
+    /// What servers answer to system messages. Unless told, control is not granted.
+    #[must_use]
+    pub fn on_system(
+        self,
+        answer: impl FnMut(&Address, &sys::Ask) -> Result<sys::Reply, SystemError> + 'static,
+    ) -> World {
+        World { on_system: Box::new(answer), ..self }
     }
 
     /// A name that somebody holds.

@@ -82,6 +82,8 @@ mod tests {
             assert_eq!(seal.open(alias), (7, Mark(mark)));
             assert_ne!(AliasSeal::new([1, 3]).open(alias).0, 7, "without the secret nobody finds it");
         }
+        let covered = (0..64).fold(0, |bits, mark| bits | seal.close(pid, Mark(mark)).id);
+        assert_eq!(covered, NUMBER_LIMIT - 1, "every bit of a number is covered");
         assert_eq!(format!("{:?} {seal:?}", aliases[0]), "<alias> AliasSeal");
     }
 }

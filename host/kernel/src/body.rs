@@ -13,7 +13,42 @@ pub enum Body {
     Text(String),
 }
 
+/// Which body it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// [`Body::Raw`].
+    Raw,
+    /// [`Body::MessagePack`].
+    MessagePack,
+    /// [`Body::Json`].
+    Json,
+    /// [`Body::Text`].
+    Text,
+}
+
+impl std::fmt::Display for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Form::Raw => "raw bytes",
+            Form::MessagePack => "MessagePack",
+            Form::Json => "JSON",
+            Form::Text => "text",
+        })
+    }
+}
+
 impl Body {
+    /// Which it is.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        match self {
+            Body::Raw(_) => Form::Raw,
+            Body::MessagePack(_) => Form::MessagePack,
+            Body::Json(_) => Form::Json,
+            Body::Text(_) => Form::Text,
+        }
+    }
+
     /// Its size in bytes, which limits and fuel are counted by.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -56,7 +91,7 @@ pub struct State {
     pub body: Body,
 }
 
-/// Which layouts of state some code writes and reads.
+/// Which layouts and forms of state some code writes and reads.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Shape {
     /// What its `save` writes.
@@ -65,6 +100,10 @@ pub struct Shape {
     pub accepts: Vec<u32>,
     /// The older ones that its `save` can write as well.
     pub steps_down: Vec<u32>,
+    /// The form in which its `save` writes all of them.
+    pub writes: Form,
+    /// The forms that its `restore` reads, its own among them.
+    pub reads: Vec<Form>,
 }
 
 /// Why a state is being restored.
@@ -92,12 +131,13 @@ mod tests {
     #[test]
     fn logs_show_text_and_only_the_size_of_bytes() {
         let table = [
-            (Body::Raw(vec![1, 2, 3]), 3, "Raw(3 bytes)"),
-            (Body::MessagePack(Vec::new()), 0, "MessagePack(0 bytes)"),
-            (Body::Json("{}".into()), 2, "Json({})"),
-            (Body::Text("a\n".into()), 2, "Text(\"a\\n\")"),
+            (Body::Raw(vec![1, 2, 3]), Form::Raw, "raw bytes", 3, "Raw(3 bytes)"),
+            (Body::MessagePack(Vec::new()), Form::MessagePack, "MessagePack", 0, "MessagePack(0 bytes)"),
+            (Body::Json("{}".into()), Form::Json, "JSON", 2, "Json({})"),
+            (Body::Text("a\n".into()), Form::Text, "text", 2, "Text(\"a\\n\")"),
         ];
-        for (body, len, shown) in table {
+        for (body, form, name, len, shown) in table {
+            assert_eq!((body.form(), form.to_string().as_str()), (form, name));
             assert_eq!((body.len(), body.is_empty(), format!("{body:?}")), (len, len == 0, shown.to_owned()));
         }
     }

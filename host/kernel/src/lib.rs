@@ -21,7 +21,7 @@ pub mod timer_queue;
 pub mod upgrade;
 
 pub use alias::{Alias, AliasSeal};
-pub use body::{Body, Cause, Shape, State};
+pub use body::{Body, Cause, Form, Shape, State};
 pub use event::{Address, CallError, Caller, Changed, Event, Next, Outcome, Refusal, SpawnError, Start};
 pub use limits::Limits;
 pub use pid::{Mark, Pid};

@@ -9,6 +9,7 @@ mod calls;
 mod circle;
 mod code_change;
 mod delivery;
+mod end;
 mod hibernation;
 mod holdings;
 mod lifecycle;
@@ -17,6 +18,7 @@ mod receiving;
 mod relations;
 mod system;
 mod timers;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -29,10 +31,11 @@ use std::time::Duration;
 pub use aliases::AliasMode;
 pub use calls::Waiting;
 pub use circle::Search;
-pub use lifecycle::{SliceEnd, Step, Turn};
+pub use lifecycle::Step;
 pub use looks::WaitsFor;
 pub use receiving::{Received, Wanted};
 pub use relations::{LinkRequest, Monitoring, TAG_BYTES};
+pub use turns::{SliceEnd, Turn};
 
 use crate::directory::Claim;
 use crate::mailbox::Mailbox;
@@ -79,6 +82,19 @@ pub struct Birth {
     pub secret: [u64; 2],
     /// The upgrade whose end it waits for before it begins.
     pub held: Option<UpgradeId>,
+    /// Who awaits what it brings, where a supervisor starts it for somebody else.
+    pub awaited: Option<Awaited>,
+}
+
+/// Who awaits the result of a task that a supervisor starts: tied to it from before it runs, as to a parent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Awaited {
+    /// Who.
+    pub by: Pid,
+    /// The mark of their monitor.
+    pub mark: Mark,
+    /// Whether they are linked to it.
+    pub link: bool,
 }
 
 impl Birth {
@@ -98,6 +114,7 @@ impl Birth {
             hibernate_after: None,
             secret,
             held: None,
+            awaited: None,
         }
     }
 }
@@ -227,6 +244,10 @@ impl Process {
             if let Some(mark) = process.birth.monitor {
                 process.watchers.push(Watcher { pid: parent, mark, why: Watch::Monitor });
             }
+        }
+        if let Some(Awaited { by, mark, link }) = process.birth.awaited {
+            process.links.extend(link.then_some(by));
+            process.watchers.push(Watcher { pid: by, mark, why: Watch::Monitor });
         }
         if let Some(claim) = process.birth.claim.take() {
             process.is_born_with(claim);

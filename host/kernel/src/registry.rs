@@ -1,9 +1,10 @@
 //! Names of processes: who holds which.
 //!
 //! Owns one shard of the names of one app. Never knows whether a holder lives: whoever ends a process releases its
-//! name. That a process has at most one name is kept by [`crate::Process`].
+//! name. That a process has at most one name is kept by [`crate::Process`]. A process that lives already is given one in
+//! three steps, so that nobody finds one that has ended: the name is claimed, the process takes it, the claim is confirmed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::{Name, Pid};
 
@@ -31,6 +32,8 @@ pub fn valid_name(name: &str) -> Result<(), &'static str> {
 #[derive(Debug, Default)]
 pub struct Registry {
     holders: HashMap<Name, Pid>,
+    /// Of names that are about to be given. Several may be after the same one, and none of them keeps others from it.
+    claims: BTreeSet<(Name, Pid)>,
 }
 
 impl Registry {
@@ -60,9 +63,32 @@ impl Registry {
         held
     }
 
-    /// Takes the name from `pid`, which has ended (REG-01). Whoever holds it by now keeps it.
+    /// First step of giving a name to a process that may end meanwhile. Nobody finds it yet; [`Registry::confirm`] is the
+    /// last step, and [`Registry::release`] takes the claim back.
+    pub fn claim(&mut self, name: Name, pid: Pid) -> Result<(), Taken> {
+        match self.whereis(&name) {
+            Some(holder) => Err(Taken(holder)),
+            None => {
+                self.claims.insert((name, pid));
+                Ok(())
+            }
+        }
+    }
+
+    /// The process has taken the name that was claimed for it: from now on it is found. False if the claim was released
+    /// meanwhile: the process has ended, or given the name up. An error if another was quicker.
+    pub fn confirm(&mut self, name: Name, pid: Pid) -> Result<bool, Taken> {
+        let is_claimed = self.claims.remove(&(Name::clone(&name), pid));
+        if is_claimed { self.register(name, pid).map(|()| true) } else { Ok(false) }
+    }
+
+    /// Takes the name, or a claim to it, from `pid`, which has ended (REG-01) or does not take it. Whoever holds it by now
+    /// keeps it.
     pub fn release(&mut self, name: &str, pid: Pid) {
         self.unregister(name, pid);
+        if !self.claims.is_empty() {
+            self.claims.remove(&(Name::from(name), pid));
+        }
     }
 
     /// How many names are held.
@@ -89,6 +115,90 @@ mod tests {
 
     fn pid(id: u64) -> Pid {
         Pid { node: 0, id, tag: id * 7 }
+    }
+
+    /// What two threads do that give processes 1 and 2 the same name, and a third that ends process 1.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    enum Act {
+        Claim(usize),
+        Take(usize),
+        Confirm(usize),
+        Vanish,
+        Release,
+    }
+
+    /// Every order in which the threads' acts may come.
+    fn orders(threads: &[&[Act]]) -> Vec<Vec<Act>> {
+        if threads.iter().all(|thread| thread.is_empty()) {
+            return vec![Vec::new()];
+        }
+        let mut all = Vec::new();
+        for (place, thread) in threads.iter().enumerate() {
+            let Some((first, rest)) = thread.split_first() else { continue };
+            let mut left = threads.to_vec();
+            left[place] = rest;
+            all.extend(orders(&left).into_iter().map(|order| [&[*first], &order[..]].concat()));
+        }
+        all
+    }
+
+    #[test]
+    fn proc_09_nobody_finds_a_process_that_has_ended_under_a_name_that_it_was_being_given() {
+        let name = || Name::from("x");
+        let giving = |who| [Act::Claim(who), Act::Take(who), Act::Confirm(who)];
+        let (first, second) = (giving(1), giving(2));
+        let orders = orders(&[&first, &second, &[Act::Vanish, Act::Release]]);
+        assert_eq!(orders.len(), 560);
+        for order in orders {
+            let mut names = Registry::default();
+            // Whether each lives, and has taken the name; whether whoever gives it goes on.
+            let (mut lives, mut named, mut on) = ([true; 3], [false; 3], [true; 3]);
+            let mut released = false;
+            for act in &order {
+                match *act {
+                    Act::Claim(who) if on[who] => on[who] = names.claim(name(), pid(who as u64)).is_ok(),
+                    Act::Take(who) if on[who] && lives[who] => named[who] = true,
+                    Act::Take(who) if on[who] => {
+                        names.release("x", pid(who as u64));
+                        on[who] = false;
+                    }
+                    Act::Confirm(who) if on[who] => {
+                        let confirmed = names.confirm(name(), pid(who as u64));
+                        assert!(confirmed.is_ok() || lives[2], "{order:?}");
+                        on[who] = confirmed == Ok(true);
+                    }
+                    Act::Vanish => lives[1] = false,
+                    // What its end has it perform: it gives up the name that it had taken.
+                    Act::Release => {
+                        released = true;
+                        if named[1] {
+                            names.release("x", pid(1));
+                        }
+                    }
+                    Act::Claim(_) | Act::Take(_) | Act::Confirm(_) => {}
+                }
+                assert!(!released || names.whereis("x") != Some(pid(1)), "found after its end: {order:?}");
+            }
+            // One of the two has it, and only the one whose process lives; nothing is left of the other's claim.
+            let expected = on[2].then_some(pid(2));
+            assert_eq!(names.whereis("x"), expected, "{order:?}");
+            assert!(names.claims.is_empty(), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn reg_02_a_claim_keeps_nobody_from_a_name() {
+        let mut names = Registry::default();
+        assert_eq!(names.claim("a".into(), pid(1)), Ok(()));
+        assert_eq!((names.whereis("a"), names.len()), (None, 0));
+        assert_eq!(names.register("a".into(), pid(2)), Ok(()));
+        assert_eq!(names.claim("a".into(), pid(3)), Err(Taken(pid(2))));
+        assert_eq!(names.confirm("a".into(), pid(1)), Err(Taken(pid(2))));
+        names.release("a", pid(2));
+        assert_eq!(names.confirm("a".into(), pid(1)), Ok(false), "its claim is over");
+        assert_eq!(names.claim("a".into(), pid(1)), Ok(()));
+        assert_eq!(names.confirm("a".into(), pid(1)), Ok(true));
+        assert_eq!(names.whereis("a"), Some(pid(1)));
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub async fn from_a_manifest(manifest: &Path, home: &Path) -> Result<(), Box<dyn
     // It is restarted, from the beginning.
     let before = runtime.whereis(&app, "counter").ok_or("nobody is called counter")?;
     let mut me = runtime.client(&app)?;
-    let mark = me.monitor(before);
+    let mark = me.monitor(before)?;
     runtime.kill(before);
     let down = me.receive(Duration::from_secs(10)).await;
     assert!(matches!(&down, Some(Event::Down { mark: of, reason: ExitReason::Killed, .. }) if *of == mark), "{down:?}");

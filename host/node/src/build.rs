@@ -35,6 +35,7 @@ mod process;
 mod report;
 mod route;
 mod rustup;
+mod sources;
 mod toolchain;
 
 use std::path::PathBuf;
@@ -42,6 +43,7 @@ use std::path::PathBuf;
 pub use error::BuildError;
 pub use report::{Consent, Event, Quiet, Report};
 pub use route::{Route, Target};
+pub use sources::sources;
 
 use discover::Guest;
 use toolchain::Cargo;

@@ -102,7 +102,8 @@
 //! and `guest`), `spawn` modules to start processes of, `names` the right to register and look up names, `supervisors` the
 //! right to start supervisors of its own, `supervise` names of supervisors whose children it may start, stop and list,
 //! `registries` registries by name, `groups` scopes of process groups, `topics` topics to publish and subscribe to, by name
-//! or by how they begin (`"room:*"`).
+//! or by how they begin (`"room:*"`), `control` processes to suspend, to look into and to give another state, by the names
+//! under which they are started or how these begin (`"*"`: every process of the app).
 
 mod check;
 mod error;

@@ -15,6 +15,7 @@ mod names;
 mod registry;
 mod spawning;
 mod supervision;
+mod system;
 pub(crate) mod text;
 mod timers;
 mod topics;
@@ -116,11 +117,18 @@ pub trait Syscalls: directory::DirectoryCalls {
     fn supervision(&self) -> Option<&dyn Supervision> {
         None
     }
+    /// What it may ask of servers that it controls; none where there are none.
+    fn control(&self) -> Option<&dyn Control> {
+        None
+    }
+    /// What this process blocks on, in the name of a supervisor or a server, is there or will not come.
+    fn answered(&self) {}
     /// Writes a line of the log. Never fails, so that a process can still say why it ends.
     fn log(&self, level: Level, message: &str);
 }
 
 pub use supervision::{PendingAnswer, Supervision, Wish};
+pub use system::{Control, Looked, PendingSystem};
 /// When a timer is due.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum When {
@@ -172,6 +180,7 @@ pub(crate) fn add_to_linker(
     bindings::links::add_to_linker::<_, Own>(linker, |context| context)?;
     bindings::spawning::add_to_linker::<_, Own>(linker, |context| context)?;
     bindings::supervision::add_to_linker::<_, Own>(linker, |context| context)?;
+    bindings::system::add_to_linker::<_, Own>(linker, |context| context)?;
     bindings::names::add_to_linker::<_, Own>(linker, |context| context)?;
     bindings::registry::add_to_linker::<_, Own>(linker, |context| context)?;
     bindings::groups::add_to_linker::<_, Own>(linker, |context| context)?;

@@ -213,6 +213,7 @@ mod tests {
             grants: Arc::new(Grants::default()),
             keep: Keep::default(),
             charge: None,
+            awaited: None,
         }
     }
 

@@ -21,6 +21,8 @@ pub struct ProcessInfo {
     pub label: Option<Name>,
     /// Its module; none for a process of the host.
     pub module: Option<Name>,
+    /// What it runs; none for a process of the host.
+    pub code: Option<Code>,
     /// The name it holds.
     pub name: Option<Name>,
     /// `server`, `task`, `supervisor` or `client`.
@@ -67,6 +69,8 @@ pub struct TreeNode {
     pub status: &'static str,
     /// Its module; none for a supervisor.
     pub module: Option<Name>,
+    /// What it runs; none for a supervisor, or without a process.
+    pub code: Option<Code>,
     /// The name that it holds.
     pub name: Option<Name>,
     /// How often it was restarted by its supervisor.

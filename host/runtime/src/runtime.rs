@@ -359,6 +359,7 @@ impl Runtime {
             pid: view.status.pid(),
             status: status_word(view.status),
             module: cell.as_ref().and_then(|cell| cell.module().cloned()).or(planned),
+            code: cell.as_deref().and_then(inspect::code),
             restarts: view.restarts,
             restart_in: view.restart_at.map(|at| at.saturating_sub(self.inner.shell.now())),
             name: cell.as_ref().and_then(|cell| cell.process.lock().name().cloned()),
@@ -467,6 +468,7 @@ fn info(cell: &Cell) -> ProcessInfo {
         app: Arc::clone(&cell.app.name),
         label: cell.label.clone(),
         module: cell.module().cloned(),
+        code: inspect::code(cell),
         name: process.name().cloned(),
         kind: match (&cell.content, process.kind()) {
             (Content::Supervisor(_), _) => "supervisor",

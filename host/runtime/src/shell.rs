@@ -10,9 +10,11 @@
 mod allowance;
 mod app;
 mod arguments;
+mod awaited;
 mod cell;
 mod client;
 mod clock;
+mod control;
 mod directory;
 mod drive;
 mod guest;
@@ -39,10 +41,11 @@ mod worker;
 
 pub use allowance::Charge;
 pub(crate) use app::App;
+pub use awaited::Awaited;
 pub(crate) use cell::{Cell, Content};
 pub(crate) use client::Client;
 pub(crate) use guest::Usage;
-pub(crate) use spawn::Birthplace;
+pub(crate) use spawn::{Birthplace, Ties};
 pub(crate) use traces::NotInstalled;
 pub(crate) use way::Way;
 

@@ -11,7 +11,7 @@ use skep_kernel::directory::{Claim, Keys};
 use skep_kernel::supervisor::{ChildSpec, SupervisorSpec};
 use skep_kernel::{Body, Limits, Name};
 
-pub use crate::shell::Charge;
+pub use crate::shell::{Awaited, Charge};
 
 /// An app: modules, and a tree of processes made from them, which share names.
 #[derive(Clone, Debug)]
@@ -77,6 +77,7 @@ impl ProcessSpec {
             grants: Arc::default(),
             keep: Keep::default(),
             charge: None,
+            awaited: None,
         }
     }
 
@@ -146,6 +147,8 @@ pub struct ProcessSpec {
     pub keep: Keep,
     /// What it counts against, where a guest had it started under a supervisor.
     pub charge: Option<Charge>,
+    /// Who awaits its result, where a guest had a supervisor start it.
+    pub awaited: Option<Awaited>,
 }
 
 /// What becomes of the instance of a process that waits. The state stays in every case.
@@ -179,6 +182,9 @@ pub struct Grants {
     pub groups: Vec<Name>,
     /// Topics that it may use: a name, or how names begin, with a `*` behind.
     pub topics: Vec<Name>,
+    /// Processes that it may suspend, look into, and give another state: the names under which they were started, or how
+    /// these begin, with a `*` behind.
+    pub control: Vec<Name>,
 }
 
 impl Grants {
@@ -191,6 +197,7 @@ impl Grants {
             "skep:process/spawning" => self.spawn.is_empty(),
             "skep:process/names" => !self.names,
             "skep:process/supervision" => !self.supervisors && self.supervise.is_empty() && !self.names,
+            "skep:process/system" => self.control.is_empty(),
             "skep:process/registry" => self.registries.is_empty(),
             "skep:process/groups" => self.groups.is_empty(),
             "skep:process/topics" => self.topics.is_empty(),
@@ -214,17 +221,29 @@ impl Grants {
             registries: common(&self.registries, &parent.registries),
             groups: common(&self.groups, &parent.groups),
             topics: self.topics.iter().filter(|topic| parent.allows_topic(topic)).cloned().collect(),
+            control: self.control.iter().filter(|name| parent.allows_control(name)).cloned().collect(),
         }
     }
 
     /// Whether a topic, or all topics that begin as this pattern does, may be used.
     #[must_use]
     pub fn allows_topic(&self, topic: &str) -> bool {
-        self.topics.iter().any(|granted| match granted.strip_suffix('*') {
-            Some(beginning) => topic.starts_with(beginning),
-            None => topic == &**granted,
-        })
+        is_among(&self.topics, topic)
     }
+
+    /// Whether a process that was started under this name, or all whose names begin as this pattern does, may be controlled.
+    #[must_use]
+    pub fn allows_control(&self, name: &str) -> bool {
+        is_among(&self.control, name)
+    }
+}
+
+/// Whether a name is in a list of names, and of beginnings with a star behind.
+fn is_among(granted: &[Name], name: &str) -> bool {
+    granted.iter().any(|granted| match granted.strip_suffix('*') {
+        Some(beginning) => name.starts_with(beginning),
+        None => name == &**granted,
+    })
 }
 
 fn common(own: &[Name], parent: &[Name]) -> Vec<Name> {
@@ -263,6 +282,7 @@ mod tests {
             "skep:process/registry@0.1.0",
             "skep:process/groups@0.1.0",
             "skep:process/topics@0.1.0",
+            "skep:process/system@0.1.0",
             "wasi:filesystem/types@0.2.12",
         ]
         .map(str::to_owned);
@@ -275,6 +295,7 @@ mod tests {
             registries: vec!["users".into()],
             groups: vec!["pg".into()],
             topics: vec!["news".into()],
+            control: vec!["counter".into()],
             ..Grants::default()
         };
         let supervision = "skep:process/supervision@0.1.0";
@@ -305,6 +326,20 @@ mod tests {
         assert!(grants(&["*"]).allows_topic("anything"));
         let child = grants(&["news", "news*", "room:1", "room:1*", "room*", "*", "other"]);
         assert_eq!(child.within(&parent), grants(&["news", "room:1", "room:1*"]));
+    }
+
+    #[test]
+    fn control_is_granted_by_the_name_of_a_start_or_its_beginning_and_passed_on_no_wider() {
+        let grants = |names: &[&str]| Grants {
+            control: names.iter().map(|name| Name::from(*name)).collect(),
+            ..Grants::default()
+        };
+        let parent = grants(&["bank", "room:*"]);
+        for (name, allowed) in [("bank", true), ("banks", false), ("room:1", true), ("", false)] {
+            assert_eq!(parent.allows_control(name), allowed, "{name}");
+        }
+        assert!(grants(&["*"]).allows_control(""), "one without a name");
+        assert_eq!(grants(&["bank", "*", "room:2*", "other"]).within(&parent), grants(&["bank", "room:2*"]));
     }
 
     #[test]

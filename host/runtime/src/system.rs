@@ -1,7 +1,7 @@
 //! System messages, as an embedding program sends them: OTP's `sys`, typed.
 //!
-//! Owns the words; [`Runtime::suspend`](crate::Runtime::suspend) and its neighbours send them. Only for whoever controls the
-//! runtime: a guest has no way here.
+//! Owns the words; [`Runtime::suspend`](crate::Runtime::suspend) and its neighbours send them, for whoever controls the
+//! runtime. A guest that was granted control sends some of them by `skep:process/system`.
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 pub use skep_kernel::upgrade::MigrationStep;
-use skep_kernel::{Body, ExitReason, Name};
+use skep_kernel::{Body, ExitReason, Form, Name};
 
 use crate::Module;
 use crate::engine::LoadError;
@@ -175,6 +175,16 @@ pub enum UpgradeError {
         /// The older versions as which the code being left can save.
         steps_down: Vec<u32>,
     },
+    /// The new code does not read states in the form that the old code writes.
+    #[error("module {module}: processes have states in {writes}; the new code reads {}", listed(reads))]
+    OtherForm {
+        /// The module.
+        module: Name,
+        /// The form of the states that processes have.
+        writes: Form,
+        /// The forms that the new code reads.
+        reads: Vec<Form>,
+    },
     /// One of these modules is being replaced at this moment.
     #[error("module {module} is being upgraded already")]
     UnderWay {
@@ -240,20 +250,23 @@ fn name(subject: &Subject) -> String {
 }
 
 fn no_path(module: &str, from: u32, accepts: &[u32], steps_down: &[u32]) -> String {
-    let versions = |versions: &[u32]| match versions {
-        [] => "none".to_owned(),
-        [version] => version.to_string(),
-        [others @ .., last] => {
-            let others: Vec<String> = others.iter().map(u32::to_string).collect();
-            format!("{} and {last}", others.join(", "))
-        }
-    };
     format!(
         "module {module}: processes have states of version {from}; the new code reads {}, and the running code steps down \
          to {}",
-        versions(accepts),
-        versions(steps_down)
+        listed(accepts),
+        listed(steps_down)
     )
+}
+
+fn listed(items: &[impl ToString]) -> String {
+    match items {
+        [] => "none".to_owned(),
+        [item] => item.to_string(),
+        [others @ .., last] => {
+            let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+            format!("{} and {}", others.join(", "), last.to_string())
+        }
+    }
 }
 
 fn busy(processes: &[(Subject, &'static str)], wait: Duration) -> String {

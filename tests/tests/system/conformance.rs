@@ -7,6 +7,7 @@
 mod agents;
 mod aliases;
 mod circles;
+mod control;
 mod crashes;
 mod directory;
 mod exits;

@@ -44,12 +44,16 @@ async fn a_program_is_a_process_among_the_others() {
         // Whom it links too late has ended (EXIT-09); whom it monitors too late too (MON-02).
         me.link(a).expect("its exit signal tells");
         assert_eq!(me.receive(PATIENCE).await, Some(Event::Exit { pid: a, reason: ExitReason::Noproc }));
-        let mark = me.monitor("nobody");
+        let mark = me.monitor("nobody").expect("it is a name");
         let target = Address::from("nobody");
         assert_eq!(
             me.receive(PATIENCE).await,
             Some(Event::Down { mark, target, reason: ExitReason::Noproc, tag: None })
         );
+        // Whose an alias is nobody can ask (MON-12).
+        let alias = skep_runtime::kernel::Alias { node: 0, id: 1, tag: 2 };
+        let refused = me.monitor(Address::Alias(alias));
+        assert!(matches!(refused, Err(skep_runtime::kernel::Refusal::Invalid(_))), "{refused:?}");
         // It starts processes, and a start that fails is an answer and nothing else (GS-02).
         let fails = Body::Json(json!([{ "Fail": "no" }]).to_string());
         let failed = me.spawn_link(ProcessSpec::new("probe").args(fails)).await;

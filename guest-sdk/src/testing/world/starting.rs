@@ -4,11 +4,11 @@
 
 use super::World;
 use crate::host::spawning;
-use crate::supervision::{Ask, Counts, Reply, SupervisionError, Supervisor};
+use crate::supervision::{Ask, Counts, Reply, SupervisionError, Supervisor, What};
 use crate::testing::action::Action;
 use crate::testing::directory::Table;
 use crate::testing::played::Playing;
-use crate::types::{Address, Body, Pid, Refusal};
+use crate::types::{Address, Body, Mark, Pid, Refusal};
 
 impl World {
     pub(crate) fn spawn(
@@ -35,13 +35,9 @@ impl World {
             let entered = self.enroll(table, &claim.via.key, pid, claim.value.clone());
             entered.map_err(spawning::SpawnError::Refused)?;
         }
-        if options.link {
+        let mark = options.monitor.then(|| self.begin_task(module, args.clone(), pid, options.link));
+        if options.link && mark.is_none() {
             self.note(Action::Link(pid));
-        }
-        let mark = options.monitor.then(|| self.monitor(Address::Pid(pid), None, None).mark);
-        if let (Some(mark), Some(play)) = (mark, &mut self.on_task) {
-            let played = play(module, args.clone());
-            self.playing.push(Playing::begin(played, pid, mark, options.link, self.now_ms));
         }
         Ok(spawning::Child { pid, mark })
     }
@@ -59,10 +55,26 @@ impl World {
 
     pub(crate) fn ask_supervisor(&mut self, supervisor: &Address, ask: Ask) -> Result<Reply, SupervisionError> {
         self.note(Action::AskSupervisor { supervisor: supervisor.clone(), ask: ask.clone() });
-        if let Some(answer) = &mut self.on_ask {
-            return answer(supervisor, &ask);
-        }
-        Ok(match ask {
+        let answer = match &mut self.on_ask {
+            Some(answer) => answer(supervisor, &ask)?,
+            None => self.unless_told(&ask),
+        };
+        Ok(match (ask, answer) {
+            (Ask::StartTask { task, link }, Reply::Started(Some(pid))) => {
+                let What::Process { module, args, .. } = task.start else { return Err(SupervisionError::NotFound) };
+                Reply::Task { pid, mark: self.begin_task(&module, args, pid, link) }
+            }
+            (Ask::StartTaskFromTemplate { args, link }, Reply::Started(Some(pid))) => {
+                let args = args.unwrap_or_else(|| Body::Json("null".to_owned()));
+                Reply::Task { pid, mark: self.begin_task("", args, pid, link) }
+            }
+            (_, answer) => answer,
+        })
+    }
+
+    pub(super) fn unless_told(&mut self, ask: &Ask) -> Reply {
+        match ask {
+            Ask::StartTask { .. } | Ask::StartTaskFromTemplate { .. } => Reply::Started(Some(self.pid())),
             Ask::StartChild(_) | Ask::StartFromTemplate(_) | Ask::RestartChild(_) | Ask::Route(_) => {
                 Reply::Started(Some(self.pid()))
             }
@@ -70,7 +82,20 @@ impl World {
             Ask::WhichChildren => Reply::Children(Vec::new()),
             Ask::CountChildren => Reply::Counts(Counts::default()),
             Ask::Partitions => Reply::Number(0),
-        })
+        }
+    }
+
+    /// A task of the process under test, which has a supervisor above it or not: the mark of its monitor.
+    pub(super) fn begin_task(&mut self, module: &str, args: Body, pid: Pid, link: bool) -> Mark {
+        if link {
+            self.note(Action::Link(pid));
+        }
+        let mark = self.monitor(Address::Pid(pid), None, None).mark;
+        if let Some(play) = &mut self.on_task {
+            let played = play(module, args);
+            self.playing.push(Playing::begin(played, pid, mark, link, self.now_ms));
+        }
+        mark
     }
 
     pub(crate) fn register(&mut self, name: &str, pid: Pid) -> Result<(), Refusal> {

@@ -66,7 +66,9 @@ impl Process {
         event: Event,
         actions: &mut Vec<Action>,
     ) -> Result<Effect, Undelivered> {
-        let mode = *self.aliases.get(&alias).ok_or(Undelivered::Gone)?;
+        // An alias is for messages: as in OTP, nobody is told to end through one.
+        let carried = !matches!(event, Event::Stop { .. });
+        let mode = *self.aliases.get(&alias).filter(|_| carried).ok_or(Undelivered::Gone)?;
         let room = if mode.is_closed_by_a_message() { Room::Reserved } else { Room::Bounded };
         let effect = self.take_message(event, room, actions).inspect_err(|_| self.mailbox.count_dropped())?;
         if mode.is_closed_by_a_message() {

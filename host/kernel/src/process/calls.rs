@@ -2,8 +2,8 @@
 
 use super::delivery::Effect;
 use super::receiving::Wanted;
-use super::{Process, Watch};
-use crate::{Action, Body, CallError, Caller, Event, Mark, Pid, Refusal, Signal, SpawnError, Time};
+use super::{Awaited, Process, WaitsFor, Watch};
+use crate::{Action, Address, Body, CallError, Caller, Event, Mark, Pid, Refusal, Signal, SpawnError, Time};
 
 /// A request that has no answer yet.
 #[derive(Clone, Debug)]
@@ -41,8 +41,8 @@ pub(super) enum Block {
     Call { mark: Mark, answer: Option<Result<Body, CallError>> },
     /// The end of a child's `init`.
     Spawn { mark: Mark, answer: Option<Result<Pid, SpawnError>> },
-    /// The answer of a supervisor, which the shell brings.
-    Supervisor,
+    /// An answer that the shell brings: whose.
+    Shell(WaitsFor),
     /// An event.
     Receive { wanted: Wanted, timer: Option<(Mark, Time)>, expired: bool },
 }
@@ -136,31 +136,46 @@ impl Process {
         &mut self,
         child: Pid,
         link: bool,
-        monitor: Option<crate::Address>,
+        monitor: Option<Address>,
         waiting: Waiting,
     ) -> Result<(Mark, Option<Mark>), Refusal> {
-        let limits = &self.birth.limits;
-        if link && self.links.len() >= limits.links {
-            return Err(Refusal::Limit("links".into()));
-        }
-        if monitor.is_some() && self.monitors.len() >= limits.monitors {
-            return Err(Refusal::Limit("monitors".into()));
-        }
+        self.admit_child(link, monitor.is_some())?;
         self.disclose();
         let mark = self.draw_mark();
-        if link {
-            self.links.insert(child);
-        }
-        let monitor = monitor.map(|target| {
-            let mark = self.draw_mark();
-            self.monitors.insert(mark, super::Monitor { pid: Some(child), target, tag: None });
-            mark
-        });
+        let monitor = self.tie_to_child(child, link, monitor);
         self.requests.insert(mark, Request { what: Asked::Spawn { child, monitor }, deadline: None, waiting });
         if waiting == Waiting::Blocking {
             self.block = Block::Spawn { mark, answer: None };
         }
         Ok((mark, monitor))
+    }
+
+    /// The guest has a supervisor start a task for it: the link and the monitor of this side are set at once, and taken
+    /// back by the guest if there is no task after all.
+    pub fn await_child(&mut self, child: Pid, link: bool) -> Result<Awaited, Refusal> {
+        self.admit_child(link, true)?;
+        let mark = self.tie_to_child(child, link, Some(Address::Pid(child))).expect("it was asked for");
+        Ok(Awaited { by: self.birth.pid, mark, link })
+    }
+
+    fn admit_child(&self, link: bool, monitor: bool) -> Result<(), Refusal> {
+        let limits = &self.birth.limits;
+        if link && self.links.len() >= limits.links {
+            return Err(Refusal::Limit("links".into()));
+        }
+        if monitor && self.monitors.len() >= limits.monitors {
+            return Err(Refusal::Limit("monitors".into()));
+        }
+        Ok(())
+    }
+
+    fn tie_to_child(&mut self, child: Pid, link: bool, monitor: Option<Address>) -> Option<Mark> {
+        self.links.extend(link.then_some(child));
+        monitor.map(|target| {
+            let mark = self.draw_mark();
+            self.monitors.insert(mark, super::Monitor { pid: Some(child), target, tag: None });
+            mark
+        })
     }
 
     /// The result of the spawn the guest blocks on, once it is there.
@@ -175,15 +190,15 @@ impl Process {
         }
     }
 
-    /// The guest has asked a supervisor, and stands still until [`Process::end_wait`].
-    pub fn begin_wait(&mut self) {
+    /// The guest has asked something whose answer the shell brings, and stands still until [`Process::end_wait`].
+    pub fn begin_wait(&mut self, whose: WaitsFor) {
         self.disclose();
-        self.block = Block::Supervisor;
+        self.block = Block::Shell(whose);
     }
 
-    /// The supervisor has answered, or will not.
+    /// The answer is there, or will not come.
     pub fn end_wait(&mut self) {
-        if let Block::Supervisor = self.block {
+        if let Block::Shell(_) = self.block {
             self.block = Block::None;
         }
     }

@@ -1,13 +1,14 @@
-//! From birth to end: what the guest does next, and what its answers lead to.
+//! What the guest does next, and what its answers lead to.
 //!
 //! The order of things is gen_server's: an exit signal before all else, then a `continue`, then mail, then idleness.
 
 use std::time::Duration;
 
 use super::calls::Block;
-use super::{Kind, Phase, Process, Run};
+use super::{Kind, Phase, Process};
+use crate::mailbox::is_order;
 use crate::system::SystemId;
-use crate::{Action, Body, Caller, Event, ExitReason, Mark, Next, Outcome, Signal, SpawnError, Start, Time};
+use crate::{Action, Body, Caller, Event, ExitReason, Mark, Next, Outcome, Signal, Start, Time};
 
 /// What the guest has to do next.
 #[derive(Clone, PartialEq, Debug)]
@@ -40,28 +41,6 @@ pub enum Step {
     Exit(ExitReason),
 }
 
-/// What a worker that has taken the process off the queue must do.
-#[derive(Clone, PartialEq, Debug)]
-#[must_use]
-pub enum Turn {
-    /// Drop the instance if there is one and call [`Process::exit`].
-    Exit(ExitReason),
-    /// Let the guest go on; make an instance if there is none.
-    Run,
-    /// Nothing, unless there is an instance in the middle of something.
-    Nothing,
-}
-
-/// How a worker leaves the process.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[must_use]
-pub enum SliceEnd {
-    /// There is more to do: back of the queue.
-    Preempted,
-    /// It waits for a signal.
-    Waiting,
-}
-
 /// What the process means to do, beside its mail.
 #[derive(Debug, Default)]
 pub(super) struct Plan {
@@ -80,7 +59,7 @@ pub(super) struct Plan {
     pub(super) kept: bool,
     pub(super) handling: Option<Handling>,
     /// `init` answered `ignore`.
-    ignored: bool,
+    pub(super) ignored: bool,
     pub(super) init_timer: Option<(Mark, Time)>,
     pub(super) hibernate_timer: Option<(Mark, Time)>,
     /// When it last had something to do.
@@ -108,45 +87,6 @@ pub(super) struct Handling {
 }
 
 impl Process {
-    /// A worker begins with this process.
-    pub fn begin_slice(&mut self) -> Turn {
-        self.run = Run::Running { stirred: false };
-        if let Some(reason) = self.doomed.clone() {
-            return Turn::Exit(reason);
-        }
-        if self.has_work() { Turn::Run } else { Turn::Nothing }
-    }
-
-    /// Whether there is something for which an instance is needed.
-    pub(super) fn has_work(&self) -> bool {
-        if self.has_request_to_serve() {
-            return true;
-        }
-        if self.is_suspended() {
-            return self.has_change_to_make();
-        }
-        let mail = !self.mailbox.is_empty() && !self.is_blocked();
-        self.phase == Phase::New
-            || mail
-            || self.plan.stop.is_some()
-            || self.plan.continued.is_some()
-            || matches!(self.plan.idle, Idle::Due)
-    }
-
-    /// A worker is done with this process for now.
-    pub fn end_slice(&mut self) -> SliceEnd {
-        match self.run {
-            Run::Running { stirred: true } => {
-                self.run = Run::Queued;
-                SliceEnd::Preempted
-            }
-            Run::Running { stirred: false } | Run::Idle | Run::Queued => {
-                self.run = Run::Idle;
-                SliceEnd::Waiting
-            }
-        }
-    }
-
     /// What the guest, which is not in the middle of anything, does next.
     pub fn next_step(&mut self, now: Time, actions: &mut Vec<Action>) -> Step {
         if let Some(reason) = self.doomed.clone() {
@@ -302,11 +242,7 @@ impl Process {
         self.handled(Outcome { reply, next: Next::Wait }, now, actions);
         // Without another it is still inside `handle`, and nobody may take it for one that waits.
         self.plan.handling = kind.map(|kind| Handling { kind, caller: None, disclosed: 0 });
-        let order = match self.mailbox.front() {
-            Some(Event::Exit { pid, .. }) => self.is_order_of_parent(*pid),
-            Some(Event::Stop { .. }) => true,
-            _ => false,
-        };
+        let order = self.mailbox.front().is_some_and(|event| is_order(event, self.birth.parent));
         let asked = self.is_asked_to_suspend() || self.has_system_message();
         if order || asked || self.birth.kind != Kind::Server || self.gives_back_after_each() {
             return None;
@@ -326,12 +262,19 @@ impl Process {
         }
     }
 
-    /// A task has its result: whoever monitors it is told, then it ends `normal`.
+    /// A task has its result: whoever it was started for is told, by the monitor that was set then and while that is set;
+    /// then it ends `normal`.
     pub fn finished(&mut self, body: Body, actions: &mut Vec<Action>) {
-        for watcher in &self.watchers {
-            let signal = Signal::Finished { mark: watcher.mark, body: body.clone() };
-            actions.push(Action::Deliver { to: watcher.pid, signal });
+        let Some((to, mark)) = self.owner() else { return };
+        if self.watchers.iter().any(|watcher| (watcher.pid, watcher.mark) == (to, mark)) {
+            actions.push(Action::Deliver { to, signal: Signal::Finished { mark, body } });
         }
+    }
+
+    /// Who it was started for, and the mark of their monitor: whoever awaits it, or its parent.
+    fn owner(&self) -> Option<(crate::Pid, Mark)> {
+        let awaited = self.birth.awaited.map(|awaited| (awaited.by, awaited.mark));
+        awaited.or_else(|| self.birth.parent.zip(self.birth.monitor))
     }
 
     /// The kind of event that the guest is handling; while it ends because of one, still that one.
@@ -342,52 +285,5 @@ impl Process {
             Phase::Stopping => Some(self.plan.handling.map_or("terminate", |handling| handling.kind)),
             Phase::New | Phase::Up | Phase::Gone => self.plan.handling.map(|handling| handling.kind),
         }
-    }
-
-    /// The end begins: from now on nobody finds it, by name, by key or by pid. To be performed before [`Process::exit`]:
-    /// whoever is told that there is no such process must not find its name either (PROC-09). What still reaches it
-    /// meanwhile is answered by its end.
-    pub fn vanish(&mut self, reason: &ExitReason, actions: &mut Vec<Action>) {
-        if self.is_gone() {
-            return;
-        }
-        self.doomed.get_or_insert_with(|| reason.clone());
-        if let Some(name) = self.name.take() {
-            actions.push(Action::ReleaseName(name));
-        }
-        self.give_up_holdings(actions);
-        actions.push(Action::Remove);
-    }
-
-    /// The end of a process that has vanished: everybody hears of it, and its mail is lost (MBX-06).
-    pub fn exit(&mut self, reason: &ExitReason, actions: &mut Vec<Action>) {
-        if self.is_gone() {
-            return;
-        }
-        self.phase = Phase::Gone;
-        self.leave_upgrade(actions);
-        self.leave_system(actions);
-        self.doomed = None;
-        self.saved = None;
-        if let Some(starter) = self.birth.starter.take() {
-            self.tell_starter(starter, reason, actions);
-        }
-        self.cancel_all_timers(actions);
-        self.abandon_requests(actions);
-        self.farewell(reason, actions);
-        // Only now, because it knew of timers. Whoever looks at the process after its end finds nothing to do.
-        self.plan = Plan::default();
-        self.mailbox = crate::mailbox::Mailbox::default();
-    }
-
-    /// A start that failed is an answer, and no exit signal or `Down` besides (GS-02).
-    fn tell_starter(&mut self, starter: Caller, reason: &ExitReason, actions: &mut Vec<Action>) {
-        let error = if self.plan.ignored { SpawnError::Ignored } else { SpawnError::Failed(reason.clone()) };
-        let signal = Signal::Started { mark: starter.mark, outcome: Err(error) };
-        actions.push(Action::Deliver { to: starter.pid, signal });
-        self.links.remove(&starter.pid);
-        // Not what it has asked for besides, knowing the name: that is answered like anybody's.
-        let of_the_spawn = self.birth.monitor;
-        self.watchers.retain(|watcher| watcher.pid != starter.pid || Some(watcher.mark) != of_the_spawn);
     }
 }

@@ -52,7 +52,7 @@ impl Process {
         match &self.block {
             Block::None => None,
             Block::Receive { .. } => Some(WaitsFor::Message),
-            Block::Supervisor => Some(WaitsFor::Supervisor),
+            Block::Shell(whose) => Some(*whose),
             Block::Call { mark, .. } => Some(WaitsFor::Reply(match asked(mark) {
                 Some(Asked::Call(to)) => *to,
                 Some(Asked::Spawn { .. }) | None => None,

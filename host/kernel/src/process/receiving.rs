@@ -106,7 +106,7 @@ impl Process {
                 event.mark().is_some_and(|mark| marks.binary_search(&mark).is_ok())
             }
             Block::Receive { wanted: Wanted::Any | Wanted::Behind(_), .. } => true,
-            Block::Call { .. } | Block::Spawn { .. } | Block::Supervisor => false,
+            Block::Call { .. } | Block::Spawn { .. } | Block::Shell(_) => false,
         };
         let is_looked_at = waits && !self.is_suspended() || self.is_order_while_held(event);
         if is_looked_at { Effect::Stir } else { Effect::Quiet }

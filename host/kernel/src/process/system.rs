@@ -10,6 +10,7 @@ use super::code_change::Change;
 use super::delivery::Effect;
 use super::lifecycle::Step;
 use super::{Kind, Phase, Process};
+use crate::mailbox::is_order;
 use crate::system::{CallbackFailed, Statistics, SystemAnswer, SystemError, SystemId, SystemRequest};
 use crate::{Action, Event, ExitReason, State, Time};
 
@@ -163,9 +164,10 @@ impl Process {
         (asked || self.has_order_while_held()) && matches!(self.change, Change::None) && self.is_between_messages()
     }
 
-    /// Whether a suspended process was told to end by its parent: of all its mail, OTP picks that out.
+    /// Whether a suspended process was told to end, by its parent or by whoever stops it: of all its mail, OTP picks that
+    /// out.
     fn has_order_while_held(&self) -> bool {
-        self.is_held() && self.birth.parent.is_some_and(|parent| self.mailbox.has_exit_of(parent))
+        self.is_held() && self.mailbox.has_order(self.birth.parent)
     }
 
     /// Whether a request is next that a process without an instance must have one for.
@@ -190,9 +192,8 @@ impl Process {
             if !self.has_request_to_serve() || (self.saved.is_some() && self.has_request_for_an_instance()) {
                 return None;
             }
-            if self.has_order_while_held()
-                && let Some(parent) = self.birth.parent
-                && let Some(reason) = self.mailbox.take_exit_of(parent)
+            if self.is_held()
+                && let Some(reason) = self.mailbox.take_order(self.birth.parent)
             {
                 return Some(self.terminate(reason));
             }
@@ -288,9 +289,8 @@ impl Process {
         actions.extend(all.map(|id| inform(id, Err(SystemError::Noproc))));
     }
 
-    /// Whether this is what a suspended process picks out of its mail: an exit signal of its parent.
+    /// Whether this is what a suspended process picks out of its mail: an order to end.
     pub(super) fn is_order_while_held(&self, event: &Event) -> bool {
-        let from_parent = matches!(event, Event::Exit { pid, .. } if self.birth.parent == Some(*pid));
-        from_parent && self.is_held() && self.phase == Phase::Up
+        is_order(event, self.birth.parent) && self.is_held() && self.phase == Phase::Up
     }
 }

@@ -24,6 +24,7 @@ mod random;
 mod servers;
 mod sleep;
 mod system;
+mod tasks;
 mod ties;
 mod timers;
 mod upgrade;

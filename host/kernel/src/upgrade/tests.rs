@@ -13,6 +13,7 @@ mod random;
 use std::time::Duration;
 
 use super::*;
+use crate::ExitReason;
 
 /// Runs a story, line by line.
 fn check(lines: &[(&str, &str)]) -> Transaction {

@@ -49,7 +49,7 @@ pub(super) fn workspaces(cargo: &Cargo, request: &Request) -> Result<Vec<Workspa
         if seen.contains(&project.join("Cargo.toml")) {
             continue;
         }
-        let (manifests, workspace) = read(&metadata(cargo, &project)?, &dir)?;
+        let (manifests, workspace) = read(metadata(cargo, &project)?, &dir)?;
         seen.extend(manifests);
         found.extend(workspace);
     }
@@ -60,7 +60,7 @@ pub(super) fn workspaces(cargo: &Cargo, request: &Request) -> Result<Vec<Workspa
 }
 
 /// The folder itself if it is a project, or the projects directly in it.
-fn projects(dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
+pub(super) fn projects(dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
     if dir.join("Cargo.toml").is_file() {
         return Ok(vec![dir.to_owned()]);
     }
@@ -76,26 +76,29 @@ fn projects(dir: &Path) -> Result<Vec<PathBuf>, BuildError> {
     Ok(projects)
 }
 
-fn metadata(cargo: &Cargo, dir: &Path) -> Result<String, BuildError> {
+/// All packages of the workspace that this folder belongs to.
+pub(super) fn metadata(cargo: &Cargo, dir: &Path) -> Result<Metadata, BuildError> {
+    let unreadable = |output| BuildError::Metadata { dir: dir.to_owned(), output };
     let mut command = cargo.command(dir);
     command.args(["metadata", "--no-deps", "--format-version", "1"]);
-    process::ask(&mut command)?.map_err(|output| BuildError::Metadata { dir: dir.to_owned(), output })
+    let answer = process::ask(&mut command)?.map_err(unreadable)?;
+    serde_json::from_str(&answer).map_err(|error| unreadable(error.to_string()))
 }
 
 /// What of cargo's answer matters here.
 #[derive(Deserialize)]
-struct Metadata {
-    packages: Vec<Package>,
+pub(super) struct Metadata {
+    pub packages: Vec<Package>,
     workspace_root: PathBuf,
     target_directory: PathBuf,
 }
 
 #[derive(Deserialize)]
-struct Package {
+pub(super) struct Package {
     name: String,
-    manifest_path: PathBuf,
+    pub manifest_path: PathBuf,
     targets: Vec<CargoTarget>,
-    dependencies: Vec<Dependency>,
+    pub dependencies: Vec<Dependency>,
     metadata: Option<PackageMetadata>,
 }
 
@@ -105,10 +108,12 @@ struct CargoTarget {
 }
 
 #[derive(Deserialize)]
-struct Dependency {
+pub(super) struct Dependency {
     name: String,
     /// `dev`, `build`, or none for an ordinary one.
-    kind: Option<String>,
+    pub kind: Option<String>,
+    /// Where it is, if it is not fetched from elsewhere.
+    pub path: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -131,9 +136,7 @@ impl Default for Settings {
 }
 
 /// All manifests of a workspace, and those of its packages beneath `dir` that are guests, if there are any.
-fn read(metadata: &str, dir: &Path) -> Result<(Vec<PathBuf>, Option<Workspace>), BuildError> {
-    let metadata: Metadata = serde_json::from_str(metadata)
-        .map_err(|error| BuildError::Metadata { dir: dir.to_owned(), output: error.to_string() })?;
+fn read(metadata: Metadata, dir: &Path) -> Result<(Vec<PathBuf>, Option<Workspace>), BuildError> {
     let mut guests = Vec::new();
     for package in metadata.packages.iter().filter(|package| package.manifest_path.starts_with(dir)) {
         guests.extend(guest(package)?);

@@ -8,8 +8,8 @@ use crate::control::protocol::Process;
 
 /// Lists the processes of a node
 ///
-/// Lists the processes of a node: pid, app, child id, name, module, what it is doing, messages in its mailbox, and
-/// messages dropped because it was full. `saved` is the size in bytes of a state whose instance was given back. --json has
+/// Lists the processes of a node: pid, app, child id, name, module and its version, what it is doing, messages in its
+/// mailbox, and messages dropped because it was full. `saved` is the size in bytes of a state whose instance was given back. --json has
 /// more.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  skep ps\n  skep ps --json | jq '.[] | select(.mailbox_messages > 100)'")]
@@ -24,7 +24,8 @@ impl Ps {
         if self.asking.json {
             return output::print_json(&processes);
         }
-        let headings = ["pid", "app", "id", "name", "module", "kind", "status", "mailbox", "dropped", "saved"];
+        let headings =
+            ["pid", "app", "id", "name", "module", "version", "kind", "status", "mailbox", "dropped", "saved"];
         let rows: Vec<Vec<String>> = processes.into_iter().map(row).collect();
         output::print(&table::table(&headings, &rows))
     }
@@ -37,6 +38,7 @@ fn row(process: Process) -> Vec<String> {
         process.id.unwrap_or_default(),
         process.name.unwrap_or_default(),
         process.module.unwrap_or_default(),
+        process.version.map(|version| version.to_string()).unwrap_or_default(),
         process.kind,
         process.status,
         process.mailbox_messages.to_string(),

@@ -57,9 +57,9 @@ pub(super) struct Run {
     #[arg(long, value_name = "WHEN")]
     hibernate_after: Option<HibernateAfter>,
 
-    /// Watch the sources: whatever changes in the folders of the manifest's crates, or in the files that it names, is
-    /// built and upgraded in place. What does not build, or does not fit, is shown, and the old code runs on. Neither the
-    /// manifest itself nor crates in other folders are watched
+    /// Watch the sources: whatever changes in the folders of the manifest's crates and of those that they depend on by
+    /// path, or in the files that it names, is built and upgraded in place. What does not build, or does not fit, is shown,
+    /// and the old code runs on. The manifest itself is not watched
     #[arg(long)]
     watch: bool,
 

@@ -11,7 +11,7 @@ use crate::manifest::units::Time;
 
 /// Shows supervisors and their children
 ///
-/// Shows who supervises whom, with pids, modules and how often each was restarted.
+/// Shows who supervises whom, with pids, modules, their versions, and how often each was restarted.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  skep tree\n  skep tree tally --json")]
 pub(super) struct Tree {
@@ -53,7 +53,11 @@ fn branches(children: &[Branch], indent: &str, text: &mut String) {
 /// Everything but the id.
 fn about(branch: &Branch) -> String {
     let mut words = vec![branch.pid.clone().unwrap_or_else(|| "-".to_owned())];
-    words.push(branch.module.clone().unwrap_or_else(|| branch.kind.clone()));
+    let module = branch.module.as_ref().unwrap_or(&branch.kind);
+    words.push(match branch.version {
+        Some(version) => format!("{module} version {version}"),
+        None => module.clone(),
+    });
     if branch.status != "running" {
         words.push(match branch.restart_in_ms {
             Some(ms) => format!("{} in {}", branch.status, Time(Duration::from_millis(ms))),
@@ -82,6 +86,8 @@ mod tests {
             pid: (restarts < 3).then(|| "<0.1>".to_owned()),
             status: if restarts < 3 { "running" } else { "restarting" }.to_owned(),
             module: children.is_empty().then(|| "m".to_owned()),
+            version: (id == "a").then_some(2),
+            digest: None,
             name: None,
             restarts,
             restart_in_ms: (restarts == 4).then_some(1_500),
@@ -98,7 +104,7 @@ mod tests {
         branches(&[nested, branch("c", 3, vec![]), parts], "", &mut text);
         let expected = "\
 ├─ pool  <0.1>  supervisor  restarted once
-│  ├─ a  <0.1>  m  restarted 2 times
+│  ├─ a  <0.1>  m version 2  restarted 2 times
 │  └─ b  <0.1>  m
 ├─ c  -  m  restarting  restarted 3 times
 └─ parts  <0.1>  supervisor  2 of 4 partitions

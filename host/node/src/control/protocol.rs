@@ -47,6 +47,10 @@ pub struct Process {
     pub name: Option<String>,
     /// Its module; none for a supervisor.
     pub module: Option<String>,
+    /// The version of its state's layout, and with it of its code; none for a task, or a process of the host.
+    pub version: Option<u32>,
+    /// The digest of its code; none for a process of the host.
+    pub digest: Option<String>,
     /// `server`, `task`, `supervisor` or `client`.
     pub kind: String,
     /// What it is doing.
@@ -74,6 +78,8 @@ impl From<&ProcessInfo> for Process {
             id: text(&info.label),
             name: text(&info.name),
             module: text(&info.module),
+            version: info.code.as_ref().and_then(|code| code.version),
+            digest: info.code.as_ref().map(|code| code.digest.clone()),
             kind: info.kind.to_owned(),
             status: info.status.to_owned(),
             mailbox_messages: info.mailbox_messages,
@@ -108,6 +114,12 @@ pub struct Branch {
     pub status: String,
     /// Its module; none for a supervisor.
     pub module: Option<String>,
+    /// As in [`Process`]; none where there is no process now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// As in [`Process`]; none where there is no process now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
     /// The name that it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -136,6 +148,8 @@ impl From<&TreeNode> for Branch {
             pid: node.pid.map(|pid| pid.to_string()),
             status: node.status.to_owned(),
             module: node.module.as_deref().map(str::to_owned),
+            version: node.code.as_ref().and_then(|code| code.version),
+            digest: node.code.as_ref().map(|code| code.digest.clone()),
             name: node.name.as_deref().map(str::to_owned),
             restarts: node.restarts,
             restart_in_ms: node.restart_in.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),

@@ -241,7 +241,17 @@ impl Tree<'_> {
         }
         let keep = child.hibernate_after.as_ref().map_or(Keep::default(), |keep| keep.get_ref().0);
         let args = Body::Json(args);
-        Ok(ProcessSpec { module: name, args, name: None, claim: None, limits, grants, keep, charge: None })
+        Ok(ProcessSpec {
+            module: name,
+            args,
+            name: None,
+            claim: None,
+            limits,
+            grants,
+            keep,
+            charge: None,
+            awaited: None,
+        })
     }
 
     /// A name that no other process of the app has.

@@ -53,8 +53,9 @@ impl Ground<'_> {
         let registries = given.registries.iter().map(|registry| self.registry(registry)).collect::<Result<_, _>>()?;
         let groups = given.groups.iter().map(|scope| self.text(scope, valid_name)).collect::<Result<_, _>>()?;
         let topics = given.topics.iter().map(|topic| self.text(topic, valid_key)).collect::<Result<_, _>>()?;
+        let control = given.control.iter().map(|name| self.text(name, valid_name)).collect::<Result<_, _>>()?;
         let (names, supervisors) = (given.names, given.supervisors);
-        Ok(Arc::new(Grants { folders, spawn, names, supervise, supervisors, registries, groups, topics }))
+        Ok(Arc::new(Grants { folders, spawn, names, supervise, supervisors, registries, groups, topics, control }))
     }
 
     /// The app's supervisor of this name.

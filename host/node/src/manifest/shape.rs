@@ -120,6 +120,8 @@ pub(super) struct Grants {
     pub(super) groups: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) topics: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) control: Vec<Spanned<String>>,
 }
 
 /// One folder: `"./data:/input"`, or a table where a path has a colon in it.

@@ -179,6 +179,7 @@ mod tests {
                 app: (*app).into(),
                 label: None,
                 module: None,
+                code: None,
                 name: name.map(Into::into),
                 kind: "server",
                 status: "waiting",

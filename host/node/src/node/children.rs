@@ -246,6 +246,7 @@ impl Node {
             grants: Arc::clone(&module.grants),
             keep: Keep::default(),
             charge: None,
+            awaited: None,
         };
         let mut spec = ChildSpec::worker(child.id, Blueprint::Process(Arc::new(process)));
         spec.restart = child.restart;

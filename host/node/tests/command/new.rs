@@ -73,6 +73,25 @@ fn a_watched_source_is_upgraded_and_one_that_does_not_compile_is_shown() {
     let history = home.json(&["versions", "--history", "--json"]);
     assert_eq!(history[0]["how"], json!("watch"), "{history}");
 
+    // From another crate, in another folder.
+    let words = |name: &str| format!("pub const HE: &str = \"{name}\";\n");
+    let beside = home.folder().join("words");
+    fs::create_dir_all(beside.join("src")).expect("it is ours");
+    let manifest = "[package]\nname = \"words\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n";
+    fs::write(beside.join("Cargo.toml"), manifest).expect("it is ours");
+    fs::write(beside.join("src/lib.rs"), words("Alan")).expect("it is ours");
+    let manifest = home.folder().join("watched/Cargo.toml");
+    let changed = fs::read_to_string(&manifest).expect("it is there");
+    let changed = changed.replace("[dependencies]\n", "[dependencies]\nwords = { path = \"../words\" }\n");
+    fs::write(&manifest, changed).expect("it is ours");
+    let text = fs::read_to_string(&source).expect("it is there").replace("after {last}", "after {last}, not {}");
+    fs::write(&source, text.replace("not {}\"", "not {}\", words::HE")).expect("it is ours");
+    log.wait_for("upgraded watched/watched from version 2 (");
+    assert_eq!(asked(r#"{"Greet":"Ada"}"#), json!("hello Ada, you are number 3 after Grace, not Alan"));
+    fs::write(beside.join("src/lib.rs"), words("Kurt")).expect("it is ours");
+    log.wait_for("upgraded watched/watched from version 2 (");
+    assert_eq!(asked(r#"{"Greet":"Ada"}"#), json!("hello Ada, you are number 4 after Ada, not Kurt"));
+
     node.interrupt();
     assert!(node.wait().success());
 }

@@ -26,6 +26,23 @@ fn pid(home: &Home) -> Value {
     all.find(|process| process["name"] == json!("counter")).expect("it runs")["pid"].clone()
 }
 
+/// The counter is shown to run this version, by `skep ps` and by `skep tree`.
+#[track_caller]
+fn shown_as(home: &Home, version: u32) {
+    let digest = home.json(&["versions", "--json"])[0]["code"][0]["digest"].clone();
+    let (processes, trees) = (home.json(&["ps", "--json"]), home.json(&["tree", "--json"]));
+    let mut all = processes.as_array().expect("a list").iter();
+    let counter = all.find(|process| process["name"] == json!("counter")).expect("it runs");
+    for shown in [counter, &trees[0]["root"]["children"][0]] {
+        assert_eq!((&shown["version"], &shown["digest"]), (&json!(version), &digest), "{shown}");
+    }
+    assert!(home.ok(&["tree"]).contains(&format!("counter version {version}\n")), "{}", home.ok(&["tree"]));
+    let table = home.ok(&["ps"]);
+    let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+    let column = lines[0].iter().position(|heading| heading.eq_ignore_ascii_case("version")).expect("a heading");
+    assert!(lines.iter().any(|line| line.get(column) == Some(&&*version.to_string())), "{table}");
+}
+
 /// The code of the only module, as (version, is current, is before, processes).
 fn versions(home: &Home) -> Vec<(u64, bool, bool, u64)> {
     let modules = home.json(&["versions", "--json"]);
@@ -58,6 +75,7 @@ fn up_two_versions_and_down_again_with_the_same_pid_and_the_count() {
         assert!(summary.contains(part), "{part:?} is not in\n{summary}");
     }
     assert_eq!(asked(&home, r#""Version""#), json!(3));
+    shown_as(&home, 3);
     let expected = [(3, true, false, 1), (2, false, true, 0), (1, false, false, 0)];
     assert_eq!(versions(&home), expected);
 
@@ -108,9 +126,16 @@ fn what_does_not_fit_is_refused_with_reason_and_remedy_and_the_old_code_runs_on(
     );
     let other = home.file("other.wasm", &other.expect("it is a component"));
     let same = home.file("same.wasm", &one);
-    let [task, forgets, refuses, traps, grows, two] =
-        ["probe-task", "counter-forgets", "counter-refuses", "counter-traps", "counter-grows", "counter-v2"]
-            .map(|guest| built(&home, guest));
+    let [task, forgets, form, refuses, traps, grows, two] = [
+        "probe-task",
+        "counter-forgets",
+        "counter-json",
+        "counter-refuses",
+        "counter-traps",
+        "counter-grows",
+        "counter-v2",
+    ]
+    .map(|guest| built(&home, guest));
     // One that refuses only what is below zero.
     home.ok(&["call", "counter", r#"{"Add":-100}"#]);
 
@@ -124,6 +149,7 @@ fn what_does_not_fit_is_refused_with_reason_and_remedy_and_the_old_code_runs_on(
         ("counter", &task, &["module counter is a server, and the new code is a task", "skep versions"]),
         ("counter", &same, &["runs this code already", "nothing to do"]),
         ("counter", &forgets, &["processes have states of version 1", "`from` in `export!`", "Migrate"]),
+        ("counter", &form, &["processes have states in MessagePack", "reads JSON", "`reads` of its `describe`"]),
         ("counter", &refuses, &["refuse/counter <0.", "did not take over the state", "correct the migration"]),
         ("counter", &traps, &["refuse/counter <0.", "did not take over the state", "correct the migration"]),
         ("counter", &grows, &["refuse/counter <0."]),

@@ -17,6 +17,7 @@ pub mod server {
             "skep:process/messaging": async | trappable,
             "skep:process/spawning": async | trappable,
             "skep:process/supervision": async | trappable,
+            "skep:process/system": async | trappable,
             "skep:process/links.exit": async | trappable,
             "skep:process/links.monitor": async | trappable,
             "skep:process/links.monitor-with": async | trappable,
@@ -46,5 +47,5 @@ pub mod task {
 }
 
 pub use server::skep::process::{
-    groups, inbox, links, log, messaging, names, registry, spawning, supervision, timers, topics, types,
+    groups, inbox, links, log, messaging, names, registry, spawning, supervision, system, timers, topics, types,
 };

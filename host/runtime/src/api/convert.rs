@@ -8,8 +8,8 @@ use std::sync::Arc;
 use skep_kernel::directory::{Via, valid_key};
 use skep_kernel::pid::NUMBER_LIMIT;
 use skep_kernel::{
-    Address, Alias, Body, CallError, Caller, Cause, Changed, Event, ExitReason, Fault, Mark, Name, Next, Outcome, Pid,
-    Refusal, Shape, SpawnError, Start, State,
+    Address, Alias, Body, CallError, Caller, Cause, Changed, Event, ExitReason, Fault, Form, Mark, Name, Next, Outcome,
+    Pid, Refusal, Shape, SpawnError, Start, State,
 };
 
 use super::Ended;
@@ -318,7 +318,25 @@ impl From<Cause> for types::Cause {
 
 impl From<types::Shape> for Shape {
     fn from(shape: types::Shape) -> Self {
-        Shape { version: shape.version, accepts: shape.accepts, steps_down: shape.steps_down }
+        let types::Shape { version, accepts, steps_down, writes, reads } = shape;
+        Shape {
+            version,
+            accepts,
+            steps_down,
+            writes: writes.into(),
+            reads: reads.into_iter().map(Form::from).collect(),
+        }
+    }
+}
+
+impl From<types::Form> for Form {
+    fn from(form: types::Form) -> Self {
+        match form {
+            types::Form::Raw => Form::Raw,
+            types::Form::Messagepack => Form::MessagePack,
+            types::Form::Json => Form::Json,
+            types::Form::Text => Form::Text,
+        }
     }
 }
 

@@ -7,13 +7,13 @@ use skep_kernel::supervisor::{
     Answer, AutoShutdown, Backoff, ChildKind, ChildSpec, ChildStatus, ChildView, Counts, RequestError, Restart, Roster,
     Shutdown, Strategy, SupervisorSpec,
 };
-use skep_kernel::{Address, Body, Name, Pid, Refusal, SpawnError, Time};
+use skep_kernel::{Address, Body, Mark, Name, Pid, Refusal, SpawnError, Time};
 use tokio::sync::oneshot;
 
 use super::bindings::supervision::{self as wit, Error, Host};
 use super::bindings::types;
 use super::messaging::too_large;
-use super::{Ended, PendingSpawn, convert};
+use super::{Ended, PendingSpawn, Syscalls, convert};
 use crate::Request;
 use crate::engine::context::Context;
 use crate::engine::fuel;
@@ -41,14 +41,23 @@ pub type PendingAnswer = oneshot::Receiver<Result<Answer, RequestError>>;
 pub trait Supervision {
     /// Begins to start a supervisor; [`Syscalls::poll_spawn`](super::Syscalls::poll_spawn) brings it.
     fn begin_supervisor(&self, spec: &SupervisorSpec<Wish>) -> Result<Result<PendingSpawn, SpawnError>, Ended>;
-    /// Asks a supervisor for something. The process blocks until [`Supervision::answered`] is called.
+    /// Asks a supervisor for something. The process blocks until
+    /// [`Syscalls::answered`](super::Syscalls::answered) is called.
     fn ask_supervisor(
         &self,
         supervisor: &Address,
         request: Request<Wish>,
     ) -> Result<Result<PendingAnswer, Refusal>, Ended>;
-    /// The answer is there, or will not come.
-    fn answered(&self);
+    /// As [`Supervision::ask_supervisor`], to start a task whose result comes to this process. The pid that it will have,
+    /// and the mark of the monitor; to be given up by [`Supervision::give_task_up`] if it is not started after all.
+    fn begin_task(
+        &self,
+        supervisor: &Address,
+        request: Request<Wish>,
+        link: bool,
+    ) -> Result<Result<(PendingAnswer, Pid, Mark), Refusal>, Ended>;
+    /// There is no such task: nothing is heard of it.
+    fn give_task_up(&self, task: Pid, mark: Mark);
     /// The process that a key leads to.
     fn route(&self, supervisor: &Address, key: &[u8]) -> Result<Result<Pid, Refusal>, Ended>;
     /// How many partitions are in use.
@@ -249,6 +258,14 @@ impl Planting {
     }
 }
 
+/// A start as the template says, and the bytes that it carries.
+fn from_template(args: Option<types::Body>, body_bytes: usize) -> (usize, Result<Request<Wish>, Refusal>) {
+    let args = args.map(Body::from);
+    let bytes = args.as_ref().map_or(0, Body::len);
+    let refused = args.as_ref().and_then(|args| too_large(args, body_bytes));
+    (bytes, refused.map_or(Ok(Request::StartFromTemplate(args)), |why| Err(Refusal::Limit(why))))
+}
+
 fn invalid(why: String) -> Refusal {
     Refusal::Invalid(why)
 }
@@ -275,16 +292,46 @@ impl Context {
             Ok(pending) => pending,
             Err(refusal) => return Ok(Err(refusal.into())),
         };
+        Ok(self.answer(&syscalls, pending).await)
+    }
+
+    /// Waits for the answer of a supervisor.
+    async fn answer(&mut self, syscalls: &Arc<dyn Syscalls>, pending: PendingAnswer) -> Result<Answer, Error> {
         let answer = pending.await;
-        // Looked up anew: nothing of it may be held while waiting, for it cannot move to another thread.
-        if let Some(supervision) = syscalls.supervision() {
-            supervision.answered();
-        }
+        syscalls.answered();
         self.meter.waited();
-        Ok(match answer {
+        match answer {
             Ok(answer) => answer.map_err(Error::from),
             Err(_) => Err(Error::Ended),
-        })
+        }
+    }
+
+    /// Has a supervisor start a task for this process.
+    async fn ask_for_task(
+        &mut self,
+        import: &'static str,
+        supervisor: types::Address,
+        bytes: usize,
+        request: Result<Request<Wish>, Refusal>,
+        link: bool,
+    ) -> wasmtime::Result<Result<(types::Pid, u64), Error>> {
+        let supervisor = convert::address(supervisor)?;
+        let syscalls = self.act_with(import, fuel::SPAWN, bytes).await?.clone();
+        let begun = match (syscalls.supervision(), request) {
+            (Some(supervision), Ok(request)) => supervision.begin_task(&supervisor, request, link)?,
+            (None, _) => Err(denied()),
+            (_, Err(refusal)) => Err(refusal),
+        };
+        let (pending, task, mark) = match begun {
+            Ok(begun) => begun,
+            Err(refusal) => return Ok(Err(refusal.into())),
+        };
+        let answer = self.answer(&syscalls, pending).await;
+        // Looked up anew: nothing of it may be held while waiting, for it cannot move to another thread.
+        if let (Err(_), Some(supervision)) = (&answer, syscalls.supervision()) {
+            supervision.give_task_up(task, mark);
+        }
+        Ok(answer.map(|_| (task.into(), mark.0)))
     }
 
     async fn ask_for_child(
@@ -353,11 +400,29 @@ impl Host for Context {
         supervisor: types::Address,
         args: Option<types::Body>,
     ) -> wasmtime::Result<Result<Option<types::Pid>, Error>> {
-        let args = args.map(Body::from);
-        let bytes = args.as_ref().map_or(0, Body::len);
-        let refused = args.as_ref().and_then(|args| too_large(args, self.body_bytes));
-        let request = refused.map_or(Ok(Request::StartFromTemplate(args)), |why| Err(Refusal::Limit(why)));
+        let (bytes, request) = from_template(args, self.body_bytes);
         self.ask_for_child("start-from-template", supervisor, bytes, request).await
+    }
+
+    async fn start_task(
+        &mut self,
+        supervisor: types::Address,
+        task: wit::Child,
+        link: bool,
+    ) -> wasmtime::Result<Result<(types::Pid, u64), Error>> {
+        let bytes = size(&task);
+        let spec = Planting::new(Vec::new(), self.body_bytes).child(task, 0);
+        self.ask_for_task("start-task", supervisor, bytes, spec.map(Request::StartChild), link).await
+    }
+
+    async fn start_task_from_template(
+        &mut self,
+        supervisor: types::Address,
+        args: Option<types::Body>,
+        link: bool,
+    ) -> wasmtime::Result<Result<(types::Pid, u64), Error>> {
+        let (bytes, request) = from_template(args, self.body_bytes);
+        self.ask_for_task("start-task-from-template", supervisor, bytes, request, link).await
     }
 
     async fn terminate_child(&mut self, supervisor: types::Address, id: String) -> wasmtime::Result<Result<(), Error>> {

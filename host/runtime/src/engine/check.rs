@@ -8,12 +8,13 @@ use wasmtime::component::types::ComponentItem;
 use super::module::LoadError;
 
 /// The interfaces of `wit/` that the host offers; `types` has no functions.
-const OWN: [&str; 12] = [
+const OWN: [&str; 13] = [
     "messaging",
     "inbox",
     "links",
     "spawning",
     "supervision",
+    "system",
     "names",
     "registry",
     "groups",

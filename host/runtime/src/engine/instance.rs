@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use skep_kernel::{Body, Cause, Event, ExitReason, Limits, Outcome, Start, State};
+use skep_kernel::{Body, Cause, Event, ExitReason, Form, Limits, Outcome, Start, State};
 use wasmtime::{PoolConcurrencyLimitError, Store};
 
 use super::budget::Permit;
@@ -74,6 +74,8 @@ pub struct Instance {
     store: Store<Context>,
     exports: Exports,
     class: Class,
+    /// The version and the form in which it saves, as its module has described; none for a task.
+    saves: Option<(u32, Form)>,
     _permit: Permit,
 }
 
@@ -113,7 +115,10 @@ impl Module {
         };
         end(&mut store);
         match made {
-            Ok(exports) => Ok(Instance { store, exports, class, _permit: permit }),
+            Ok(exports) => {
+                let saves = self.shape().map(|shape| (shape.version, shape.writes));
+                Ok(Instance { store, exports, class, saves, _permit: permit })
+            }
             Err(error) if error.is::<PoolConcurrencyLimitError>() => Err(InstantiateError::Full),
             Err(error) => Err(InstantiateError::Failed(fault::reason(&error, store.data_mut()))),
         }
@@ -214,7 +219,23 @@ impl Instance {
             let text = format!("the state has {length} bytes; {limit} are allowed for a body");
             return Err(Failure::sound(ExitReason::failed(text)));
         }
+        self.check_described(&state, target)?;
         Ok(state)
+    }
+
+    /// Whether a saved state is what `describe` and the host's wish let one expect: whether other code can take it over is
+    /// judged by that alone.
+    fn check_described(&self, state: &State, target: Option<u32>) -> Result<(), Failure> {
+        let Some((version, form)) = self.saves else { unreachable!("a task was used as a server") };
+        let (wanted, saved) = ((target.unwrap_or(version), form), (state.version, state.body.form()));
+        if saved == wanted {
+            return Ok(());
+        }
+        let text = format!(
+            "it saved version {} in {}, and not, as described, version {} in {}",
+            saved.0, saved.1, wanted.0, wanted.1
+        );
+        Err(Failure::sound(ExitReason::failed(text)))
     }
 
     /// `restore`, in place of `init`.

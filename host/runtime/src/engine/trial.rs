@@ -19,7 +19,8 @@ use crate::spec::Grants;
 
 /// How long a trial may wait for something outside, such as WASI's clock. Its computing is limited by fuel.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// State versions that a module may say it reads, and as many that it steps down to. A list by hand, not a range.
+/// State versions that a module may say it reads, as many that it steps down to, and as many forms. A list by hand, not a
+/// range.
 const VERSIONS: usize = 1_000;
 /// Memory of a trial in the large class.
 const MEMORY_BYTES: usize = 1 << 30;
@@ -65,9 +66,12 @@ async fn describe(store: &mut wasmtime::Store<Context>, prepared: &Prepared) -> 
 
 /// What a shape must keep to, or no state could be trusted to find a way through the versions.
 fn check(shape: &Shape) -> Result<(), String> {
-    let Shape { version, accepts, steps_down } = shape;
-    if accepts.len() > VERSIONS || steps_down.len() > VERSIONS {
-        return Err(format!("it names more than {VERSIONS} versions of its state"));
+    let Shape { version, accepts, steps_down, writes, reads } = shape;
+    if [accepts.len(), steps_down.len(), reads.len()].iter().any(|length| *length > VERSIONS) {
+        return Err(format!("it names more than {VERSIONS} versions or forms of its state"));
+    }
+    if !reads.contains(writes) {
+        return Err(format!("it saves its state in {writes}, which it does not read: add that to `reads`"));
     }
     if !accepts.contains(version) {
         return Err(format!("it saves its state as version {version}, which it does not read: add it to `accepts`"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use skep_kernel::{Address, Body, CallError, Caller, Event, ExitReason, Mark, Pid, Refusal, SpawnError};
 
 use super::{Runtime, RuntimeError};
-use crate::shell;
+use crate::shell::{self, Ties};
 use crate::spec::{Blueprint, ProcessSpec};
 
 /// A process of the embedding program, among those of an app. It traps exits: the end of whoever it is linked to arrives as
@@ -66,7 +66,7 @@ impl Client {
 
     async fn start(&mut self, spec: ProcessSpec, ties: Ties) -> Result<(Pid, Option<Mark>), SpawnError> {
         let label = spec.name.clone();
-        self.inner.start(label, &Blueprint::Process(spec.into()), ties.link, ties.monitor).await
+        self.inner.start(label, &Blueprint::Process(spec.into()), ties).await
     }
 
     /// Calls a process and waits for its reply; without a time, for as long as it takes.
@@ -113,8 +113,11 @@ impl Client {
     }
 
     /// Monitors a process, or whoever holds a name now: one [`Event::Down`] with this mark arrives at its end, or at once.
-    #[must_use]
-    pub fn monitor(&self, target: impl Into<Address>) -> Mark {
+    ///
+    /// # Errors
+    ///
+    /// The target is an alias: nobody can ask whose it is (MON-12).
+    pub fn monitor(&self, target: impl Into<Address>) -> Result<Mark, Refusal> {
         self.inner.monitor(target.into())
     }
 
@@ -132,11 +135,4 @@ impl Client {
     pub async fn receive(&mut self, within: Duration) -> Option<Event> {
         tokio::time::timeout(within, self.inner.receive()).await.ok().flatten()
     }
-}
-
-/// How a child is tied to its parent.
-#[derive(Clone, Copy, Default)]
-struct Ties {
-    link: bool,
-    monitor: bool,
 }

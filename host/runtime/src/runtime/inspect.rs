@@ -110,7 +110,8 @@ fn usage(cell: &Cell) -> Option<&crate::shell::Usage> {
     }
 }
 
-fn code(cell: &Cell) -> Option<Code> {
+/// What a guest runs.
+pub(super) fn code(cell: &Cell) -> Option<Code> {
     let Content::Guest(guest) = &cell.content else { return None };
     let module = guest.module();
     Some(Code { version: module.shape().map(|shape| shape.version), digest: module.digest().to_owned() })

@@ -88,6 +88,16 @@ impl App {
         self.shard(&name).lock().register(name.clone(), pid).map_err(|taken| Refusal::Taken(taken.0))
     }
 
+    /// First step of giving a name to a process that others know already.
+    pub(crate) fn claim(&self, name: Name, pid: Pid) -> Result<(), Refusal> {
+        self.shard(&name).lock().claim(name.clone(), pid).map_err(|taken| Refusal::Taken(taken.0))
+    }
+
+    /// Last step. False if the claim was released meanwhile.
+    pub(crate) fn confirm(&self, name: Name, pid: Pid) -> Result<bool, Refusal> {
+        self.shard(&name).lock().confirm(name.clone(), pid).map_err(|taken| Refusal::Taken(taken.0))
+    }
+
     pub(crate) fn release(&self, name: &str, pid: Pid) {
         self.shard(name).lock().release(name, pid);
     }

@@ -13,7 +13,7 @@ use skep_kernel::{
 
 use super::incidents::Manner;
 use super::spawn::native_limits;
-use super::{App, Birthplace, Cell, Content, Shell};
+use super::{App, Birthplace, Cell, Content, Shell, Ties};
 use crate::spec::Blueprint;
 
 /// What wakes the async code that waits in a client.
@@ -73,7 +73,7 @@ impl Client {
 
     /// Starts a child, linked and monitored, and waits for its `init`.
     pub(crate) async fn spawn(&mut self, label: Name, blueprint: &Blueprint) -> Result<Pid, SpawnError> {
-        Ok(self.start(Some(label), blueprint, true, true).await?.0)
+        Ok(self.start(Some(label), blueprint, Ties { link: true, monitor: true }).await?.0)
     }
 
     /// Starts a child, and waits for its `init`. Brings the mark of its monitor, if it is to have one.
@@ -81,8 +81,7 @@ impl Client {
         &mut self,
         label: Option<Name>,
         blueprint: &Blueprint,
-        link: bool,
-        monitor: bool,
+        Ties { link, monitor }: Ties,
     ) -> Result<(Pid, Option<Mark>), SpawnError> {
         let pid = self.shell.table.new_pid();
         let monitor = monitor.then_some(Address::Pid(pid));
@@ -133,11 +132,12 @@ impl Client {
         self.cell.transition(|process, _, actions| process.unlink(to, actions));
     }
 
-    pub(crate) fn monitor(&self, target: Address) -> Mark {
+    pub(crate) fn monitor(&self, target: Address) -> Result<Mark, Refusal> {
         let holder = self.cell.app.resolve(&target);
         let wanted = Monitoring::of(target);
         let monitored = self.cell.transition(|process, _, actions| process.monitor(wanted, holder, actions));
-        monitored.expect("the host's own tables have no bounds, and it knows no aliases")
+        // The host's own tables have no bounds: what is left is what makes no sense.
+        monitored.map_err(|why| Refusal::Invalid(why.to_string()))
     }
 
     pub(crate) fn demonitor(&self, mark: Mark) {

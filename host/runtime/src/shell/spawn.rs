@@ -12,7 +12,7 @@ use skep_kernel::{Action, Body, Caller, Limits, Mark, Name, Pid, Process, Refusa
 
 use super::guest::Guest;
 use super::supervise::{Overseer, Owner};
-use super::{App, Cell, Content, Shell};
+use super::{App, Awaited, Cell, Content, Shell};
 use crate::spec::{Blueprint, Keep, ProcessSpec};
 
 /// Where a process comes into the world.
@@ -29,6 +29,13 @@ pub(crate) struct Birthplace {
     pub(crate) owner: Option<Owner>,
 }
 
+/// How a child is tied to its parent from before it runs.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Ties {
+    pub(crate) link: bool,
+    pub(crate) monitor: bool,
+}
+
 /// What makes a process the one it is.
 struct Traits {
     name: Option<Name>,
@@ -38,6 +45,7 @@ struct Traits {
     hibernate_after: Option<Duration>,
     /// The upgrade for whose end it waits.
     held: Option<UpgradeId>,
+    awaited: Option<Awaited>,
 }
 
 impl Shell {
@@ -66,6 +74,10 @@ impl Shell {
         }
         let (name, claim) = (spec.name.clone(), spec.claim.clone());
         let kind = if module.is_task() { Kind::Task } else { Kind::Server };
+        let awaited = spec.awaited.clone();
+        if awaited.is_some() && kind != Kind::Task {
+            return Err(Refusal::Invalid(format!("module {} is no task", spec.module)));
+        }
         let limits = Arc::new(spec.limits.clone());
         let hibernate_after = match self.keep.unwrap_or(spec.keep) {
             Keep::WhileItFits => None,
@@ -75,7 +87,7 @@ impl Shell {
         // A task ends on the code that it begins with, and waits for no other.
         let held = births.held().filter(|_| kind == Kind::Server);
         let content = Content::Guest(Guest::new(spec, module));
-        let cell = self.bear(place, Traits { name, claim, kind, limits, hibernate_after, held }, content)?;
+        let cell = self.bear(place, Traits { name, claim, kind, limits, hibernate_after, held, awaited }, content)?;
         births.note(&cell);
         Ok(())
     }
@@ -90,12 +102,13 @@ impl Shell {
             limits: native_limits(),
             hibernate_after: None,
             held: None,
+            awaited: None,
         };
         self.bear(place, traits, content).map(|_| ())
     }
 
     fn bear(self: &Arc<Self>, place: Birthplace, traits: Traits, content: Content) -> Result<Arc<Cell>, Refusal> {
-        let Traits { name, claim, kind, limits, hibernate_after, held } = traits;
+        let Traits { name, claim, kind, limits, hibernate_after, held, awaited } = traits;
         if let Some(name) = &name {
             valid_name(name).map_err(|why| Refusal::Invalid(why.into()))?;
         }
@@ -112,8 +125,12 @@ impl Shell {
             hibernate_after,
             secret: rand::random(),
             held,
+            awaited: awaited.as_ref().map(|awaited| awaited.by),
         };
         let cell = self.enter(place.app, place.label.or(name), birth, content)?;
+        if let Some(awaited) = &awaited {
+            self.end_unless_awaited(&cell, awaited);
+        }
         self.schedule(Arc::clone(&cell));
         Ok(cell)
     }
@@ -155,9 +172,21 @@ impl Shell {
     /// Gives a process a name, if it is free and the process has none (REG-02).
     pub(super) fn name(&self, cell: &Cell, name: Name) -> Result<(), Refusal> {
         valid_name(&name).map_err(|why| Refusal::Invalid(why.into()))?;
-        cell.app.register(Arc::clone(&name), cell.pid)?;
-        // The end of the process may come in between: then it has not released this name, so it is released here.
-        cell.process.lock().take_name(Arc::clone(&name)).inspect_err(|_| cell.app.release(&name, cell.pid))
+        // Its end may come at any moment, and no lock is held over both. Before it takes the name nobody finds it by that;
+        // afterwards its end releases the claim along with the name.
+        cell.app.claim(Arc::clone(&name), cell.pid)?;
+        cell.process.lock().take_name(Arc::clone(&name)).inspect_err(|_| cell.app.release(&name, cell.pid))?;
+        let confirmed = cell.app.confirm(Arc::clone(&name), cell.pid);
+        let mut process = cell.process.lock();
+        match confirmed {
+            Ok(false) if process.is_doomed() => Err(Refusal::Unknown("noproc".into())),
+            // If not confirmed, it has given the name up itself.
+            Ok(_) => Ok(()),
+            Err(taken) => {
+                process.drop_name(&name);
+                Err(taken)
+            }
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use super::allowance::{Allowance, Permit};
 use super::arguments::joined;
 use super::incidents::{Crashes, Manner};
 use super::worker::Ended;
-use super::{Birthplace, Cell, Content, Shell};
+use super::{Awaited, Birthplace, Cell, Content, Shell};
 use crate::observe::{Decision, Level, Report};
 use crate::spec::{Blueprint, ProcessSpec};
 use crate::{Request, RuntimeError};
@@ -136,8 +136,11 @@ impl Overseer {
     pub(crate) fn instruction(&self, request: Request, by: By, ask: Ask) -> Result<Instruction, (Ask, RequestError)> {
         let child = |spec: Result<ChildSpec<Blueprint>, RequestError>| {
             let mut spec = spec?;
-            if let By::Guest = by {
+            if by != By::Operator {
                 self.allowance.charge(&mut spec).map_err(refused)?;
+            }
+            if let By::Awaiting(awaited) = by {
+                awaited.attach(&mut spec).map_err(refused)?;
             }
             Ok(spec)
         };
@@ -343,7 +346,7 @@ impl Inner {
     }
 
     fn start(&mut self, token: Token, id: Name, start: &Blueprint, shell: &Arc<Shell>, cell: &Arc<Cell>) {
-        let pid = shell.table.new_pid();
+        let pid = Awaited::of(start).map_or_else(|| shell.table.new_pid(), |awaited| awaited.task);
         let begun = cell.process.lock().begin_spawn(pid, true, Some(Address::Pid(pid)), Waiting::AsEvent);
         // The host's own tables have no bounds, so this is never refused.
         let Ok((starter, monitor)) = begun else { return };
@@ -447,12 +450,14 @@ fn refused(refusal: Refusal) -> RequestError {
 }
 
 /// In whose name a supervisor is asked.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum By {
     /// Whoever embeds the runtime.
     Operator,
     /// A guest.
     Guest,
+    /// A guest that awaits what the child brings, which is a task.
+    Awaiting(Awaited),
 }
 
 impl Shell {

@@ -5,14 +5,14 @@
 
 use std::sync::Arc;
 
-use skep_kernel::process::Waiting;
+use skep_kernel::process::WaitsFor;
 use skep_kernel::supervisor::{ChildSpec, RouteError, SupervisorSpec};
-use skep_kernel::{Address, Limits, Pid, Refusal, SpawnError, Time};
+use skep_kernel::{Address, Limits, Mark, Pid, Refusal, SpawnError, Time};
 
 use super::guest::Guest;
 use super::supervise::{By, Overseer, Owner};
 use super::syscalls::GuestCalls;
-use super::{Birthplace, Cell, Content};
+use super::{Awaited, Cell, Content, Ties};
 use crate::Request;
 use crate::api::{Ended, PendingAnswer, PendingSpawn, SpawnOptions, Supervision, Wish};
 use crate::spec::Blueprint;
@@ -118,6 +118,16 @@ impl GuestCalls {
         Ok(spec)
     }
 
+    /// A supervisor that may be asked, and the request as it may be made.
+    fn admitted(
+        &self,
+        supervisor: &Address,
+        request: Request<Wish>,
+    ) -> Result<Result<(Found, Request), Refusal>, Ended> {
+        let found = self.own_or_granted(supervisor)?;
+        Ok(found.and_then(|found| Ok((found, self.granted_request(request)?))))
+    }
+
     /// A request of a guest as one of the runtime.
     fn granted_request(&self, request: Request<Wish>) -> Result<Request, Refusal> {
         Ok(match request {
@@ -172,24 +182,7 @@ impl Supervision for GuestCalls {
             Ok(planned) => planned,
             Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
         };
-        let pid = shell.table.new_pid();
-        let begun = self.process()?.begin_spawn(pid, true, None, Waiting::Blocking);
-        let (mark, monitor) = match begun {
-            Ok(marks) => marks,
-            Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
-        };
-        let place = Birthplace {
-            pid,
-            app: Arc::clone(&self.cell.app),
-            label: None,
-            parent: self.cell.pid,
-            starter: mark,
-            link: true,
-            monitor,
-            owner: Some(owner),
-        };
-        shell.spawn(place, &Blueprint::Supervisor(Arc::new(tree)));
-        Ok(Ok(PendingSpawn { mark, monitor }))
+        self.begin_birth(&shell, &Blueprint::Supervisor(tree.into()), Ties { link: true, monitor: false }, Some(owner))
     }
 
     fn ask_supervisor(
@@ -198,20 +191,42 @@ impl Supervision for GuestCalls {
         request: Request<Wish>,
     ) -> Result<Result<PendingAnswer, Refusal>, Ended> {
         let shell = self.shell()?;
-        let found = match self.own_or_granted(supervisor)? {
-            Ok(found) => found,
+        let (found, request) = match self.admitted(supervisor, request)? {
+            Ok(admitted) => admitted,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let request = match self.granted_request(request) {
-            Ok(request) => request,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        self.process()?.begin_wait();
+        self.process()?.begin_wait(WaitsFor::Supervisor);
         Ok(Ok(shell.request(&found.0, found.overseer(), request, By::Guest)))
     }
 
-    fn answered(&self) {
-        self.cell.process.lock().end_wait();
+    fn begin_task(
+        &self,
+        supervisor: &Address,
+        request: Request<Wish>,
+        link: bool,
+    ) -> Result<Result<(PendingAnswer, Pid, Mark), Refusal>, Ended> {
+        let shell = self.shell()?;
+        let (found, request) = match self.admitted(supervisor, request)? {
+            Ok(admitted) => admitted,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let task = shell.table.new_pid();
+        let mut process = self.process()?;
+        let by = match process.await_child(task, link) {
+            Ok(by) => by,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        process.begin_wait(WaitsFor::Supervisor);
+        drop(process);
+        let pending = shell.request(&found.0, found.overseer(), request, By::Awaiting(Awaited { task, by }));
+        Ok(Ok((pending, task, by.mark)))
+    }
+
+    fn give_task_up(&self, task: Pid, mark: Mark) {
+        self.cell.transition(|process, _, actions| {
+            process.unlink(task, actions);
+            process.demonitor(mark, true, actions)
+        });
     }
 
     fn route(&self, supervisor: &Address, key: &[u8]) -> Result<Result<Pid, Refusal>, Ended> {

@@ -17,8 +17,9 @@ use skep_kernel::{
     SpawnError, Time,
 };
 
-use super::{Birthplace, Cell, Content, Shell, Way};
-use crate::api::{Asked, Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls, When};
+use super::supervise::Owner;
+use super::{Birthplace, Cell, Content, Shell, Ties, Way};
+use crate::api::{Asked, Control, Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls, When};
 use crate::observe::Level;
 use crate::spec::{Blueprint, ProcessSpec};
 
@@ -108,6 +109,25 @@ impl GuestCalls {
         Ok(begun)
     }
 
+    /// Starts a child of this process, which blocks until it is up.
+    pub(super) fn begin_birth(
+        &self,
+        shell: &Arc<Shell>,
+        blueprint: &Blueprint,
+        Ties { link, monitor }: Ties,
+        owner: Option<Owner>,
+    ) -> Result<Result<PendingSpawn, SpawnError>, Ended> {
+        let pid = shell.table.new_pid();
+        let target = monitor.then_some(Address::Pid(pid));
+        let (starter, monitor) = match self.process()?.begin_spawn(pid, link, target, Waiting::Blocking) {
+            Ok(marks) => marks,
+            Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
+        };
+        let (app, parent) = (Arc::clone(&self.cell.app), self.cell.pid);
+        shell.spawn(Birthplace { pid, app, label: None, parent, starter, link, monitor, owner }, blueprint);
+        Ok(Ok(PendingSpawn { mark: starter, monitor }))
+    }
+
     fn link_refused(&self, to: Pid, why: Undelivered) -> Result<(), Refusal> {
         self.cell.process.lock().link_failed(to, why)
     }
@@ -143,6 +163,7 @@ impl GuestCalls {
             grants: Arc::new(module.grants.within(&parent.spec.grants)),
             keep: parent.spec.keep,
             charge: None,
+            awaited: None,
         })
     }
 }
@@ -160,7 +181,7 @@ fn deadline(now: Time, timeout_ms: Option<u64>) -> Option<Time> {
     timeout_ms.map(|ms| now.saturating_add(Duration::from_millis(ms)))
 }
 
-fn milliseconds(left: Duration) -> u64 {
+pub(super) fn milliseconds(left: Duration) -> u64 {
     u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -214,6 +235,9 @@ impl Syscalls for GuestCalls {
         // A name alone would let anybody stop what it may only talk to; who has a pid may end it in any case.
         if let (Address::Name(_), Err(refusal)) = (&to, self.grant_names()) {
             return Ok(Err(CallError::Refused(refusal.to_string().into())));
+        }
+        if let Address::Alias(_) = to {
+            return Ok(Err(CallError::Refused("an alias carries messages alone".into())));
         }
         self.ask(&to, timeout_ms, Waiting::Blocking, |caller| Event::Stop { caller, reason })
     }
@@ -367,25 +391,8 @@ impl Syscalls for GuestCalls {
             Ok(spec) => spec,
             Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
         };
-        let pid = shell.table.new_pid();
-        let target = options.monitor.then_some(Address::Pid(pid));
-        let begun = self.process()?.begin_spawn(pid, options.link, target, Waiting::Blocking);
-        let (mark, monitor) = match begun {
-            Ok(marks) => marks,
-            Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
-        };
-        let place = Birthplace {
-            pid,
-            app: Arc::clone(&self.cell.app),
-            label: None,
-            parent: self.cell.pid,
-            starter: mark,
-            link: options.link,
-            monitor,
-            owner: None,
-        };
-        shell.spawn(place, &Blueprint::Process(Arc::new(spec)));
-        Ok(Ok(PendingSpawn { mark, monitor }))
+        let ties = Ties { link: options.link, monitor: options.monitor };
+        self.begin_birth(&shell, &Blueprint::Process(Arc::new(spec)), ties, None)
     }
 
     fn poll_spawn(&self, pending: PendingSpawn, _: &mut Context<'_>) -> Poll<Result<Result<Pid, SpawnError>, Ended>> {
@@ -457,5 +464,13 @@ impl Syscalls for GuestCalls {
 
     fn supervision(&self) -> Option<&dyn Supervision> {
         Some(self)
+    }
+
+    fn control(&self) -> Option<&dyn Control> {
+        Some(self)
+    }
+
+    fn answered(&self) {
+        self.cell.process.lock().end_wait();
     }
 }

@@ -116,6 +116,7 @@ impl World {
             hibernate_after,
             secret: [pid.tag, self.plan.seed],
             held,
+            awaited: None,
         };
         if let Some(name) = &name {
             self.names.register(Arc::clone(name), pid).map_err(|taken| Refusal::Taken(taken.0))?;

@@ -172,3 +172,15 @@ async fn mon_06_messages_by_pid_by_name_and_by_alias_keep_their_order_and_come_b
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mon_12_nobody_is_told_to_end_through_an_alias() {
+    in_both_modes(probes(["a", "b"]), async |app| {
+        let way = alias(app, "a", false).await;
+        let stop = json!({ "StopServer": { "to": way, "reason": "normal" } });
+        let refused = json!({ "Err": { "refused": "an alias carries messages alone" } });
+        assert_eq!(app.ask("b", stop).await, refused);
+        assert_eq!(app.ask("a", json!({ "Echo": 1 })).await, 1);
+    })
+    .await;
+}

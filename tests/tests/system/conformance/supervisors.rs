@@ -5,6 +5,7 @@ mod guests;
 mod partitions;
 mod restarts;
 mod significant;
+mod tasks;
 
 use std::time::{Duration, Instant};
 

@@ -307,6 +307,19 @@ async fn sys_05_terminate_runs_terminate_and_ends_with_the_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sys_05_a_suspended_server_that_is_stopped_ends_at_once() {
+    in_both_modes(probes(["a", "b", "watcher"]), async |app| {
+        app.ask("a", json!({ "AtEnd": { "tell": { "name": "watcher" }, "steps": [] } })).await;
+        suspend(app, "a").await;
+        app.send("a", &json!("never handled"));
+        let stop = json!({ "StopServer": { "to": { "name": "a" }, "reason": custom("enough") } });
+        assert_eq!(app.ask("b", stop).await, json!({ "Ok": null }));
+        assert_eq!(heard(app, "watcher", "info", 1).await, [json!({ "terminated": custom("enough") })]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hot_07_a_suspended_process_is_upgraded_and_stays_suspended() {
     in_both_modes([counter("c"), counter("d")], async |app| {
         suspend(app, "c").await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use skep_runtime::kernel::ExitReason;
+use skep_runtime::kernel::{ExitReason, Form};
 use skep_runtime::upgrade::{MigrationStep, Progress, Upgrade, UpgradeError};
 use skep_tests::{Child, TestApp, in_both_modes};
 
@@ -93,6 +93,7 @@ async fn hot_10_what_does_not_fit_touches_nobody() {
         let mut stages = Vec::new();
         for (module, code) in [
             ("counter", app.load("counter-forgets")),
+            ("counter", app.load("counter-json")),
             ("counter", app.load("counter")),
             ("counter", app.load("probe-task")),
             ("unheard-of", app.load("counter-v2")),
@@ -104,6 +105,7 @@ async fn hot_10_what_does_not_fit_touches_nobody() {
                 matches!(
                     error,
                     UpgradeError::NoPath { from: 1, .. }
+                        | UpgradeError::OtherForm { writes: Form::MessagePack, .. }
                         | UpgradeError::Same { .. }
                         | UpgradeError::OtherKind { was: "server", is: "task", .. }
                         | UpgradeError::NoSuchModule { .. }
@@ -113,6 +115,23 @@ async fn hot_10_what_does_not_fit_touches_nobody() {
         }
         assert!(stages.iter().all(|stage| *stage == Progress::Checking), "{stages:?}");
         all_is_as_before(app).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hot_10_a_form_that_is_not_read() {
+    in_both_modes([Child::new("a", "counter-json", &json!(40))], async |app| {
+        let mut stages = Vec::new();
+        let upgrade = Upgrade::one("test".into(), "counter-json".into(), app.load("counter"));
+        let error = app.upgrade_with(upgrade, |progress| stages.push(progress)).await.map(|_| ()).expect_err("no way");
+        let UpgradeError::OtherForm { writes: Form::Json, reads, .. } = &error else { panic!("{error:?}") };
+        assert_eq!((&**reads, stages), (&[Form::MessagePack][..], vec![Progress::Checking]));
+        assert_eq!(app.ask("a", json!({ "Add": 2 })).await, json!(42));
+        // Where the form is read it goes on, like any other.
+        let again = app.load_rebuilt("counter-json", 1);
+        let summary = app.upgrade("counter-json", again).await.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((summary.migrated, app.ask("a", json!("Get")).await), (1, json!(42)));
     })
     .await;
 }

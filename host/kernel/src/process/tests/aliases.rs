@@ -47,6 +47,14 @@ fn mon_08_what_goes_through_a_closed_alias_is_dropped_and_what_came_before_stays
 }
 
 #[test]
+fn open_aliases_are_counted() {
+    let mut world = check(&[("new a; new v; kill v", "v ends killed"), ("a: alias x, alias y", "")]);
+    let a = world.pid("a");
+    let open = world.transition(a, |process, _, _| process.aliases_open());
+    assert_eq!(open, 2);
+}
+
+#[test]
 fn mon_08_an_alias_ends_with_its_process() {
     check(&[
         ("new a; new b", ""),
@@ -164,6 +172,18 @@ fn mon_12_nobody_can_ask_whom_an_alias_names_or_whether_it_is_open() {
         ("c: call ~a.x 30 hello, request ~a.x 30 hello", ""),
         ("wait 30", "c = error timeout"),
         ("wait 30", "c: answer error timeout"),
+    ]);
+}
+
+#[test]
+fn mon_12_nobody_is_told_to_end_through_an_alias() {
+    check(&[
+        ("new a terminate={say bye}; new b", ""),
+        ("a: alias x, alias y reply", ""),
+        ("b: halt ~a.x 10 boom; b: halt ~a.y 10 boom; wait 10", "b = error timeout"),
+        ("wait 10", "b = error timeout"),
+        // It was no message: the one for a reply is open still.
+        ("b: send ~a.y one, send ~a.y two", "a: info one"),
     ]);
 }
 

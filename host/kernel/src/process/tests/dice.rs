@@ -8,7 +8,7 @@ use super::coordinator::Trouble;
 use super::guest::Stage;
 use super::notation;
 use super::op::{Op, SpawnOp};
-use super::world::World;
+use super::world::{Lane, World};
 use crate::process::*;
 use crate::system::SystemRequest;
 use crate::{Body, Next};
@@ -209,9 +209,10 @@ impl World {
         })
     }
 
-    /// An alias of somebody, open or not.
+    /// An alias of somebody, open or not. Nobody can know of one before the monitor that it was made with has been asked for.
     fn an_alias(&self, whom: usize, number: u64) -> Option<String> {
-        let known = self.labels.iter().flat_map(|(who, pid)| {
+        let told = self.labels.iter().filter(|(_, pid)| !self.is_busy(Lane::Of(**pid)));
+        let known = told.flat_map(|(who, pid)| {
             let aliases = self.people.get(pid).map(|person| person.guest.aliases.keys());
             aliases.into_iter().flatten().map(move |label| format!("~{who}.{label}"))
         });

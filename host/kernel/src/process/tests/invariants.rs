@@ -178,7 +178,7 @@ fn check_idle(pid: Pid, person: &Person) {
             assert!(!matches!(process.plan.idle, Idle::Due), "{pid} was not told that it is idle");
         }
         // What it waits for is no signal: the shell says when it is there.
-        Block::Supervisor => {}
+        Block::Shell(_) => {}
         Block::Call { answer, .. } => assert_eq!(*answer, None, "{pid} has its answer and sleeps"),
         Block::Spawn { answer, .. } => assert_eq!(*answer, None, "{pid} has its child and sleeps"),
         Block::Receive { wanted, expired, .. } => {

@@ -78,9 +78,9 @@ fn a_mailbox_shows_the_oldest_and_gives_up_the_exits_of_one_process() {
     let mut mailbox = Mailbox::default();
     [info(), exit(1, "a"), exit(2, "b"), exit(1, "c")].into_iter().for_each(|event| mailbox.push(event));
     assert_eq!(mailbox.oldest().take(2).cloned().collect::<Vec<_>>(), [info(), exit(1, "a")]);
-    assert!(mailbox.has_exit_of(pid(1)) && mailbox.has_exit_of(pid(2)) && !mailbox.has_exit_of(pid(3)));
-    assert_eq!(mailbox.take_exit_of(pid(2)), Some(ExitReason::failed("b")));
-    assert_eq!(mailbox.take_exit_of(pid(2)), None);
-    assert_eq!(mailbox.take_exit_of(pid(1)), Some(ExitReason::failed("a")), "the oldest first");
-    assert_eq!((mailbox.len(), mailbox.has_exit_of(pid(1))), (2, true));
+    assert!(mailbox.has_order(Some(pid(1))) && mailbox.has_order(Some(pid(2))) && !mailbox.has_order(Some(pid(3))));
+    assert_eq!(mailbox.take_order(Some(pid(2))), Some(ExitReason::failed("b")));
+    assert_eq!(mailbox.take_order(Some(pid(2))), None);
+    assert_eq!(mailbox.take_order(Some(pid(1))), Some(ExitReason::failed("a")), "the oldest first");
+    assert_eq!((mailbox.len(), mailbox.has_order(Some(pid(1)))), (2, true));
 }

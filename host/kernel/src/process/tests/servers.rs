@@ -35,30 +35,6 @@ fn gs_01_an_init_that_takes_too_long_is_ended_and_its_starter_told_so() {
 }
 
 #[test]
-fn a_task_is_started_when_it_begins_and_has_no_time_limit() {
-    let world = check(&[
-        ("new p", ""),
-        ("p: spawn t task monitor init={receive -, finish done}", "p = child t"),
-        ("wait 1000000", ""),
-        ("info t go", "t: info go, t ends normal, p: answer done, p: down t normal"),
-        ("new n native", ""),
-    ]);
-    assert!(world.timers.is_empty());
-}
-
-#[test]
-fn a_result_goes_to_monitors_only_and_only_while_they_are_set() {
-    check(&[
-        ("new p; new q; new r; new s", ""),
-        ("p: spawn t task init={receive -, finish done}", "p = child t"),
-        (
-            "q: monitor t; r: monitor t, demonitor t; s: link t, request t - hello",
-            "r = demonitored, t: call hello, t ends normal, q: answer done, q: down t normal, s: answer error ended normal",
-        ),
-    ]);
-}
-
-#[test]
 fn gs_02_a_failed_start_leaves_no_exit_and_no_down() {
     for (init, why) in [("stop boom", "failed boom"), ("crash x", "failed trap: x"), ("ignore", "ignored")] {
         let mut world = check(&[("new p init={trap on}", "")]);

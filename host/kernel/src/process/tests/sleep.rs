@@ -35,7 +35,7 @@ fn who_waits_for_a_supervisor_is_blocked_and_keeps_its_instance() {
     let _ = process.begin_slice();
     assert_eq!(process.next_step(now, &mut actions), Step::Init);
     assert_eq!(process.started(Start::Ready(Next::Wait), now, &mut actions), None);
-    process.begin_wait();
+    process.begin_wait(crate::process::WaitsFor::Supervisor);
     assert_eq!(process.end_slice(), SliceEnd::Waiting);
     assert_eq!((process.status(), process.is_evictable()), ("blocked", false));
     let mail = process.deliver(Signal::Message(Event::Cast(Body::Text("x".into()))), now, &mut actions);

@@ -195,6 +195,25 @@ fn sys_01_the_parents_exit_is_picked_out_of_the_mail_of_a_suspended_process() {
     ]);
 }
 
+#[test]
+fn sys_05_a_stop_is_picked_out_of_the_mail_of_a_suspended_process() {
+    let bye = "terminate={say bye}";
+    check(&[
+        (&format!("new a {bye}; new b {bye}; new c {bye}; new p; new q native"), ""),
+        ("sys a suspend; info a one", "a 1: done"),
+        ("p: halt a 5000 enough", "a terminates enough, a says bye, a ends enough, p = error ended enough"),
+        // It was there already, behind mail, and its instance is gone.
+        ("b: call q - {say asked}", "q says asked"),
+        ("info b one; p: halt b 5000 enough; sys b suspend", ""),
+        (
+            "q: answer q yes",
+            "b = yes, b terminates enough, b 2: done, b says bye, b ends enough, p = error ended enough",
+        ),
+        ("sys c suspend; evict c", "c 3: done, c sleeps"),
+        ("p: halt c 5000 enough", "c wakes, c terminates enough, c says bye, c ends enough, p = error ended enough"),
+    ]);
+}
+
 /// A process that is to have its state replaced, and finds no room for the instance that is to try the new one.
 #[test]
 fn sys_03_a_replacement_that_finds_no_room_is_tried_again() {

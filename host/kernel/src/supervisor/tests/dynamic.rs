@@ -329,4 +329,35 @@ fn extra_arguments_are_data_for_whoever_starts() {
     let machine = Machine::<Name, ()>::new(SupervisorSpec { roster: extra.clone(), ..dynamic() }).expect("it is good");
     assert_eq!(machine.roster(), &extra);
     assert_eq!(machine.template(), None);
+    let machine = Machine::<Name, ()>::new(template("w")).expect("it is good");
+    assert_eq!(machine.template().map(|child| &*child.id), Some("w"));
+}
+
+#[test]
+fn the_restarts_of_each_child_are_counted() {
+    let mut scenario = Scenario::new(template("w"));
+    for what in ["begin", "start w", "start w", "ok w1", "ok w2", "down w1 x", "ok w3", "down w3 x"] {
+        scenario.happens(what);
+    }
+    let restarts: Vec<u64> = scenario.sup.view().iter().map(|child| child.restarts).collect();
+    assert_eq!((restarts, scenario.sup.restarts_total()), (vec![2, 0], 2));
+}
+
+#[test]
+fn active_are_those_that_have_a_process() {
+    let backoff = Backoff { first: Duration::from_millis(100), most: Duration::from_millis(100) };
+    let active = |number: usize| format!("[count] 1 specs {number} active 0 supervisors 1 workers");
+    check(
+        SupervisorSpec { backoff: Some(backoff), ..template("w") },
+        &[
+            ("begin; start w; count", &format!("ready, request w1, {}", active(0))),
+            ("ok w1; count", &format!("[start w] w1, {}", active(1))),
+            ("down w1 x; count", &format!("w1 ended (failed: x), restarting w #1, restart w2, {}", active(0))),
+            ("ok w2; down w2 x; count", &format!("w2 ended (failed: x), wait w@100, {}", active(0))),
+            (
+                "at 100; timeout w; ok w3; end w3; count",
+                &format!("restarting w #2, restart w3, shutdown w3, timer w3@5100, {}", active(1)),
+            ),
+        ],
+    );
 }

@@ -25,7 +25,7 @@ fn read_packages(packages: &[Value], dir: &str) -> Result<Option<Workspace>, Bui
         "workspace_root": "/project",
         "target_directory": "/project/target",
     });
-    read(&metadata.to_string(), Path::new(dir)).map(|(_, workspace)| workspace)
+    read(serde_json::from_value(metadata).expect("as cargo says it"), Path::new(dir)).map(|(_, workspace)| workspace)
 }
 
 #[test]

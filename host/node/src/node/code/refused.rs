@@ -68,6 +68,7 @@ impl Refused {
                 UpgradeError::Same { .. } => "same_code",
                 UpgradeError::OtherKind { .. } => "other_kind",
                 UpgradeError::NoPath { .. } => "no_path",
+                UpgradeError::OtherForm { .. } => "other_form",
                 UpgradeError::UnderWay { .. } => "under_way",
                 UpgradeError::Load(_) => "bad_code",
                 UpgradeError::Busy { .. } => "busy",
@@ -132,6 +133,10 @@ fn upgrade_remedy(error: &UpgradeError) -> Option<&'static str> {
         }
         UpgradeError::NoPath { .. } => {
             "let the new code read that version: add its layout to `from` in `export!`, and a `Migrate` from it"
+        }
+        UpgradeError::OtherForm { .. } => {
+            "let the new code read that form too, and say so in `reads` of its `describe`; all servers of the SDK save and \
+             read MessagePack"
         }
         UpgradeError::UnderWay { .. } => "wait until it is over; `skep versions --history` then says what came of it",
         UpgradeError::Busy { .. } => "give it more time with --wait; `skep ps` shows what it is doing",

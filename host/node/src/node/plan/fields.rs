@@ -117,6 +117,7 @@ impl Changes {
         self.field("grants.registries", names(&was.registries), names(&is.registries), When::NextStart);
         self.field("grants.groups", names(&was.groups), names(&is.groups), When::NextStart);
         self.field("grants.topics", names(&was.topics), names(&is.topics), When::NextStart);
+        self.field("grants.control", names(&was.control), names(&is.control), When::NextStart);
     }
 }
 

@@ -156,6 +156,7 @@ fn who_stays_says_what_changes_and_when() {
         ("", "grants.spawn = ['m']", "grants.spawn none > m next_start"),
         ("grants.groups = ['pg']", "", "grants.groups pg > none next_start"),
         ("", "grants.topics = ['a', 'b:*']", "grants.topics none > a, b:* next_start"),
+        ("", "grants.control = ['a', 'b:*']", "grants.control none > a, b:* next_start"),
         ("limits.entry_bytes = 5", "limits.entry_bytes = 6", "limits.entry_bytes 5B > 6B now"),
     ] {
         check(("m", &child(was)), ("m", &child(is)), &[&format!("~ c: {expected}")]);

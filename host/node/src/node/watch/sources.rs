@@ -1,15 +1,16 @@
 //! Which modules' sources have changed since they were looked at last.
 //!
-//! Owns what counts as a source: every file of a crate's folder but what is built there, or the one file of a module
-//! without a crate. Polls, because that works on every file system and needs nothing.
+//! Owns what counts as a source: every file of a crate's folder, and of those that it depends on by path, but what is
+//! built there; or the one file of a module without a crate. Polls, because that works on every file system and needs nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use skep_runtime::kernel::Name;
 
+use crate::build;
 use crate::manifest::{Code, Manifest};
 
 /// More files than this are not looked at: some folder of data, no sources.
@@ -25,7 +26,9 @@ pub struct Sources {
 #[derive(Debug)]
 struct Watched {
     module: Name,
-    root: PathBuf,
+    code: Code,
+    /// Files, and folders with all that is in them.
+    roots: Vec<PathBuf>,
     /// As they were when the module was built last.
     built: Snapshot,
     /// As they were at the last look.
@@ -40,11 +43,9 @@ impl Sources {
     #[must_use]
     pub fn of(manifest: &Manifest) -> Self {
         let watched = manifest.modules.iter().map(|module| {
-            let root = match &module.code {
-                Code::File(path) | Code::Crate { dir: path, .. } => path.clone(),
-            };
-            let built = snapshot(&root);
-            Watched { module: module.name.clone(), root, seen: built.clone(), built }
+            let roots = roots(&module.code).unwrap_or_else(|| vec![place(&module.code)]);
+            let built = snapshot(&roots);
+            Watched { module: module.name.clone(), code: module.code.clone(), roots, seen: built.clone(), built }
         });
         Sources { modules: watched.collect() }
     }
@@ -54,11 +55,16 @@ impl Sources {
     pub fn look(&mut self) -> Vec<Name> {
         let mut changed = Vec::new();
         for watched in &mut self.modules {
-            let now = snapshot(&watched.root);
+            let now = snapshot(&watched.roots);
             if now != watched.seen {
                 watched.seen = now;
             } else if now != watched.built {
-                watched.built = now;
+                // What it depends on may be what has changed. Where that cannot be said, it will be put right where it was.
+                if let Some(roots) = roots(&watched.code) {
+                    watched.roots = roots;
+                }
+                watched.built = snapshot(&watched.roots);
+                watched.seen = watched.built.clone();
                 changed.push(watched.module.clone());
             }
         }
@@ -66,9 +72,24 @@ impl Sources {
     }
 }
 
-fn snapshot(root: &Path) -> Snapshot {
+/// Where the sources of this code are; none if that cannot be said now.
+fn roots(code: &Code) -> Option<Vec<PathBuf>> {
+    match code {
+        Code::File(path) => Some(vec![path.clone()]),
+        Code::Crate { dir, .. } => build::sources(dir).ok(),
+    }
+}
+
+/// The file or the folder that the manifest names.
+fn place(code: &Code) -> PathBuf {
+    match code {
+        Code::File(path) | Code::Crate { dir: path, .. } => path.clone(),
+    }
+}
+
+fn snapshot(roots: &[PathBuf]) -> Snapshot {
     let mut files = Snapshot::new();
-    let mut folders = vec![root.to_owned()];
+    let mut folders = roots.to_vec();
     while let Some(path) = folders.pop() {
         let Ok(metadata) = fs::metadata(&path) else { continue };
         if !metadata.is_dir() {
@@ -96,6 +117,8 @@ fn is_source(entry: &fs::DirEntry) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::manifest::Source;
 
@@ -131,5 +154,39 @@ mod tests {
         assert_eq!((sources.look(), sources.look()), (vec![], vec!["a".into(), "b".into()]));
         fs::remove_file(folder.path().join("a/src/new.rs")).expect("it is ours");
         assert_eq!((sources.look(), sources.look()), (vec![], vec!["a".into()]));
+    }
+
+    #[test]
+    fn a_crate_that_is_depended_on_is_watched_from_then_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |path: &str, text: &str| {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().expect("it is in the folder")).expect("it is ours");
+            fs::write(path, text).expect("it is ours");
+        };
+        for name in ["guest", "words"] {
+            write(&format!("{name}/Cargo.toml"), &format!("[package]\nname = \"{name}\"\n[workspace]\n"));
+            write(&format!("{name}/src/lib.rs"), "one");
+        }
+        let text = "name = \"x\"\n[modules.a]\ncrate = \"guest\"\n[supervisor]\n[[supervisor.children]]\nid = \"a\"\n\
+                    module = \"a\"\n";
+        let source = Source { path: folder.path().join("app.toml"), text: text.into() };
+        let manifest = Manifest::parse(source, Path::new("/nowhere")).expect("it makes sense");
+        let mut sources = Sources::of(&manifest);
+        write("words/src/lib.rs", "another");
+        assert_eq!((sources.look(), sources.look()), (vec![], vec![]), "nobody depends on it");
+
+        let manifest = "[package]\nname = \"guest\"\n[workspace]\n[dependencies]\nwords = { path = \"../words\" }\n";
+        write("guest/Cargo.toml", manifest);
+        assert_eq!((sources.look(), sources.look()), (vec![], vec!["a".into()]));
+        write("words/src/lib.rs", "another one");
+        assert_eq!((sources.look(), sources.look()), (vec![], vec!["a".into()]));
+        assert_eq!((sources.look(), sources.look()), (vec![], vec![]), "once");
+
+        let sound = "[package]\nname = \"words\"\n[workspace]\n";
+        for text in ["[package", sound] {
+            write("words/Cargo.toml", text);
+            assert_eq!((sources.look(), sources.look()), (vec![], vec!["a".into()]), "{text}");
+        }
     }
 }

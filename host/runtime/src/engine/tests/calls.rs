@@ -4,6 +4,7 @@ use skep_kernel::{Body, Cause, Event, ExitReason, Limits, Next, Outcome, Start, 
 
 use super::guest::{Server, ZEROS, task};
 use super::{cast, fault, handled, live, ready};
+use crate::engine::Soundness;
 
 /// `cast(name "ab", raw "xyz")`, the texts lying at 512 and 516.
 pub const CAST: &str = "(call $cast (i32.const 1) (i32.const 512) (i64.const 2) (i64.const 0)
@@ -41,6 +42,32 @@ fn a_cast_reaches_the_shell_from_handle_and_traps_in_save() {
     let failure = ready(instance.save(None)).expect_err("nothing may act");
     assert_eq!(fault(&failure.reason).kind, "side-effect-in-save");
     assert!(recorder.take().is_empty());
+}
+
+#[test]
+fn a_state_other_than_described_is_not_saved() {
+    // `ok` with an empty state of this version in this form.
+    let saving = |version: u32, form: u32| Server {
+        save: format!(
+            "(i32.store (i32.const 1028) (i32.const {version})) (i32.store8 (i32.const 1032) (i32.const {form})) {ZEROS}"
+        ),
+        ..Server::default()
+    };
+    let described = "not, as described, version 0 in raw bytes";
+    for (version, form, target, words) in [
+        (1, 0, None, described),
+        (0, 2, None, described),
+        (1, 2, None, "version 1 in JSON"),
+        (0, 0, Some(7), "not, as described, version 7"),
+    ] {
+        let (mut instance, _) = live(&saving(version, form).build(), &Limits::default());
+        let failure = ready(instance.save(target)).expect_err("it is another one");
+        assert!(failure.reason.to_string().contains(words), "{}", failure.reason);
+        assert_eq!(failure.instance, Soundness::Sound);
+        ready(instance.terminate(ExitReason::Normal)).expect("it goes on");
+    }
+    let (mut instance, _) = live(&saving(7, 0).build(), &Limits::default());
+    assert_eq!(ready(instance.save(Some(7))).expect("as asked").version, 7);
 }
 
 #[test]

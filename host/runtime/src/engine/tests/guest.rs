@@ -8,7 +8,7 @@ use wit_parser::Resolve;
 
 /// An area of zeros: `ok`, no reply, `wait`; an empty state of version 0.
 pub const ZEROS: &str = "(i32.const 1024)";
-/// A shape: it saves version 0 and reads that one (the zeros), and steps down to none.
+/// A shape: it saves version 0, raw, and reads that one and that form (the zeros), and steps down to none.
 pub const SHAPE: &str = "(i32.const 960)";
 
 /// A server in parts. Each part is the body of a function in WebAssembly text.
@@ -52,6 +52,7 @@ impl Server {
                 r#"(module {more}
                     (memory (export "memory") {pages})
                     (data (i32.const 964) "\00\04\00\00\01")
+                    (data (i32.const 984) "\00\04\00\00\01")
                     {REALLOC}
                     (func $describe (export "skep:process/behaviour@0.1.0#describe") (result i32) {describe})
                     (func $init (export "skep:process/behaviour@0.1.0#init") (param i32 i32 i32) (result i32) {init})

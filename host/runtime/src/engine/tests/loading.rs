@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use skep_kernel::Shape;
+use skep_kernel::{Form, Shape};
 
 use super::guest::{SHAPE, Server, ZEROS, task};
 use super::{engine, engine_with, load};
@@ -45,7 +45,8 @@ fn what_no_guest_needs_of_webassembly_is_refused() {
 #[test]
 fn a_server_and_a_task_load_and_say_what_they_are() {
     let server = load(&Server::default().build()).expect("a server");
-    let shape = Shape { version: 0, accepts: vec![0], steps_down: Vec::new() };
+    let shape =
+        Shape { version: 0, accepts: vec![0], steps_down: Vec::new(), writes: Form::Raw, reads: vec![Form::Raw] };
     assert!(matches!(server.kind(), ModuleKind::Server(said) if *said == shape));
     assert!(!server.is_task() && !server.needs_wasi() && server.imports().is_empty());
     assert_eq!(server.digest(), blake3::hash(&Server::default().build()).to_hex().as_str());
@@ -77,22 +78,28 @@ fn what_fails_while_it_is_tried_out_is_refused() {
 
 #[test]
 fn a_shape_that_no_state_could_trust_is_refused() {
-    // In order: the version, where the list of accepted ones is and how long, where the one of steps down is and how long.
-    let describe = |fields: [u32; 5]| {
+    // In order: the version, where the list of accepted ones is and how long, where the one of steps down is and how long,
+    // the form, where the list of forms is and how long.
+    let describe = |fields: [u32; 8]| {
         let store = |(at, value)| format!("(i32.store (i32.const {}) (i32.const {value}))", 960 + 4 * at);
         let stores: String = fields.iter().enumerate().map(store).collect();
-        // Two numbers to point at: 0 at 1024, 7 at 1028.
-        Server { describe: format!("(i32.store (i32.const 1028) (i32.const 7)) {stores} {SHAPE}"), ..Server::default() }
+        // To point at: the number 0 at 1024 and 7 at 1028, all forms at 1032.
+        let points = "(i32.store (i32.const 1028) (i32.const 7)) (i32.store (i32.const 1032) (i32.const 0x03020100))";
+        Server { describe: format!("{points} {stores} {SHAPE}"), ..Server::default() }
     };
-    let shape = load(&describe([7, 1024, 2, 1024, 1]).build()).expect("it is sound").shape().cloned();
-    assert_eq!(shape, Some(Shape { version: 7, accepts: vec![0, 7], steps_down: vec![0] }));
+    let shape = load(&describe([7, 1024, 2, 1024, 1, 2, 1032, 4]).build()).expect("it is sound").shape().cloned();
+    let reads = vec![Form::Raw, Form::MessagePack, Form::Json, Form::Text];
+    assert_eq!(shape, Some(Shape { version: 7, accepts: vec![0, 7], steps_down: vec![0], writes: Form::Json, reads }));
     for (fields, words) in [
-        ([0, 1024, 0, 1024, 0], "version 0, which it does not read"),
-        ([7, 1024, 1, 1024, 0], "version 7, which it does not read"),
-        ([0, 1024, 1_001, 1024, 0], "more than 1000 versions"),
-        ([0, 1024, 1, 1024, 1_001], "more than 1000 versions"),
-        ([7, 1028, 1, 1028, 1], "version 7 in `steps-down`, which is not below its own, 7"),
-        ([0, 1024, 1, 1028, 1], "version 7 in `steps-down`, which is not below its own, 0"),
+        ([0, 1024, 0, 1024, 0, 0, 1024, 1], "version 0, which it does not read"),
+        ([7, 1024, 1, 1024, 0, 0, 1024, 1], "version 7, which it does not read"),
+        ([0, 1024, 1_001, 1024, 0, 0, 1024, 1], "more than 1000 versions"),
+        ([0, 1024, 1, 1024, 1_001, 0, 1024, 1], "more than 1000 versions"),
+        ([0, 1024, 1, 1024, 0, 0, 1040, 1_001], "more than 1000 versions or forms"),
+        ([7, 1028, 1, 1028, 1, 0, 1024, 1], "version 7 in `steps-down`, which is not below its own, 7"),
+        ([0, 1024, 1, 1028, 1, 0, 1024, 1], "version 7 in `steps-down`, which is not below its own, 0"),
+        ([0, 1024, 1, 1024, 0, 3, 1032, 3], "its state in text, which it does not read"),
+        ([0, 1024, 1, 1024, 0, 1, 1024, 0], "its state in MessagePack, which it does not read"),
     ] {
         let loaded = load(&describe(fields).build());
         let Err(LoadError::Failed { phase: "describe", reason }) = loaded else { panic!("{words}: {loaded:?}") };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use skep_kernel::upgrade::path;
+use skep_kernel::upgrade::{NoPath, path};
 
 use super::super::{App, Shell};
 use super::{guest, processes};
@@ -74,14 +74,17 @@ pub(super) fn paths(shell: &Shell, app: &Arc<App>, upgrade: &Upgrade) -> Result<
         for cell in processes(shell, app, |module| *module == *change.module) {
             let Some(module) = guest(&cell).map(|guest| guest.module()) else { continue };
             let Some(from) = module.shape() else { continue };
-            if path(from.version, from, to).is_none() {
-                return Err(UpgradeError::NoPath {
-                    module: change.module.clone(),
+            let Err(why) = path(from, to) else { continue };
+            let module = change.module.clone();
+            return Err(match why {
+                NoPath::Version => UpgradeError::NoPath {
+                    module,
                     from: from.version,
                     accepts: to.accepts.clone(),
                     steps_down: from.steps_down.clone(),
-                });
-            }
+                },
+                NoPath::Form => UpgradeError::OtherForm { module, writes: from.writes, reads: to.reads.clone() },
+            });
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use skep_kernel::upgrade::{MigrationStep, NotMigrated, Path, path};
+use skep_kernel::upgrade::{MigrationStep, NoPath, NotMigrated, Path, path};
 use skep_kernel::{Body, Cause, ExitReason, State};
 
 use super::super::Cell;
@@ -63,37 +63,30 @@ async fn attempt(cell: &Arc<Cell>, before: State) -> Result<State, Taken> {
     let Some(successor) = guest(cell).successor() else { return Err(Taken::Unwanted) };
     let new = &successor.code;
     let (Some(from), Some(to)) = (old.shape(), new.shape()) else { return Err(Taken::Unwanted) };
-    let carried = match path(before.version, from, to) {
-        Some(Path::Up) => before,
-        Some(Path::Down(version)) => {
+    let carried = match path(from, to) {
+        Ok(Path::Up) => before,
+        Ok(Path::Down(version)) => {
             // On a copy: a trap in here must not cost the running instance.
             let mut copy = make(cell, &old).await.map_err(|error| no_instance(StepDown, error))?;
             copy.restore(before, Cause::Wake).await.map_err(|failure| failed(StepDown, failure))?;
-            let carried = copy.save(Some(version)).await.map_err(|failure| failed(StepDown, failure))?;
-            if carried.version != version {
-                let why = format!("asked for version {version}, it saved version {}", carried.version);
-                return Err(refused(StepDown, why));
-            }
-            carried
+            copy.save(Some(version)).await.map_err(|failure| failed(StepDown, failure))?
         }
-        None => return Err(refused(StepDown, format!("there is no way from version {}", before.version))),
+        // Of code that came only after all was looked at.
+        Err(NoPath::Version) => return Err(refused(format!("there is no way from version {}", from.version))),
+        Err(NoPath::Form) => return Err(refused(format!("the new code reads no states in {}", from.writes))),
     };
     let mut instance = make(cell, new).await.map_err(|error| no_instance(Start, error))?;
     let cause = Cause::Upgrade { version: from.version, extra: successor.extra.clone() };
     instance.restore(carried, cause).await.map_err(|failure| failed(Restore, failure))?;
-    let after = instance.save(None).await.map_err(|failure| failed(SaveAnew, failure))?;
-    if !to.accepts.contains(&after.version) {
-        return Err(refused(SaveAnew, format!("it saves version {}, which it does not read itself", after.version)));
-    }
-    Ok(after)
+    instance.save(None).await.map_err(|failure| failed(SaveAnew, failure))
 }
 
 fn failed(step: MigrationStep, failure: Failure) -> Taken {
     Taken::Not(NotMigrated { step, reason: failure.reason, trace: failure.trace })
 }
 
-fn refused(step: MigrationStep, why: String) -> Taken {
-    Taken::Not(NotMigrated { step, reason: ExitReason::failed(why), trace: String::new() })
+fn refused(why: String) -> Taken {
+    Taken::Not(NotMigrated { step: MigrationStep::StepDown, reason: ExitReason::failed(why), trace: String::new() })
 }
 
 fn no_instance(step: MigrationStep, error: MakeError) -> Taken {

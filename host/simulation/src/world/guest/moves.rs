@@ -2,7 +2,7 @@
 
 use skep_kernel::system::SystemId;
 use skep_kernel::upgrade::{MigrationStep, NotMigrated, Path, path};
-use skep_kernel::{Shape, State};
+use skep_kernel::{Form, Shape, State};
 
 use super::*;
 
@@ -112,10 +112,10 @@ impl World {
     fn take_over(&mut self, lane: usize, pid: Pid, before: &State) {
         let guest = self.guest(pid);
         let (Some(new), old) = (guest.successor, guest.code) else { return };
-        let version = match path(before.version, &shape(old), &shape(new)) {
-            Some(Path::Up) => before.version,
-            Some(Path::Down(version)) => version,
-            None => {
+        let version = match path(&shape(old), &shape(new)) {
+            Ok(Path::Up) => before.version,
+            Ok(Path::Down(version)) => version,
+            Err(_) => {
                 return self.violated(Invariant::AllOrNone, format!("{pid}: no way from {} to {new}", before.version));
             }
         };
@@ -138,7 +138,9 @@ impl World {
 }
 
 fn shape(code: u32) -> Shape {
-    Shape { version: code, accepts: vec![code.saturating_sub(1), code], steps_down: vec![code.saturating_sub(1)] }
+    let before = code.saturating_sub(1);
+    let (accepts, steps_down) = (vec![before, code], vec![before]);
+    Shape { version: code, accepts, steps_down, writes: Form::Json, reads: vec![Form::Json] }
 }
 
 pub(super) fn state_of(instance: Instance) -> State {

@@ -1,0 +1,68 @@
+//! The turns of a process: what a worker finds when it takes it off the queue, and how it leaves it.
+
+use super::lifecycle::Idle;
+use super::{Phase, Process, Run};
+use crate::ExitReason;
+
+/// What a worker that has taken the process off the queue must do.
+#[derive(Clone, PartialEq, Debug)]
+#[must_use]
+pub enum Turn {
+    /// Drop the instance if there is one and call [`Process::exit`].
+    Exit(ExitReason),
+    /// Let the guest go on; make an instance if there is none.
+    Run,
+    /// Nothing, unless there is an instance in the middle of something.
+    Nothing,
+}
+
+/// How a worker leaves the process.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum SliceEnd {
+    /// There is more to do: back of the queue.
+    Preempted,
+    /// It waits for a signal.
+    Waiting,
+}
+
+impl Process {
+    /// A worker begins with this process.
+    pub fn begin_slice(&mut self) -> Turn {
+        self.run = Run::Running { stirred: false };
+        if let Some(reason) = self.doomed.clone() {
+            return Turn::Exit(reason);
+        }
+        if self.has_work() { Turn::Run } else { Turn::Nothing }
+    }
+
+    /// Whether there is something for which an instance is needed.
+    pub(super) fn has_work(&self) -> bool {
+        if self.has_request_to_serve() {
+            return true;
+        }
+        if self.is_suspended() {
+            return self.has_change_to_make();
+        }
+        let mail = !self.mailbox.is_empty() && !self.is_blocked();
+        self.phase == Phase::New
+            || mail
+            || self.plan.stop.is_some()
+            || self.plan.continued.is_some()
+            || matches!(self.plan.idle, Idle::Due)
+    }
+
+    /// A worker is done with this process for now.
+    pub fn end_slice(&mut self) -> SliceEnd {
+        match self.run {
+            Run::Running { stirred: true } => {
+                self.run = Run::Queued;
+                SliceEnd::Preempted
+            }
+            Run::Running { stirred: false } | Run::Idle | Run::Queued => {
+                self.run = Run::Idle;
+                SliceEnd::Waiting
+            }
+        }
+    }
+}
