@@ -5,7 +5,6 @@
 use super::World;
 use crate::host::spawning;
 use crate::supervision::{Ask, Counts, Reply, SupervisionError, Supervisor, What};
-use crate::sys::{self, SystemError};
 use crate::testing::action::Action;
 use crate::testing::directory::Table;
 use crate::types::{Address, Body, Pid, Refusal};
@@ -83,12 +82,6 @@ impl World {
             Ask::CountChildren => Reply::Counts(Counts::default()),
             Ask::Partitions => Reply::Number(0),
         }
-    }
-
-    pub(crate) fn ask_server(&mut self, target: &Address, ask: sys::Ask) -> Result<sys::Reply, SystemError> {
-        let answer = (self.on_system)(target, &ask);
-        self.note(Action::System { target: target.clone(), ask });
-        answer
     }
 
     pub(crate) fn register(&mut self, name: &str, pid: Pid) -> Result<(), Refusal> {

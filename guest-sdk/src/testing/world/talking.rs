@@ -3,6 +3,7 @@
 //! Owns which requests are open. What it says to itself goes into its inbox; what others say is up to the test.
 
 use super::{OWN_ALIASES, World};
+use crate::sys::{self, SystemError};
 use crate::testing::action::Action;
 use crate::types::{Address, Body, CallError, Caller, Event, ExitReason, Mark, Refusal};
 
@@ -82,5 +83,11 @@ impl World {
 
     pub(crate) fn reply(&mut self, to: Caller, body: Body) {
         self.replies.entry(to.mark).or_insert(body);
+    }
+
+    pub(crate) fn ask_server(&mut self, target: &Address, ask: sys::Ask) -> Result<sys::Reply, SystemError> {
+        let answer = (self.on_system)(target, &ask);
+        self.note(Action::System { target: target.clone(), ask });
+        answer
     }
 }

@@ -649,11 +649,11 @@ start(Options) ->
         {error, Reason} -> #{<<"Err">> => #{<<"failed">> => reason(Reason)}}
     end.
 
-%% From OTP 26 on a failed start leaves no exit signal behind.
+%% From OTP 26 on a failed start leaves no exit signal behind. Before, it comes a little after the answer.
 start_linked(Start) ->
     case Start() of
         {ok, Pid} -> {ok, Pid};
-        Failed -> receive {'EXIT', _, _} -> Failed after 0 -> Failed end
+        Failed -> receive {'EXIT', _, _} -> Failed after 100 -> Failed end
     end.
 
 monitor_of(Pid, #{<<"monitor">> := true}) -> erlang:monitor(process, Pid);
