@@ -100,8 +100,6 @@ pub struct Inspection {
     pub path: String,
     /// Who started it.
     pub parent: Option<Peer>,
-    /// What its next instance is made from; none for a process of the host.
-    pub code: Option<Code>,
     /// When it was started.
     pub started: SystemTime,
     /// How often its supervisor has restarted it; none if it has no supervisor.

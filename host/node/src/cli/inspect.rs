@@ -87,8 +87,8 @@ fn shown(seen: &Inspected) -> String {
 
 fn code(seen: &Inspected) -> Option<String> {
     let module = seen.process.module.clone()?;
-    let version = seen.version.map_or_else(String::new, |version| format!(" version {version}"));
-    let digest = seen.digest.as_deref().map_or("", |digest| digest.get(..12).unwrap_or(digest));
+    let version = seen.process.version.map_or_else(String::new, |version| format!(" version {version}"));
+    let digest = seen.process.digest.as_deref().map_or("", |digest| digest.get(..12).unwrap_or(digest));
     Some(format!("{module}{version} ({digest})"))
 }
 

@@ -29,7 +29,6 @@ impl Runtime {
         Some(Inspection {
             path: shell.path(&cell),
             parent,
-            code: code(&cell),
             started: SystemTime::now().checked_sub(age).unwrap_or(SystemTime::UNIX_EPOCH),
             restarts: restarts(shell, &cell, seen.parent),
             links: shell.peers(seen.links, LISTED),

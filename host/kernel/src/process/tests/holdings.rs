@@ -104,6 +104,7 @@ fn bytes_are_those_of_keys_and_values() {
     process.drop_entries(&place("a"), Removed { count: 1, bytes: 2 });
     assert_eq!(process.take_value(4), limit("entry_bytes"));
     assert_eq!(process.take_value(3), Ok(()));
+    assert_eq!(process.take_value(1), limit("entry_bytes"), "the new value counts beside the old");
     process.value_replaced(3);
     process.drop_entries(&place("four"), Removed { count: 1, bytes: 3 });
     assert_eq!(process.take_entry(place("ten"), 7), Ok(()), "nothing is left of what went");

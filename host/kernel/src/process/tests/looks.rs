@@ -59,11 +59,15 @@ fn what_a_process_handles_and_sends_is_counted() {
         ("new s native; new a; info a one; info a two", "a: info one, a: info two"),
         ("s: request a - three", "a: call three, s: answer re three"),
         ("new t task init={receive -}; info t four", "t: info four, t ends normal"),
+        (
+            "new c task init={choose six -, receive -}; info c five; info c six",
+            "c: info six, c: info five, c ends normal",
+        ),
     ]);
     let of = |label: &str| world.people[&world.pid(label)].process.statistics();
     assert_eq!(of("a"), Statistics { messages_in: 3, messages_out: 1 });
     assert_eq!(of("s"), Statistics { messages_in: 2, messages_out: 1 });
-    assert_eq!(of("t").messages_in, 1);
+    assert_eq!((of("t").messages_in, of("c").messages_in), (1, 2), "not those that are only looked at");
     let mut sender = world;
     let pid = sender.pid("a");
     sender.person(pid).process.count_sent();

@@ -21,10 +21,6 @@ pub struct Inspected {
     pub path: String,
     /// Who started it.
     pub parent: Option<String>,
-    /// The version of its state's layout; none for a task, or a process of the host.
-    pub version: Option<u32>,
-    /// The digest of its code.
-    pub digest: Option<String>,
     /// When it was started, in milliseconds since 1970.
     pub started_ms: u64,
     /// How often its supervisor has restarted it; none if it has no supervisor.
@@ -110,8 +106,6 @@ impl From<&Inspection> for Inspected {
             process: Process::from(&seen.process),
             path: seen.path.clone(),
             parent: seen.parent.as_ref().map(named),
-            version: seen.code.as_ref().and_then(|code| code.version),
-            digest: seen.code.as_ref().map(|code| code.digest.clone()),
             started_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX),
             restarts: seen.restarts,
             handling: seen.handling.map(str::to_owned),
