@@ -197,10 +197,10 @@ impl Shell {
             Turn::Run | Turn::Nothing => self.drive(cell),
         };
         if suffers(Defect::DropStirred) {
+            // It is on this worker all the while.
             let mut process = cell.process.lock();
-            if process.end_slice() == SliceEnd::Preempted {
-                let _ = process.begin_slice();
-            }
+            let _ = process.end_slice();
+            let _ = process.begin_slice();
         }
         cell.on_worker.store(false, SeqCst);
         end
