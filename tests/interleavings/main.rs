@@ -58,10 +58,11 @@ fn explore(defect: Option<Defect>, scenario: fn()) -> Result<(), String> {
     })
 }
 
+/// A defect is noticed, in one of these ways: which of them comes first depends on the orders that are tried.
 #[track_caller]
-fn fails(defect: Defect, scenario: fn(), how: &str) {
+fn fails(defect: Defect, scenario: fn(), how: &[&str]) {
     let failed = explore(Some(defect), scenario).expect_err("the defect is not noticed");
-    assert!(failed.contains(how), "{failed}");
+    assert!(how.iter().any(|how| failed.contains(how)), "{failed}");
 }
 
 #[test]
@@ -86,65 +87,65 @@ fn whoever_hears_of_an_end_finds_nobody_any_more() {
 
 #[test]
 fn a_bell_that_does_not_ring_is_noticed() {
-    fails(Defect::DeafBell, run_to_the_end, "deadlock");
+    fails(Defect::DeafBell, run_to_the_end, &["deadlock"]);
 }
 
 #[test]
 fn a_push_that_does_not_look_for_sleepers_is_noticed() {
-    fails(Defect::BlindPush, run_to_the_end, "deadlock");
+    fails(Defect::BlindPush, run_to_the_end, &["deadlock"]);
 }
 
 #[test]
 fn a_sleeper_that_does_not_look_again_is_noticed() {
-    fails(Defect::BlindSleep, run_to_the_end, "deadlock");
+    fails(Defect::BlindSleep, run_to_the_end, &["deadlock"]);
 }
 
 #[test]
 fn a_process_that_was_stirred_and_not_queued_again_is_noticed() {
-    fails(Defect::ForgetStirred, run_to_the_end, "deadlock");
+    fails(Defect::ForgetStirred, run_to_the_end, &["deadlock"]);
 }
 
 #[test]
 fn a_process_that_forgets_that_it_was_stirred_is_noticed() {
-    fails(Defect::DropStirred, run_to_the_end, "deadlock");
+    fails(Defect::DropStirred, run_to_the_end, &["deadlock"]);
 }
 
 #[test]
 fn a_worker_that_leaves_a_process_before_its_turn_is_over_is_noticed() {
-    fails(Defect::LeaveEarly, run_to_the_end, "on two workers");
+    fails(Defect::LeaveEarly, run_to_the_end, &["on two workers", "deadlock"]);
 }
 
 #[test]
 fn a_process_that_is_queued_twice_is_noticed() {
-    fails(Defect::QueueTwice, run_to_the_end, "on two workers");
+    fails(Defect::QueueTwice, run_to_the_end, &["on two workers"]);
 }
 
 #[test]
 fn mail_that_is_overtaken_is_noticed() {
-    fails(Defect::Overtake, run_to_the_end, "out of order");
+    fails(Defect::Overtake, run_to_the_end, &["out of order"]);
 }
 
 #[test]
 fn a_close_that_rings_no_bell_is_noticed() {
-    fails(Defect::SilentClose, close_at_any_time, "deadlock");
+    fails(Defect::SilentClose, close_at_any_time, &["deadlock"]);
 }
 
 #[test]
 fn pairs_that_are_not_locked_are_noticed() {
-    fails(Defect::NoPairs, cross_links, "half a link");
+    fails(Defect::NoPairs, cross_links, &["half a link"]);
 }
 
 #[test]
 fn an_end_that_is_told_before_nobody_is_found_is_noticed() {
-    fails(Defect::TellFirst, end_at_any_time, "after its end");
+    fails(Defect::TellFirst, end_at_any_time, &["after its end"]);
 }
 
 #[test]
 fn a_pid_that_is_given_twice_is_noticed() {
-    fails(Defect::CountTwice, end_at_any_time, "a pid was given twice");
+    fails(Defect::CountTwice, end_at_any_time, &["a pid was given twice"]);
 }
 
 #[test]
 fn a_process_that_stays_in_the_table_is_noticed() {
-    fails(Defect::KeepEntry, end_at_any_time, "can be found after its end");
+    fails(Defect::KeepEntry, end_at_any_time, &["can be found after its end"]);
 }
