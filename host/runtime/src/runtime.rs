@@ -462,13 +462,14 @@ fn status_word(status: ChildStatus) -> &'static str {
 }
 
 fn info(cell: &Cell) -> ProcessInfo {
+    let code = inspect::code(cell);
     let process = cell.process.lock();
     ProcessInfo {
         pid: cell.pid,
         app: Arc::clone(&cell.app.name),
         label: cell.label.clone(),
         module: cell.module().cloned(),
-        code: inspect::code(cell),
+        code,
         name: process.name().cloned(),
         kind: match (&cell.content, process.kind()) {
             (Content::Supervisor(_), _) => "supervisor",

@@ -176,7 +176,9 @@ impl Guest {
 
     /// The class that its next instance belongs to.
     pub(super) fn class(&self, cell: &Cell) -> Class {
-        self.code.lock().class_for(cell.process.lock().limits().memory_bytes)
+        // One lock after the other: whoever has the process's may want the code's.
+        let memory_bytes = cell.process.lock().limits().memory_bytes;
+        self.code.lock().class_for(memory_bytes)
     }
 
     /// Drops the instance, wherever the guest stands.
