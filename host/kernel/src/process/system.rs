@@ -260,6 +260,7 @@ impl Process {
         {
             system.hold = Hold::No;
         }
+        self.forget_system_if_idle();
     }
 
     /// There was no room for the instance that is to try the state: the next turn tries again.

@@ -351,6 +351,8 @@ impl World {
             }
             Step::Terminate(reason) => {
                 self.see(pid, Seen::Terminates(reason.clone()));
+                // An order to stop is taken out of the mail, wherever it was.
+                self.person(pid).mail.retain(|event| !matches!(event, Event::Stop { .. }));
                 let guest = &mut self.person(pid).guest;
                 guest.stage = Stage::Terminating(reason);
                 guest.script = guest.terminate.clone().into();

@@ -42,6 +42,7 @@ fn who_waits_for_a_supervisor_is_blocked_and_keeps_its_instance() {
     assert!(!mail.wake, "mail is not what it waits for");
     assert_eq!(process.begin_slice(), Turn::Nothing);
     process.end_wait();
+    assert!(!process.is_blocked());
     assert!(matches!(process.next_step(now, &mut actions), Step::Handle { event: Event::Cast(_), .. }));
     // Nothing else is ended by it.
     process.begin_call(None, None, crate::process::Waiting::Blocking, &mut actions).expect("it may call");

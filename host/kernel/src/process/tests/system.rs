@@ -1,6 +1,12 @@
 //! System messages (SYS): what an operator asks of a process, and what the process makes of it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::notation::check;
+use crate::process::{Birth, Kind, SliceEnd, Step, Turn};
+use crate::system::SystemRequest;
+use crate::{Body, Event, ExitReason, Next, Pid, Process, Signal, Start};
 
 #[test]
 fn sys_01_suspend_and_resume_as_often_as_one_likes() {
@@ -43,6 +49,50 @@ fn sys_01_a_suspension_that_has_not_begun_is_called_off_when_nobody_waits_for_it
         // One that has begun stays, whoever is gone: as in OTP.
         ("sys a suspend; withdraw a 5; info a three", "a 5: done"),
     ]);
+}
+
+#[test]
+fn what_is_withdrawn_is_not_served_and_nothing_else_is_lost() {
+    check(&[
+        ("new a; new h native", ""),
+        ("a: call h - {say asked}", "h says asked"),
+        ("sys a state; sys a state; sys a state; withdraw a 2", ""),
+        ("h: answer h yes", "a = yes, a 1: state 1, a 3: state 1"),
+    ]);
+}
+
+#[test]
+fn one_that_has_its_last_words_is_not_held_any_more() {
+    check(&[
+        ("new a terminate={call h - {say asked}}; new h native; new p", ""),
+        ("sys a suspend", "a 1: done"),
+        ("p: halt a 5000 enough", "a terminates enough, h says asked"),
+        ("sys a suspend", ""),
+        ("h: answer h yes", "a = yes, a ends enough, a 2: noproc, p = error ended enough"),
+    ]);
+}
+
+#[test]
+fn mail_wakes_nobody_who_is_held_and_orders_do() {
+    let (now, parent) = (Duration::from_secs(1), Pid { node: 0, id: 2, tag: 2 });
+    let mut actions = Vec::new();
+    let birth = Birth {
+        parent: Some(parent),
+        ..Birth::without_parent(Pid { node: 0, id: 1, tag: 1 }, Kind::Server, Arc::default(), [1, 2])
+    };
+    let mut process = Process::new(birth, now, &mut actions);
+    process.set_trap_exit(true);
+    assert_eq!(process.begin_slice(), Turn::Run);
+    assert_eq!(process.next_step(now, &mut actions), Step::Init);
+    assert_eq!(process.started(Start::Ready(Next::Wait), now, &mut actions), None);
+    assert_eq!(process.end_slice(), SliceEnd::Waiting);
+    let _ = process.deliver(Signal::System { id: 1, request: SystemRequest::Suspend }, now, &mut actions);
+    assert_eq!(process.begin_slice(), Turn::Nothing);
+    assert_eq!(process.end_slice(), SliceEnd::Waiting);
+    let info = || Signal::Message(Event::Info(Body::Text("one".into())));
+    let exit = |from| Signal::Exit { from, reason: ExitReason::failed("enough") };
+    let mut wakes = |signal| process.deliver(signal, now, &mut Vec::new()).wake;
+    assert_eq!([info(), exit(Pid { node: 0, id: 3, tag: 3 }), exit(parent)].map(&mut wakes), [false, false, true]);
 }
 
 #[test]
