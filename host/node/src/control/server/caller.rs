@@ -1,15 +1,17 @@
 //! Who asks, and whether they may.
 //!
-//! Owns the order: a token is asked for before a byte of a body is read, then the scope of the path, and what may change
+//! Owns the order: a token is asked for before anybody reads a body, then the scope of the path, and what may change
 //! something is written down with what came of it. On the socket it is always the owner, who may do everything.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use http_body_util::BodyExt;
 use hyper::header::{AUTHORIZATION, CONNECTION, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
@@ -24,6 +26,10 @@ use crate::node::tokens::{Scope, Token};
 
 /// A longer one is none of ours.
 const TOKEN_BYTES: usize = 100;
+/// What is taken in of a request that is refused: most bodies are smaller.
+const UNHEARD_BYTES: usize = 64 << 10;
+/// And for how long.
+const UNHEARD_TIME: Duration = Duration::from_secs(1);
 
 /// Where a connection comes from.
 #[derive(Clone, Debug)]
@@ -88,6 +94,7 @@ pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request,
         Err(refusal) => {
             let address = request.extensions().get::<Peer>().and_then(Peer::address);
             gate.turned_away(address, &request, &refusal);
+            hear_out(request).await;
             let mut response = refusal.into_response();
             // What else it has to say is not listened to.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -155,6 +162,21 @@ impl Gate {
     }
 }
 
+/// Takes in what little a refused request still has to say, and forgets it: a connection that is closed with something unread
+/// is reset, and the answer can be lost on its way.
+async fn hear_out(request: Request) {
+    let mut body = request.into_body();
+    let rest = async {
+        let mut left = UNHEARD_BYTES;
+        while let Some(Ok(frame)) = body.frame().await {
+            let bytes = frame.data_ref().map_or(0, Bytes::len);
+            let Some(rest) = left.checked_sub(bytes) else { return };
+            left = rest;
+        }
+    };
+    let _ = tokio::time::timeout(UNHEARD_TIME, rest).await;
+}
+
 /// The token that a request shows.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
@@ -191,6 +213,7 @@ async fn pass(gate: &Gate, needed: Scope, mut request: Request, next: Next) -> R
     if caller.scope < needed {
         let refusal = Refusal::forbidden(&caller.name, caller.scope, needed);
         ticket.came_of_it(refusal.code());
+        hear_out(request).await;
         return refusal.into_response();
     }
     if needed == Scope::Read {
