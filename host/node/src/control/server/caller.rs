@@ -17,19 +17,21 @@ use hyper::{HeaderMap, StatusCode};
 use parking_lot::Mutex;
 use skep_runtime::observe::Level;
 
+use super::connection::BODY_TIME;
 use super::failures::Failures;
 use super::refusal::{Code, Refusal};
 use crate::node::Node;
 use crate::node::audit::Entry;
+use crate::node::deploy::MODULE_BYTES;
 use crate::node::log::now_ms;
 use crate::node::tokens::{Scope, Token};
 
 /// A longer one is none of ours.
 const TOKEN_BYTES: usize = 100;
-/// What is taken in of a request that is refused: most bodies are smaller.
-const UNHEARD_BYTES: usize = 64 << 10;
-/// And for how long.
-const UNHEARD_TIME: Duration = Duration::from_secs(1);
+/// How much is taken in of what a stranger says, and for how long: most bodies are smaller.
+const OF_STRANGERS: (usize, Duration) = (64 << 10, Duration::from_secs(1));
+/// And of somebody who is known, and may not do that: as much as if he might.
+const OF_THE_KNOWN: (usize, Duration) = (MODULE_BYTES, BODY_TIME);
 
 /// Where a connection comes from.
 #[derive(Clone, Debug)]
@@ -94,7 +96,7 @@ pub(super) async fn authenticate(State(gate): State<Gate>, mut request: Request,
         Err(refusal) => {
             let address = request.extensions().get::<Peer>().and_then(Peer::address);
             gate.turned_away(address, &request, &refusal);
-            hear_out(request).await;
+            hear_out(request, OF_STRANGERS).await;
             let mut response = refusal.into_response();
             // What else it has to say is not listened to.
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -162,19 +164,19 @@ impl Gate {
     }
 }
 
-/// Takes in what little a refused request still has to say, and forgets it: a connection that is closed with something unread
+/// Takes in what a refused request still has to say, up to a bound, and forgets it: a connection that is closed with something unread
 /// is reset, and the answer can be lost on its way.
-async fn hear_out(request: Request) {
+async fn hear_out(request: Request, (bytes, time): (usize, Duration)) {
     let mut body = request.into_body();
     let rest = async {
-        let mut left = UNHEARD_BYTES;
+        let mut left = bytes;
         while let Some(Ok(frame)) = body.frame().await {
             let bytes = frame.data_ref().map_or(0, Bytes::len);
             let Some(rest) = left.checked_sub(bytes) else { return };
             left = rest;
         }
     };
-    let _ = tokio::time::timeout(UNHEARD_TIME, rest).await;
+    let _ = tokio::time::timeout(time, rest).await;
 }
 
 /// The token that a request shows.
@@ -213,7 +215,7 @@ async fn pass(gate: &Gate, needed: Scope, mut request: Request, next: Next) -> R
     if caller.scope < needed {
         let refusal = Refusal::forbidden(&caller.name, caller.scope, needed);
         ticket.came_of_it(refusal.code());
-        hear_out(request).await;
+        hear_out(request, OF_THE_KNOWN).await;
         return refusal.into_response();
     }
     if needed == Scope::Read {
