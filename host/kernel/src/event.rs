@@ -269,6 +269,15 @@ impl Event {
         self.len() == 0
     }
 
+    /// Who waits for an answer to it.
+    #[must_use]
+    pub fn caller(&self) -> Option<Caller> {
+        match self {
+            Event::Call { caller, .. } | Event::Stop { caller, .. } => Some(*caller),
+            _ => None,
+        }
+    }
+
     /// The mark that a selective receive knows it by.
     #[must_use]
     pub fn mark(&self) -> Option<Mark> {

@@ -54,7 +54,7 @@ pub fn is_order(event: &Event, parent: Option<Pid>) -> bool {
 
 impl Slot {
     fn is_request(&self, of: Caller) -> bool {
-        matches!(&self.event, Some(Event::Call { caller, .. } | Event::Stop { caller, .. }) if *caller == of)
+        self.event.as_ref().and_then(Event::caller) == Some(of)
     }
 }
 

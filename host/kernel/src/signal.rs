@@ -160,8 +160,8 @@ impl Signal {
     #[must_use]
     pub fn complaint(&self) -> Option<Complaint> {
         match self {
-            Signal::Message(Event::Call { caller, .. } | Event::Stop { caller, .. }) => {
-                Some(Complaint { to: caller.pid, mark: caller.mark, about: About::Call })
+            Signal::Message(event) => {
+                event.caller().map(|caller| Complaint { to: caller.pid, mark: caller.mark, about: About::Call })
             }
             Signal::Alive { from, mark } => Some(Complaint { to: *from, mark: *mark, about: About::Call }),
             Signal::Monitor { from, mark } => Some(Complaint { to: *from, mark: *mark, about: About::Monitor }),

@@ -12,9 +12,9 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
+use super::Process;
 use super::calls::{Asked, Block};
 use super::delivery::Effect;
-use super::{Process, Watch};
 use crate::{Action, CallError, Caller, Name, Pid, Signal};
 
 /// Processes in a circle beside the first, at most: nobody looks further.
@@ -145,8 +145,7 @@ impl Process {
     /// Takes a request back that waits here, for the sake of its caller, who is told why. Not one that has been handled.
     pub(super) fn take_retract(&mut self, caller: Caller, why: Arc<str>, actions: &mut Vec<Action>) -> Effect {
         if self.mailbox.take_request(caller) {
-            self.watchers
-                .retain(|watcher| (watcher.pid, watcher.mark, watcher.why) != (caller.pid, caller.mark, Watch::Call));
+            self.forget_watcher(caller.pid, caller.mark);
             let outcome = Err(CallError::Refused(why));
             let signal = Signal::Answer { mark: caller.mark, by: self.birth.pid, outcome };
             actions.push(Action::Deliver { to: caller.pid, signal });

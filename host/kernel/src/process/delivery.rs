@@ -107,11 +107,10 @@ impl Process {
         room: Room,
         actions: &mut Vec<Action>,
     ) -> Result<Effect, Undelivered> {
-        let caller = match &event {
-            Event::Stop { .. } if self.birth.kind != super::Kind::Server => return Err(Undelivered::NotAServer),
-            Event::Call { caller, .. } | Event::Stop { caller, .. } => Some(*caller),
-            _ => None,
-        };
+        if matches!(event, Event::Stop { .. }) && self.birth.kind != super::Kind::Server {
+            return Err(Undelivered::NotAServer);
+        }
+        let caller = event.caller();
         let (limits, effect) = (&self.birth.limits, self.effect_of(&event));
         let queued = match room {
             Room::Bounded => self.mailbox.push_bounded(event, limits),

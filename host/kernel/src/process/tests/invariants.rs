@@ -242,7 +242,7 @@ impl World {
     fn check_circles(&self) {
         let unheard = |pid: &Pid| {
             let (mark, to) = self.standing(*pid)?;
-            let of_it = |event: &Event| matches!(event, Event::Call { caller, .. } | Event::Stop { caller, .. } if *caller == Caller { pid: *pid, mark });
+            let of_it = |event: &Event| event.caller() == Some(Caller { pid: *pid, mark });
             self.people[&to].process.mailbox().oldest().any(of_it).then_some(to)
         };
         for &pid in self.people.keys() {

@@ -338,7 +338,9 @@ impl World {
     pub(super) fn hand_over(&mut self, lane: Lane, to: Pid, signal: Signal) -> Result<(), Undelivered> {
         let complaint = signal.complaint();
         let now = self.now;
-        if let Signal::Through { event: Event::Call { caller, .. } | Event::Stop { caller, .. }, .. } = &signal {
+        if let Signal::Through { event, .. } = &signal
+            && let Some(caller) = event.caller()
+        {
             self.unheard.insert((caller.pid, caller.mark));
         }
         let Some(person) = self.people.get_mut(&to).filter(|person| person.listed) else {
@@ -357,8 +359,7 @@ impl World {
         };
         let size = message.as_ref().map(Event::len);
         let call = match &signal {
-            Signal::Message(Event::Call { caller, .. } | Event::Stop { caller, .. })
-            | Signal::Through { event: Event::Call { caller, .. } | Event::Stop { caller, .. }, .. } => Some(*caller),
+            Signal::Message(event) | Signal::Through { event, .. } => event.caller(),
             _ => None,
         };
         let retracted = match &signal {
@@ -367,7 +368,7 @@ impl World {
         };
         let delivery = person.process.deliver(signal, now, &mut actions);
         if let Some(retracted) = retracted {
-            let kept = |event: &Event| !matches!(event, Event::Call { caller, .. } | Event::Stop { caller, .. } if *caller == retracted);
+            let kept = |event: &Event| event.caller() != Some(retracted);
             // Messages only: what signals bring besides is in the mailbox alone.
             let messages = person.mail.len();
             person.mail.retain(kept);
