@@ -17,6 +17,7 @@ use skep_kernel::{
     Address, AliasSeal, Body, Event, ExitReason, Limits, Mark, Name, Next, Outcome, Pid, Process, Start, Time,
 };
 
+use crate::Way;
 use crate::pairs::Pairs;
 use crate::post::Duty;
 use crate::queue::RunQueue;
@@ -105,7 +106,7 @@ pub(crate) struct Shell {
 impl Shell {
     pub(crate) fn new(workers: usize) -> Arc<Self> {
         Arc::new(Shell {
-            table: Table::default(),
+            table: Table::new(),
             queue: RunQueue::new(workers),
             pairs: Pairs::default(),
             clock: Clock,
@@ -122,6 +123,10 @@ impl Shell {
 
     pub(crate) fn release(&self, _: &Arc<App>, _: Pid, _: &Holding, _: &mut VecDeque<Duty>) {
         unreachable!("there is no directory");
+    }
+
+    pub(crate) fn way_of(&self, _: Pid, app: &App, to: &Address) -> Option<Way> {
+        self.way(app, to)
     }
 
     pub(crate) fn schedule(&self, cell: Arc<Cell>) {

@@ -135,10 +135,18 @@ impl AtomicUsize {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct AtomicU64(shuttled::atomic::AtomicU64);
 
 impl AtomicU64 {
+    pub(crate) fn new(value: u64) -> Self {
+        AtomicU64(shuttled::atomic::AtomicU64::new(value))
+    }
+
+    pub(crate) fn load(&self, order: Ordering) -> u64 {
+        self.0.load(order)
+    }
+
     pub(crate) fn fetch_add(&self, value: u64, order: Ordering) -> u64 {
         if suffers(Defect::CountTwice) {
             let before = self.0.load(Ordering::SeqCst);

@@ -9,7 +9,7 @@ use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{ChildSpec, Restart, Shutdown, Strategy, SupervisorSpec};
 use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Limits, Name, Pid};
 use skep_runtime::observe::{Observer, Report};
-use skep_runtime::spec::{AppSpec, Blueprint, Grants, Keep, ModuleSpec, ProcessSpec};
+use skep_runtime::spec::{AppSpec, Blueprint, Charge, Grants, Keep, ModuleSpec, ProcessSpec, SpawnGrant};
 use skep_runtime::upgrade::{Progress, Summary, Upgrade, UpgradeError};
 use skep_runtime::{EngineConfig, Module, Runtime, RuntimeConfig, StartError};
 
@@ -65,7 +65,7 @@ impl Child {
             limits: Limits::default(),
             grants: Arc::new(all_grants()),
             keep: Keep::default(),
-            charge: None,
+            charge: Charge::default(),
             awaited: None,
         };
         let mut spec = ChildSpec::worker(id, Blueprint::Process(Arc::new(process)));
@@ -115,14 +115,16 @@ impl Child {
 fn all_grants() -> Grants {
     Grants {
         folders: Vec::new(),
-        spawn: GUESTS.iter().map(|name| (*name).into()).collect(),
-        names: true,
+        spawn: GUESTS.iter().map(|name| SpawnGrant::any(name)).collect(),
+        register: vec!["*".into()],
+        look_up: vec!["*".into()],
         supervise: vec!["workers".into()],
         supervisors: true,
         registries: registries().into_keys().collect(),
         groups: vec!["pg".into(), "rooms".into()],
         topics: vec!["*".into()],
         control: vec!["*".into()],
+        outside: Vec::new(),
     }
 }
 
@@ -241,16 +243,34 @@ impl TestApp {
         Ok(app)
     }
 
+    /// One more app on the same runtime, with these children.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub async fn start_beside(&self, app: &str, children: impl IntoIterator<Item = Child>) {
+        let modules = GUESTS.iter().map(|name| module(&self.runtime, name)).collect();
+        let spec = AppSpec { name: app.into(), modules, registries: registries(), root: supervisor(children) };
+        self.runtime.start_app(spec).await.unwrap_or_else(|error| panic!("{app} does not start: {error}"));
+    }
+
     /// Calls a child by name with a JSON value.
     ///
     /// # Errors
     ///
     /// What became of the call.
     pub async fn call(&self, name: &str, request: Value) -> Result<Value, CallError> {
-        let reply = self
-            .runtime
-            .call("test", Address::Name(name.into()), Body::Json(request.to_string()), Some(PATIENCE))
-            .await?;
+        self.call_in("test", name, request).await
+    }
+
+    /// As [`TestApp::call`], in another app.
+    ///
+    /// # Errors
+    ///
+    /// What became of the call.
+    pub async fn call_in(&self, app: &str, name: &str, request: Value) -> Result<Value, CallError> {
+        let (to, body) = (Address::Name(name.into()), Body::Json(request.to_string()));
+        let reply = self.runtime.call(app, to, body, Some(PATIENCE)).await?;
         Ok(match reply {
             Body::Json(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
             Body::Text(text) => Value::String(text),

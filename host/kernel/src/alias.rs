@@ -4,9 +4,8 @@
 //! force: that its process knows. Used by whoever carries signals; what an alias does is in `process/aliases.rs`.
 
 use std::fmt;
-use std::hash::{DefaultHasher, Hasher};
 
-use crate::pid::NUMBER_LIMIT;
+use crate::secret::Secret;
 use crate::{Mark, Pid};
 
 /// A second address of a process, open until the process closes it (MON-08). Nobody can see whose it is (MON-12).
@@ -27,49 +26,35 @@ impl fmt::Debug for Alias {
 }
 
 /// What covers the numbers of processes in the aliases of one node.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct AliasSeal {
-    secret: [u64; 2],
+    secret: Secret,
 }
 
 impl AliasSeal {
     /// A seal; the secret is random.
     #[must_use]
     pub const fn new(secret: [u64; 2]) -> Self {
-        AliasSeal { secret }
+        AliasSeal { secret: Secret::new(secret) }
     }
 
     /// The alias of this process that it knows by this mark.
     #[must_use]
     pub fn close(&self, whose: Pid, Mark(tag): Mark) -> Alias {
-        Alias { node: whose.node, id: whose.id ^ self.cover(tag), tag }
+        Alias { node: whose.node, id: whose.id ^ self.secret.of(tag), tag }
     }
 
     /// The number of the process that it may belong to, and by what mark that would know it.
     #[must_use]
     pub fn open(&self, alias: Alias) -> (u64, Mark) {
-        (alias.id ^ self.cover(alias.tag), Mark(alias.tag))
-    }
-
-    fn cover(&self, tag: u64) -> u64 {
-        let mut hash = DefaultHasher::new();
-        for part in [self.secret[0], self.secret[1], tag] {
-            hash.write_u64(part);
-        }
-        hash.finish() % NUMBER_LIMIT
-    }
-}
-
-/// Without the secret.
-impl fmt::Debug for AliasSeal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AliasSeal")
+        (alias.id ^ self.secret.of(alias.tag), Mark(alias.tag))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pid::NUMBER_LIMIT;
 
     #[test]
     fn mon_12_an_alias_does_not_show_whose_it_is_and_leads_there() {
@@ -84,6 +69,6 @@ mod tests {
         }
         let covered = (0..64).fold(0, |bits, mark| bits | seal.close(pid, Mark(mark)).id);
         assert_eq!(covered, NUMBER_LIMIT - 1, "every bit of a number is covered");
-        assert_eq!(format!("{:?} {seal:?}", aliases[0]), "<alias> AliasSeal");
+        assert_eq!(format!("{:?} {seal:?}", aliases[0]), "<alias> AliasSeal { secret: Secret }");
     }
 }

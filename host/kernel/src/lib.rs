@@ -14,6 +14,7 @@ pub mod pid;
 pub mod process;
 pub mod reason;
 pub mod registry;
+mod secret;
 pub mod signal;
 pub mod supervisor;
 pub mod system;

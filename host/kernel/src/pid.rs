@@ -5,12 +5,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::secret::Secret;
+
 /// Numbers that a guest sees stay below this, because JavaScript's numbers are floats.
 pub const NUMBER_LIMIT: u64 = 1 << 53;
 
 /// Names one process for good.
 ///
-/// `id` is never used twice on a node. `tag` is random, so that only who was given the pid can address the process.
+/// `id` is never used twice on a node. `tag` looks random (see [`PidSeal`]), so that only who was given the pid can address the process.
 /// `Display` and `Debug` leave the tag out, for logs and listings; [`Pid::to_text`] has it, for messages.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Pid {
@@ -18,8 +20,35 @@ pub struct Pid {
     pub node: u32,
     /// Counts the node's processes, below 2^53.
     pub id: u64,
-    /// 53 random bits.
+    /// 53 bits that nobody can guess.
     pub tag: u64,
+}
+
+/// What makes the tags of one node's pids. Whether a pid was ever given can be told without remembering those that were:
+/// one that has the wrong tag was made up.
+#[derive(Clone, Copy, Debug)]
+pub struct PidSeal {
+    secret: Secret,
+}
+
+impl PidSeal {
+    /// A seal; the secret is random.
+    #[must_use]
+    pub const fn new(secret: [u64; 2]) -> Self {
+        PidSeal { secret: Secret::new(secret) }
+    }
+
+    /// The pid of this number.
+    #[must_use]
+    pub fn pid(&self, id: u64) -> Pid {
+        Pid { node: 0, id, tag: self.secret.of(id) }
+    }
+
+    /// Whether the pid is one of this seal's.
+    #[must_use]
+    pub fn made(&self, pid: Pid) -> bool {
+        self.pid(pid.id) == pid
+    }
 }
 
 impl Pid {
@@ -85,6 +114,20 @@ mod tests {
         assert_eq!(pid.to_text(), "0.12.1fffffffffffff");
         assert_eq!(pid.to_text().parse(), Ok(pid));
         assert_eq!(format!("{pid} {pid:?}"), "<0.12> <0.12>");
+    }
+
+    #[test]
+    fn a_pid_is_known_for_one_that_was_given() {
+        let seal = PidSeal::new([1, 2]);
+        let pid = seal.pid(7);
+        assert!(seal.made(pid) && pid.id == 7 && pid.tag < NUMBER_LIMIT);
+        for bit in 0..53 {
+            assert!(!seal.made(Pid { tag: pid.tag ^ (1 << bit), ..pid }), "a tag with bit {bit} wrong");
+        }
+        assert!(!seal.made(Pid { id: 8, ..pid }) && !seal.made(Pid { node: 1, ..pid }));
+        assert!(!PidSeal::new([1, 3]).made(pid), "each node has a secret of its own");
+        let used = (0..64).fold(0, |bits, id| bits | seal.pid(id).tag);
+        assert_eq!(used, NUMBER_LIMIT - 1, "every bit of a tag counts");
     }
 
     #[test]

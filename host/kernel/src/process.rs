@@ -34,7 +34,7 @@ pub use circle::Search;
 pub use lifecycle::Step;
 pub use looks::WaitsFor;
 pub use receiving::{Received, Wanted};
-pub use relations::{LinkRequest, Monitoring, TAG_BYTES};
+pub use relations::{LinkRequest, MADE_UP, Monitoring, TAG_BYTES};
 pub use turns::{SliceEnd, Turn};
 
 use crate::directory::Claim;
@@ -195,6 +195,8 @@ pub struct Process {
     requests: BTreeMap<Mark, calls::Request>,
     timers: BTreeMap<Mark, timers::Timer>,
     marks_drawn: u64,
+    /// How many pids its guest has made up.
+    made_up: u16,
 }
 
 /// A monitor that this process has set.
@@ -235,6 +237,7 @@ impl Process {
             requests: BTreeMap::new(),
             timers: BTreeMap::new(),
             marks_drawn: 0,
+            made_up: 0,
             birth,
         };
         if let Some(parent) = process.birth.parent {

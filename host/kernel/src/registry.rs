@@ -15,6 +15,15 @@ pub const NAME_BYTES: usize = 255;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Taken(pub Pid);
 
+/// What a name of another app begins with: `//shop/stock` is `stock` of the app `shop`.
+const ABROAD: &str = "//";
+
+/// The app and the name in it, if a name is meant for another app.
+#[must_use]
+pub fn foreign(name: &str) -> Option<(&str, &str)> {
+    name.strip_prefix(ABROAD).map(|rest| rest.split_once('/').unwrap_or((rest, "")))
+}
+
 /// Whether a text can be a name; the error says what is wrong with it.
 pub fn valid_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
@@ -23,6 +32,8 @@ pub fn valid_name(name: &str) -> Result<(), &'static str> {
         Err("a name has at most 255 bytes")
     } else if name.chars().any(char::is_control) {
         Err("a name has no control characters")
+    } else if name.starts_with(ABROAD) {
+        Err("a name does not begin with //, which leads to another app")
     } else {
         Ok(())
     }
@@ -115,6 +126,22 @@ mod tests {
 
     fn pid(id: u64) -> Pid {
         Pid { node: 0, id, tag: id * 7 }
+    }
+
+    #[test]
+    fn names_of_other_apps_lead_there_and_are_nobodys_here() {
+        for (name, leads) in [
+            ("stock", None),
+            ("/stock", None),
+            ("shop//stock", None),
+            ("//shop/stock", Some(("shop", "stock"))),
+            ("//shop/a/b", Some(("shop", "a/b"))),
+            ("//shop", Some(("shop", ""))),
+            ("//", Some(("", ""))),
+        ] {
+            assert_eq!(foreign(name), leads, "{name}");
+            assert_eq!(valid_name(name).is_ok(), leads.is_none(), "{name}");
+        }
     }
 
     /// What two threads do that give processes 1 and 2 the same name, and a third that ends process 1.

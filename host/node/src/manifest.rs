@@ -99,11 +99,14 @@
 //! | `init_timeout`     | time         | 30 s           | the process is killed, its start fails           |
 //!
 //! Nothing is granted that `grants` does not say: `read` and `write` give folders (`"host:guest"`, or a table with `host`
-//! and `guest`), `spawn` modules to start processes of, `names` the right to register and look up names, `supervisors` the
-//! right to start supervisors of its own, `supervise` names of supervisors whose children it may start, stop and list,
+//! and `guest`), `spawn` modules to start processes of (`"parser"`, or `{ module = "parser", most = 8 }` for so many at
+//! once), `names` names to register and to ask whose they are (`true`, a list such as `["bank", "room:*"]`, or a table with a
+//! list for each: `register`, `look_up`; whoever knows a name of its app may write to it), `supervisors` the right to start supervisors of its own, `supervise` names of supervisors whose children it may start, stop and list,
 //! `registries` registries by name, `groups` scopes of process groups, `topics` topics to publish and subscribe to, by name
 //! or by how they begin (`"room:*"`), `control` processes to suspend, to look into and to give another state, by the names
-//! under which they are started or how these begin (`"*"`: every process of the app).
+//! under which they are started or how these begin (`"*"`: every process of the app), `outside` other apps whose processes it
+//! may write to, call and monitor, whole (`"shop"`) or by the names under which these are started (`"shop/desk:*"`); they are
+//! addressed by pid, or by name as `"//shop/stock"`.
 
 mod check;
 mod error;

@@ -166,7 +166,7 @@ mod tests {
     use skep_kernel::{Body, Limits};
 
     use super::*;
-    use crate::spec::{Grants, Keep};
+    use crate::spec::{Charge, Grants, Keep};
 
     /// A tree in one line: `a b(c d(e)) f`. A word may have marks: `a!` is restarted in another way, `a~` has other
     /// arguments, `a*(b)` has `b` as a template, `(all …)` is one for all.
@@ -212,7 +212,7 @@ mod tests {
             limits: Limits::default(),
             grants: Arc::new(Grants::default()),
             keep: Keep::default(),
-            charge: None,
+            charge: Charge::default(),
             awaited: None,
         }
     }

@@ -138,6 +138,7 @@ impl Runtime {
         let root = Blueprint::Supervisor(Arc::clone(&tree));
         let pid = owner.spawn("root".into(), &root).await.map_err(StartError::Failed)?;
         let (ending, ended) = watch::channel(None);
+        let started = Arc::clone(&app);
         let running = Running {
             app,
             root: pid,
@@ -152,6 +153,7 @@ impl Runtime {
             self.inner.apps.lock().insert(Arc::clone(&spec.name), other);
             return Err(StartError::Taken(spec.name));
         }
+        self.inner.shell.apps.put(&started);
         tokio::spawn(async move {
             let reason = owner.down(pid).await;
             let _ = ending.send(Some(reason));
@@ -170,8 +172,13 @@ impl Runtime {
         let signal = Signal::Exit { from: running.owner, reason: ExitReason::Shutdown(None) };
         let _ = self.inner.shell.deliver(running.root, signal);
         let reason = self.app_ended(name).await?;
-        self.inner.apps.lock().remove(name);
+        self.forget(name);
         Ok(reason)
+    }
+
+    fn forget(&self, app: &str) {
+        self.inner.shell.apps.remove(app);
+        self.inner.apps.lock().remove(app);
     }
 
     /// Ends an app at once: everything in it is killed.
@@ -180,7 +187,7 @@ impl Runtime {
         running.is_told();
         let _ = self.inner.shell.deliver(running.root, Signal::Kill);
         let reason = self.app_ended(name).await?;
-        self.inner.apps.lock().remove(name);
+        self.forget(name);
         Ok(reason)
     }
 
@@ -246,7 +253,7 @@ impl Runtime {
     fn message(&self, app: &str, to: &Address, event: Event) -> Result<(), CallError> {
         let Running { app, .. } = self.app(app).map_err(|error| CallError::Refused(error.to_string().into()))?;
         let way = self.inner.shell.way(&app, to).ok_or(CallError::Ended(ExitReason::Noproc))?;
-        self.inner.shell.deliver(way.to, way.signal(event)).map_err(CallError::from)
+        self.inner.shell.deliver_on(&way, event).map_err(CallError::from)
     }
 
     /// Sends an exit signal, as an operator.

@@ -9,6 +9,7 @@
 
 mod allowance;
 mod app;
+mod apps;
 mod arguments;
 mod awaited;
 mod cell;
@@ -24,6 +25,7 @@ mod operators;
 mod pairs;
 mod post;
 mod queue;
+mod reach;
 mod rooms;
 mod serve;
 mod spawn;
@@ -64,6 +66,7 @@ pub(crate) struct Shell {
     /// Overrides every process's own policy.
     pub(crate) keep: Option<Keep>,
     pub(crate) table: table::Table,
+    pub(crate) apps: apps::Apps,
     clock: clock::Clock,
     queue: queue::RunQueue,
     rooms: rooms::Rooms,
@@ -81,7 +84,8 @@ impl Shell {
             engine,
             observer,
             keep,
-            table: table::Table::default(),
+            table: table::Table::new(),
+            apps: apps::Apps::default(),
             clock: clock::Clock::new(),
             queue: queue::RunQueue::new(workers),
             rooms: rooms::Rooms::default(),

@@ -10,7 +10,7 @@ use skep_kernel::directory::{Claim, Keys};
 use skep_kernel::supervisor::{ChildSpec, SupervisorSpec};
 use skep_kernel::{Body, Limits, Name};
 
-pub use self::grants::{Access, FolderGrant, Grants};
+pub use self::grants::{Access, FolderGrant, Grants, SpawnGrant};
 pub use crate::shell::{Awaited, Charge};
 
 mod grants;
@@ -78,7 +78,7 @@ impl ProcessSpec {
             limits: Limits::default(),
             grants: Arc::default(),
             keep: Keep::default(),
-            charge: None,
+            charge: Charge::default(),
             awaited: None,
         }
     }
@@ -148,7 +148,7 @@ pub struct ProcessSpec {
     /// What becomes of its instance while it waits.
     pub keep: Keep,
     /// What it counts against, where a guest had it started under a supervisor.
-    pub charge: Option<Charge>,
+    pub charge: Charge,
     /// Who awaits its result, where a guest had a supervisor start it.
     pub awaited: Option<Awaited>,
 }

@@ -5,6 +5,7 @@ mod conformance;
 mod differential;
 mod embedding;
 mod hostile;
+mod isolation;
 mod semantics;
 mod smoke;
 mod upgrade;

@@ -29,6 +29,9 @@ pub(super) struct Asking {
 /// Bytes of a tag at most: it tells one loss from another, and there may be as many as monitors.
 pub const TAG_BYTES: usize = 1 << 10;
 
+/// Pids that a guest may make up in its life. Those that are given have 53 bits that nobody knows.
+pub const MADE_UP: u16 = 1_000;
+
 /// A monitor asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Monitoring {
@@ -141,6 +144,13 @@ impl Process {
             None => Action::Deliver { to: self.birth.pid, signal: Signal::Down { mark, reason: ExitReason::Noproc } },
         });
         Ok(mark)
+    }
+
+    /// The guest has addressed a pid that was never given. One that lost its memory of whom it knew does so a few times; one
+    /// that goes on is guessing.
+    pub fn misaddressed(&mut self) -> Result<(), ExitReason> {
+        self.made_up = self.made_up.saturating_add(1);
+        if self.made_up > MADE_UP { Err(ExitReason::limit("pids that were never given")) } else { Ok(()) }
     }
 
     /// The guest takes a monitor back. True if it was still set.

@@ -11,7 +11,7 @@ use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::registry::valid_name;
 use skep_runtime::kernel::supervisor::{ChildSpec, SupervisorSpec};
 use skep_runtime::kernel::{Body, Limits, Name};
-use skep_runtime::spec::{Blueprint, Grants, Keep, ProcessSpec};
+use skep_runtime::spec::{Blueprint, Charge, Grants, Keep, ProcessSpec};
 use toml::Spanned;
 
 use super::grants::{Ground, resolved};
@@ -249,7 +249,7 @@ impl Tree<'_> {
             limits,
             grants,
             keep,
-            charge: None,
+            charge: Charge::default(),
             awaited: None,
         })
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use skep_runtime::kernel::Name;
 use skep_runtime::kernel::directory::{Keys, valid_key};
 use skep_runtime::kernel::registry::valid_name;
-use skep_runtime::spec::{Access, FolderGrant, Grants};
+use skep_runtime::spec::{Access, FolderGrant, Grants, SpawnGrant};
 use toml::Spanned;
 
 use super::{ManifestError, Source, shape};
@@ -48,14 +48,58 @@ impl Ground<'_> {
             }
             folders.push(grant);
         }
-        let spawn = given.spawn.iter().map(|module| self.module(module)).collect::<Result<_, _>>()?;
+        let spawn = given.spawn.iter().map(|spawn| self.spawn(spawn)).collect::<Result<_, _>>()?;
+        let names = |names: &[Spanned<String>]| {
+            names.iter().map(|name| self.text(name, valid_name)).collect::<Result<Vec<_>, _>>()
+        };
+        let (register, look_up) = (names(&given.names.register)?, names(&given.names.look_up)?);
         let supervise = given.supervise.iter().map(|name| self.supervisor(name)).collect::<Result<_, _>>()?;
         let registries = given.registries.iter().map(|registry| self.registry(registry)).collect::<Result<_, _>>()?;
         let groups = given.groups.iter().map(|scope| self.text(scope, valid_name)).collect::<Result<_, _>>()?;
         let topics = given.topics.iter().map(|topic| self.text(topic, valid_key)).collect::<Result<_, _>>()?;
-        let control = given.control.iter().map(|name| self.text(name, valid_name)).collect::<Result<_, _>>()?;
-        let (names, supervisors) = (given.names, given.supervisors);
-        Ok(Arc::new(Grants { folders, spawn, names, supervise, supervisors, registries, groups, topics, control }))
+        let control = names(&given.control)?;
+        let outside = given.outside.iter().map(|entry| self.outside(entry)).collect::<Result<_, _>>()?;
+        Ok(Arc::new(Grants {
+            folders,
+            spawn,
+            register,
+            look_up,
+            supervise,
+            supervisors: given.supervisors,
+            registries,
+            groups,
+            topics,
+            control,
+            outside,
+        }))
+    }
+
+    fn spawn(&self, given: &Spanned<shape::Spawn>) -> Result<SpawnGrant, ManifestError> {
+        let shape::Spawn { module, most } = given.get_ref();
+        let module = self.module(&Spanned::new(given.span(), module.clone()))?;
+        let most = match most {
+            Some(0) => {
+                let remedy = "say at least 1, or leave the module out";
+                return Err(self.source.error(given.span(), "`most` cannot be 0".to_owned(), remedy));
+            }
+            Some(most) => usize::try_from(*most).unwrap_or(usize::MAX),
+            None => usize::MAX,
+        };
+        Ok(SpawnGrant { module, most })
+    }
+
+    /// Another app, or a name in it. Whether there is such an app shows when somebody goes there.
+    fn outside(&self, given: &Spanned<String>) -> Result<Name, ManifestError> {
+        let entry = given.get_ref();
+        let (app, name) = entry.split_once('/').unwrap_or((entry, "*"));
+        match valid_name(app).and_then(|()| valid_name(name)) {
+            Ok(()) => Ok(entry.as_str().into()),
+            Err(why) => {
+                let remedy =
+                    "say the name of an app (\"shop\"), or of processes in it (\"shop/stock\", \"shop/desk:*\")";
+                Err(self.source.error(given.span(), format!("`{entry}` is no app: {why}"), remedy))
+            }
+        }
     }
 
     /// The app's supervisor of this name.

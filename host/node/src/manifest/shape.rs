@@ -107,9 +107,9 @@ pub(super) struct Grants {
     #[serde(default)]
     pub(super) write: Vec<Spanned<Folder>>,
     #[serde(default)]
-    pub(super) spawn: Vec<Spanned<String>>,
+    pub(super) spawn: Vec<Spanned<Spawn>>,
     #[serde(default)]
-    pub(super) names: bool,
+    pub(super) names: Names,
     #[serde(default)]
     pub(super) supervise: Vec<Spanned<String>>,
     #[serde(default)]
@@ -122,6 +122,91 @@ pub(super) struct Grants {
     pub(super) topics: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) control: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) outside: Vec<Spanned<String>>,
+}
+
+/// A module that may be spawned: its name, or a table that says how many as well.
+pub(super) struct Spawn {
+    pub(super) module: String,
+    pub(super) most: Option<u64>,
+}
+
+impl<'de> Deserialize<'de> for Spawn {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(SpawnVisitor)
+    }
+}
+
+struct SpawnVisitor;
+
+impl<'de> serde::de::Visitor<'de> for SpawnVisitor {
+    type Value = Spawn;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a module, such as \"parser\" or { module = \"parser\", most = 8 }")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, module: &str) -> Result<Spawn, E> {
+        Ok(Spawn { module: module.to_owned(), most: None })
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Spawn, A::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            module: String,
+            most: u64,
+        }
+        let Table { module, most } = Table::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+        Ok(Spawn { module, most: Some(most) })
+    }
+}
+
+/// `names`: all of them, those of a list, or a list for each of what can be done with them.
+#[derive(Default)]
+pub(super) struct Names {
+    pub(super) register: Vec<Spanned<String>>,
+    pub(super) look_up: Vec<Spanned<String>>,
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(NamesVisitor)
+    }
+}
+
+struct NamesVisitor;
+
+impl<'de> serde::de::Visitor<'de> for NamesVisitor {
+    type Value = Names;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("true, names such as [\"bank\", \"room:*\"], or { register = [\"room:*\"], look_up = [\"*\"] }")
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, all: bool) -> Result<Names, E> {
+        let list = || if all { vec![Spanned::new(0..0, "*".to_owned())] } else { Vec::new() };
+        Ok(Names { register: list(), look_up: list() })
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, list: A) -> Result<Names, A::Error> {
+        let names: Vec<Spanned<String>> = Deserialize::deserialize(serde::de::value::SeqAccessDeserializer::new(list))?;
+        Ok(Names { register: names.clone(), look_up: names })
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Names, A::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            #[serde(default)]
+            register: Vec<Spanned<String>>,
+            #[serde(default)]
+            look_up: Vec<Spanned<String>>,
+        }
+        let Table { register, look_up } = Table::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+        Ok(Names { register, look_up })
+    }
 }
 
 /// One folder: `"./data:/input"`, or a table where a path has a colon in it.

@@ -124,14 +124,14 @@ shutdown = "infinity"
     assert_eq!(spec.grants.folders[0].host, site.real("app/data"));
     assert_eq!(spec.grants.folders.iter().map(|f| f.access).collect::<Vec<_>>(), [Access::Read, Access::Write]);
     assert_eq!(spec.grants.folders[1].guest, "/output");
-    assert_eq!((&*spec.grants.spawn[0], spec.grants.names), ("parser", false));
+    assert_eq!((&*spec.grants.spawn[0].module, spec.grants.register.len()), ("parser", 0));
 
     let pooled = process(&root.children[2].start);
     assert_eq!(pooled.name.as_deref(), Some("p.2"));
     assert_eq!(pooled.args, Body::Json("null".to_owned()));
     assert_eq!((pooled.limits.timers, pooled.limits.memory_bytes), (7, 16 << 20), "over the module's, key by key");
     assert_eq!((pooled.limits.init_timeout, pooled.limits.mailbox_bytes), (Duration::from_secs(2), 1000));
-    assert_eq!((pooled.keep, pooled.grants.names), (Keep::For(Duration::from_secs(30)), true));
+    assert_eq!((pooled.keep, pooled.grants.allows_register("any")), (Keep::For(Duration::from_secs(30)), true));
     assert_eq!(root.children[2].shutdown, Shutdown::Timeout(Duration::from_millis(250)));
 
     let nested = &root.children[4];
@@ -262,6 +262,12 @@ fn limits_and_grants_make_sense_or_are_refused() {
         ),
         ("args = 'long'\nlimits.body_bytes = 5", "7:8 `args` are 6 bytes, and `body_bytes` is 5"),
         ("grants.spawn = ['mm']", "7:17 unknown module `mm`; did you mean `m`?"),
+        ("grants.spawn = [{ module = 'mm', most = 2 }]", "7:17 unknown module `mm`; did you mean `m`?"),
+        ("grants.spawn = [{ module = 'm', most = 0 }]", "7:17 `most` cannot be 0"),
+        ("grants.names = ['//shop/x']", "7:17 bad name: a name does not begin with //"),
+        ("grants.names = { look_up = [''] }", "7:29 bad name: a name cannot be empty"),
+        ("grants.outside = ['shop', '/x']", "7:27 `/x` is no app"),
+        ("grants.outside = ['shop/']", "7:19 `shop/` is no app"),
         ("grants.read = ['./none:/x']", "7:16 cannot grant "),
         ("grants.read = ['./data:x']", "`x` is no path for a guest; give an absolute path"),
         ("grants.read = ['./data:/x/../y']", "`/x/../y` is no path for a guest"),

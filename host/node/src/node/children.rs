@@ -8,7 +8,7 @@ use std::sync::Arc;
 use skep_runtime::inspect::TreeNode;
 use skep_runtime::kernel::supervisor::{Answer, ChildKind, ChildSpec, ChildView, RequestError, Restart, Shutdown};
 use skep_runtime::kernel::{Body, Name, Pid, Refusal, SpawnError};
-use skep_runtime::spec::{Blueprint, Keep, ProcessSpec};
+use skep_runtime::spec::{Blueprint, Charge, Keep, ProcessSpec};
 use skep_runtime::{Request, RuntimeError};
 
 use super::Node;
@@ -245,7 +245,7 @@ impl Node {
             limits: module.limits.clone(),
             grants: Arc::clone(&module.grants),
             keep: Keep::default(),
-            charge: None,
+            charge: Charge::default(),
             awaited: None,
         };
         let mut spec = ChildSpec::worker(child.id, Blueprint::Process(Arc::new(process)));

@@ -6,6 +6,7 @@ mod guest;
 mod loading;
 mod places;
 mod recorder;
+mod tenants;
 mod wasi;
 
 use std::pin::Pin;

@@ -1,4 +1,5 @@
-//! What guests may let supervisors hold: so many supervisors, so many children, so many bytes of arguments.
+//! What guests may let supervisors hold, and have spawned: so many supervisors, so many children, so many bytes of arguments,
+//! so many processes of a module.
 //!
 //! Owns the counts. What is counted gives itself back when it is dropped: a supervisor with its process, a child with the
 //! last that knows how to start it. Never decides what follows from a refusal.
@@ -8,14 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use skep_kernel::supervisor::{ChildSpec, SupervisorSpec};
-use skep_kernel::{Limits, Refusal};
+use skep_kernel::{Limits, Name, Refusal};
 
-use crate::spec::Blueprint;
+use crate::spec::{Blueprint, Grants};
 
 /// Bytes of arguments that guests may let one declared supervisor hold for restarts.
 const DECLARED_BYTES: usize = 64 << 20;
 
 /// A count with an end.
+#[derive(Debug)]
 struct Count {
     used: AtomicUsize,
     most: usize,
@@ -23,37 +25,55 @@ struct Count {
 }
 
 impl Count {
-    fn new(most: usize, what: &'static str) -> Self {
-        Count { used: AtomicUsize::new(0), most, what }
+    fn new(most: usize, what: &'static str) -> Arc<Self> {
+        Arc::new(Count { used: AtomicUsize::new(0), most, what })
     }
 
-    fn take(&self, many: usize) -> Result<(), Refusal> {
+    fn take(self: &Arc<Self>, many: usize) -> Result<Held, Refusal> {
         let taken = self.used.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |used| {
             used.checked_add(many).filter(|sum| *sum <= self.most)
         });
-        taken.map(|_| ()).map_err(|_| Refusal::Limit(self.what.into()))
-    }
-
-    fn give(&self, many: usize) {
-        self.used.fetch_sub(many, Ordering::SeqCst);
+        match taken {
+            Ok(_) => Ok(Held { count: Arc::clone(self), many }),
+            Err(_) => Err(Refusal::Limit(self.what.into())),
+        }
     }
 }
 
-/// What one guest may let its supervisors hold, or all guests together one declared supervisor.
+/// So many of a count, which are given back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Held {
+    count: Arc<Count>,
+    many: usize,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.count.used.fetch_sub(self.many, Ordering::SeqCst);
+    }
+}
+
+/// What one guest may let its supervisors hold and have spawned, or all guests together one declared supervisor.
 pub(crate) struct Allowance {
-    supervisors: Count,
-    children: Count,
-    bytes: Count,
+    supervisors: Arc<Count>,
+    children: Arc<Count>,
+    bytes: Arc<Count>,
+    /// Of the modules whose processes are counted.
+    spawned: Vec<(Name, Arc<Count>)>,
 }
 
 impl Allowance {
-    /// Of a guest with these limits.
-    pub(crate) fn of_guest(limits: &Limits) -> Arc<Self> {
+    /// Of a guest with these limits and grants.
+    pub(crate) fn of_guest(limits: &Limits, grants: &Grants) -> Arc<Self> {
+        let counted = grants.spawn.iter().filter(|grant| grant.most < usize::MAX);
         Arc::new(Allowance {
             supervisors: Count::new(limits.supervisors, "supervisors"),
             children: Count::new(limits.children, "children"),
             // Arguments that wait for a restart are like mail that waits.
             bytes: Count::new(limits.mailbox_bytes, "mailbox_bytes, for the arguments of children"),
+            spawned: counted
+                .map(|grant| (Arc::clone(&grant.module), Count::new(grant.most, "processes of this module")))
+                .collect(),
         })
     }
 
@@ -63,21 +83,29 @@ impl Allowance {
             supervisors: Count::new(usize::MAX, "supervisors"),
             children: Count::new(usize::MAX, "children"),
             bytes: Count::new(DECLARED_BYTES, "bytes of arguments in this supervisor"),
+            spawned: Vec::new(),
         })
     }
 
     /// Room for one supervisor.
-    pub(crate) fn supervisor(self: &Arc<Self>) -> Result<Permit, Refusal> {
-        self.supervisors.take(1).map(|()| Permit(Arc::clone(self)))
+    pub(crate) fn supervisor(&self) -> Result<Held, Refusal> {
+        self.supervisors.take(1)
+    }
+
+    /// Room for one process of a module, where these are counted.
+    pub(crate) fn spawned(&self, module: &str) -> Result<Charge, Refusal> {
+        match self.spawned.iter().find(|(counted, _)| &**counted == module) {
+            Some((_, count)) => Ok(Charge(vec![Arc::new(count.take(1)?)])),
+            None => Ok(Charge::default()),
+        }
     }
 
     /// Counts a child, and whatever comes with it.
-    pub(crate) fn charge(self: &Arc<Self>, child: &mut ChildSpec<Blueprint>) -> Result<(), Refusal> {
+    pub(crate) fn charge(&self, child: &mut ChildSpec<Blueprint>) -> Result<(), Refusal> {
         match &mut child.start {
             Blueprint::Process(process) => {
-                let bytes = process.args.len();
-                let charge = self.child(bytes)?;
-                Arc::make_mut(process).charge = Some(Charge(Some(Arc::new(charge))));
+                let (one, bytes) = self.child(process.args.len())?;
+                Arc::make_mut(process).charge.0.extend([Arc::new(one), Arc::new(bytes)]);
                 Ok(())
             }
             Blueprint::Supervisor(nested) => self.charge_all(Arc::make_mut(nested)),
@@ -85,14 +113,12 @@ impl Allowance {
     }
 
     /// Counts all children of a tree.
-    pub(crate) fn charge_all(self: &Arc<Self>, tree: &mut SupervisorSpec<Blueprint>) -> Result<(), Refusal> {
+    pub(crate) fn charge_all(&self, tree: &mut SupervisorSpec<Blueprint>) -> Result<(), Refusal> {
         tree.children.iter_mut().try_for_each(|child| self.charge(child))
     }
 
-    fn child(self: &Arc<Self>, bytes: usize) -> Result<Held, Refusal> {
-        self.children.take(1)?;
-        self.bytes.take(bytes).inspect_err(|_| self.children.give(1))?;
-        Ok(Held { allowance: Arc::clone(self), bytes })
+    fn child(&self, bytes: usize) -> Result<(Held, Held), Refusal> {
+        Ok((self.children.take(1)?, self.bytes.take(bytes)?))
     }
 }
 
@@ -102,33 +128,10 @@ impl fmt::Debug for Allowance {
     }
 }
 
-/// One supervisor that counts.
-#[derive(Debug)]
-pub(crate) struct Permit(Arc<Allowance>);
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.0.supervisors.give(1);
-    }
-}
-
-#[derive(Debug)]
-struct Held {
-    allowance: Arc<Allowance>,
-    bytes: usize,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.allowance.children.give(1);
-        self.allowance.bytes.give(self.bytes);
-    }
-}
-
-/// What a child counts against, for as long as anybody knows how to start it. Made by the runtime alone; nothing about how
+/// What a process counts against, for as long as anybody knows how to start it. Made by the runtime alone; nothing about how
 /// a process is made depends on it, so all are equal.
 #[derive(Clone, Debug, Default)]
-pub struct Charge(#[allow(dead_code, reason = "it is held to be dropped")] Option<Arc<Held>>);
+pub struct Charge(Vec<Arc<Held>>);
 
 impl PartialEq for Charge {
     fn eq(&self, _: &Self) -> bool {
@@ -139,11 +142,12 @@ impl PartialEq for Charge {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::SpawnGrant;
 
     #[test]
     fn what_is_dropped_is_given_back() {
         let limits = Limits { supervisors: 1, children: 2, mailbox_bytes: 10, ..Limits::default() };
-        let allowance = Allowance::of_guest(&limits);
+        let allowance = Allowance::of_guest(&limits, &Grants::default());
         let permit = allowance.supervisor().expect("there is room");
         assert_eq!(allowance.supervisor().expect_err("it is the second"), Refusal::Limit("supervisors".into()));
         drop(permit);
@@ -156,5 +160,19 @@ mod tests {
         assert_eq!(allowance.child(0).expect_err("it is the third"), Refusal::Limit("children".into()));
         drop((large, small));
         assert!(allowance.child(10).is_ok());
+    }
+
+    #[test]
+    fn processes_of_a_module_are_counted_where_a_grant_says_how_many() {
+        let spawn = vec![SpawnGrant { module: "few".into(), most: 2 }, SpawnGrant::any("many")];
+        let allowance = Allowance::of_guest(&Limits::default(), &Grants { spawn, ..Grants::default() });
+        let first = allowance.spawned("few").expect("there is room");
+        let held = [first.clone(), allowance.spawned("few").expect("there is room")];
+        drop(first);
+        let refused = allowance.spawned("few").expect_err("the first is still known");
+        assert_eq!(refused, Refusal::Limit("processes of this module".into()));
+        assert!((0..100).all(|_| allowance.spawned("many").is_ok()));
+        drop(held);
+        assert!(allowance.spawned("few").is_ok());
     }
 }

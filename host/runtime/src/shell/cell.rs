@@ -33,6 +33,16 @@ pub(crate) enum Content {
     Client(Hands),
 }
 
+impl Content {
+    /// The name that it was started under, if it is a guest with one; else nothing.
+    pub(super) fn started_as(&self) -> &str {
+        match self {
+            Content::Guest(guest) => guest.spec.name.as_deref().unwrap_or_default(),
+            Content::Supervisor(_) | Content::Client(_) => "",
+        }
+    }
+}
+
 impl Cell {
     pub(crate) fn new(
         shell: &Arc<Shell>,

@@ -65,9 +65,9 @@ impl Client {
         };
         let mark = self.cell.transition(|process, now, actions| {
             let deadline = timeout.map(|timeout| now.saturating_add(timeout));
-            process.begin_call(Some(way.to), deadline, Waiting::Blocking, actions)
+            process.begin_call(Some(way.pid()), deadline, Waiting::Blocking, actions)
         })?;
-        self.shell.send_call(&self.cell, way, mark, |caller| Event::Call { caller, body });
+        self.shell.send_call(&self.cell, &way, mark, |caller| Event::Call { caller, body });
         self.poll(|process, _, _| process.poll_call(mark)).await
     }
 
@@ -106,7 +106,7 @@ impl Client {
     pub(crate) fn message(&self, to: &Address, event: Event) {
         if let Some(way) = self.shell.way(&self.cell.app, to) {
             self.cell.process.lock().count_sent();
-            let _ = self.shell.deliver(way.to, way.signal(event));
+            let _ = self.shell.deliver_on(&way, event);
         }
     }
 

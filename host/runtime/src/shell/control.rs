@@ -31,8 +31,8 @@ impl Controlled {
 impl GuestCalls {
     fn controlled(&self, to: &Address) -> Result<Result<Controlled, Refusal>, Ended> {
         let shell = self.shell()?;
-        let cell = self.resolve(to).and_then(|pid| shell.table.get(pid));
-        Ok(self.may_control(cell.filter(|cell| Arc::ptr_eq(&cell.app, &self.cell.app))))
+        let cell = self.neighbour_at(&shell, to)?;
+        Ok(self.may_control(cell))
     }
 
     fn may_control(&self, cell: Option<Arc<Cell>>) -> Result<Controlled, Refusal> {
@@ -43,10 +43,10 @@ impl GuestCalls {
             return Err(Refusal::Denied("control".into()));
         }
         let cell = cell.ok_or_else(|| Refusal::Unknown("noproc".into()))?;
-        let Content::Guest(guest) = &cell.content else {
+        if !matches!(cell.content, Content::Guest(_)) {
             return Err(Refusal::Invalid("only servers take system messages".into()));
-        };
-        let name = guest.spec.name.as_deref().unwrap_or_default();
+        }
+        let name = cell.content.started_as();
         if !grants.allows_control(name) {
             let name = if name.is_empty() { "*" } else { name };
             return Err(Refusal::Denied(format!("control = [{name:?}]")));

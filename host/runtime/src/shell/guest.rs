@@ -68,7 +68,7 @@ pub(crate) struct Guest {
     successor: Mutex<Option<Arc<Successor>>>,
     /// Locked by the worker whose turn it is, so never waited for.
     live: Mutex<Option<Live>>,
-    /// What its supervisors may hold; made with the first one.
+    /// What it may have others hold; made with the first of them.
     allowance: OnceLock<Arc<Allowance>>,
 }
 
@@ -100,9 +100,9 @@ impl Guest {
         }
     }
 
-    /// What its supervisors may hold all together.
+    /// What its supervisors may hold all together, and it may have spawned.
     pub(super) fn allowance(&self) -> &Arc<Allowance> {
-        self.allowance.get_or_init(|| Allowance::of_guest(&self.spec.limits))
+        self.allowance.get_or_init(|| Allowance::of_guest(&self.spec.limits, &self.spec.grants))
     }
 
     /// The code that its next instance is made from.

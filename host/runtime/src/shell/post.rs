@@ -20,14 +20,22 @@ impl Shell {
         delivered
     }
 
+    /// Delivers a message to whom an address was found to mean, and does all that follows from it.
+    pub(crate) fn deliver_on(&self, way: &Way, event: Event) -> Result<(), Undelivered> {
+        let mut duties = VecDeque::new();
+        let delivered = self.hand_to(&way.to, way.signal(event), &mut duties);
+        self.work_off(duties);
+        delivered
+    }
+
     /// Delivers a call that `from` has begun. If it cannot be delivered, that is the answer, which is on its way.
-    pub(crate) fn send_call(&self, from: &Cell, way: Way, mark: Mark, content: impl FnOnce(Caller) -> Event) {
+    pub(crate) fn send_call(&self, from: &Cell, way: &Way, mark: Mark, content: impl FnOnce(Caller) -> Event) {
         let caller = Caller { pid: from.pid, mark };
-        let _ = self.deliver(way.to, way.signal(content(caller)));
+        let _ = self.deliver_on(way, content(caller));
         // Its time may have run out before it was delivered: then the callee has been told to forget a caller that it did
         // not know yet, and is told again.
         if !from.process.lock().is_open(mark) {
-            let _ = self.deliver(way.to, Signal::Demonitor { from: from.pid, mark });
+            let _ = self.deliver(way.pid(), Signal::Demonitor { from: from.pid, mark });
         }
     }
 
@@ -48,8 +56,8 @@ impl Shell {
                     let _ = self.hand_over(to, signal, &mut duties);
                 }
                 Action::Send { to, body } => {
-                    if let Some(way) = self.way(&app, &to) {
-                        let _ = self.hand_over(way.to, way.signal(Event::Info(body)), &mut duties);
+                    if let Some(way) = self.way_of(owner, &app, &to) {
+                        let _ = self.hand_to(&way.to, way.signal(Event::Info(body)), &mut duties);
                     }
                 }
                 Action::StartTimer { mark, at } => self.clock.set(owner, mark, at),
@@ -65,21 +73,25 @@ impl Shell {
 
     /// Gives a signal to its receiver. What follows from it is added to `duties`.
     pub(super) fn hand_over(&self, to: Pid, signal: Signal, duties: &mut VecDeque<Duty>) -> Result<(), Undelivered> {
+        if let Some(cell) = self.table.get(to) {
+            return self.hand_to(&cell, signal, duties);
+        }
+        let answer = signal.complaint().map(|complaint| complaint.action(to, Undelivered::Gone));
+        duties.extend(answer.map(|action| Duty::ownerless(to, action)));
+        Err(Undelivered::Gone)
+    }
+
+    fn hand_to(&self, cell: &Arc<Cell>, signal: Signal, duties: &mut VecDeque<Duty>) -> Result<(), Undelivered> {
         let complaint = signal.complaint();
-        let Some(cell) = self.table.get(to) else {
-            let answer = complaint.map(|complaint| complaint.action(to, Undelivered::Gone));
-            duties.extend(answer.map(|action| Duty::ownerless(to, action)));
-            return Err(Undelivered::Gone);
-        };
         let mut actions = Vec::new();
         let delivery = cell.process.lock().deliver(signal, self.now(), &mut actions);
-        duties.extend(actions.into_iter().map(|action| Duty::of(&cell, action)));
+        duties.extend(actions.into_iter().map(|action| Duty::of(cell, action)));
         if let Err(why) = delivery.outcome {
-            let answer = complaint.map(|complaint| complaint.action(to, why));
-            duties.extend(answer.map(|action| Duty::of(&cell, action)));
+            let answer = complaint.map(|complaint| complaint.action(cell.pid, why));
+            duties.extend(answer.map(|action| Duty::of(cell, action)));
         }
         if delivery.wake {
-            self.schedule(cell);
+            self.schedule(Arc::clone(cell));
         }
         delivery.outcome
     }

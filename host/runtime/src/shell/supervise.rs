@@ -18,7 +18,7 @@ use skep_kernel::{
 };
 use tokio::sync::oneshot;
 
-use super::allowance::{Allowance, Permit};
+use super::allowance::{Allowance, Held};
 use super::arguments::joined;
 use super::incidents::{Crashes, Manner};
 use super::worker::Ended;
@@ -52,7 +52,7 @@ pub(crate) struct Overseer {
     /// What guests may let it hold.
     allowance: Arc<Allowance>,
     /// Its place among the supervisors of its owner.
-    _permit: Option<Permit>,
+    _permit: Option<Held>,
     /// Locked by the worker whose turn it is, and for a moment by whoever lists the children.
     inner: Mutex<Inner>,
     /// What operators and embedding programs ask for.

@@ -40,9 +40,8 @@ impl GuestCalls {
     /// A supervisor of this app.
     fn supervisor(&self, address: &Address) -> Result<Result<Found, Refusal>, Ended> {
         let shell = self.shell()?;
-        let cell = self.resolve(address).and_then(|pid| shell.table.get(pid));
-        let found = cell
-            .filter(|cell| matches!(cell.content, Content::Supervisor(_)) && Arc::ptr_eq(&cell.app, &self.cell.app));
+        let cell = self.neighbour_at(&shell, address)?;
+        let found = cell.filter(|cell| matches!(cell.content, Content::Supervisor(_)));
         Ok(found.map(Found).ok_or_else(|| Refusal::Unknown(format!("supervisor {}", in_words(address)))))
     }
 
@@ -70,7 +69,12 @@ impl GuestCalls {
             Ok(found) => found,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let may_look = self.grant_names().is_ok() || self.may_ask(&found);
+        let name = found.0.process.lock().name().cloned();
+        let granted = match &name {
+            Some(name) => self.admit_look_up(name).is_ok(),
+            None => !self.guest().map_or(true, |guest| guest.spec.grants.look_up.is_empty()),
+        };
+        let may_look = granted || self.may_ask(&found);
         Ok(if may_look { Ok(found) } else { Err(not_granted(&found)) })
     }
 
@@ -95,8 +99,8 @@ impl GuestCalls {
         if !guest.spec.grants.supervisors {
             return Err(Refusal::Denied("supervisors = true".into()));
         }
-        if tree.name.is_some() {
-            self.grant_names()?;
+        if let Some(name) = &tree.name {
+            self.admit_register(name)?;
         }
         let Limits { children: most, .. } = guest.spec.limits;
         if tree.children.len() > most {

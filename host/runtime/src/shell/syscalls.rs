@@ -10,18 +10,20 @@ use std::time::Duration;
 
 use parking_lot::MutexGuard;
 use skep_kernel::mailbox::Number;
-use skep_kernel::process::{AliasMode, LinkRequest, Monitoring, Received, Waiting, Wanted};
+use skep_kernel::process::{AliasMode, Monitoring, Received, Waiting, Wanted};
+use skep_kernel::registry::foreign;
 use skep_kernel::signal::Undelivered;
 use skep_kernel::{
     Address, Alias, Body, CallError, Caller, Event, ExitReason, Limits, Mark, Pid, Process, Refusal, Signal,
     SpawnError, Time,
 };
 
+use self::directory::shortened;
 use super::supervise::Owner;
 use super::{Birthplace, Cell, Content, Shell, Ties, Way};
 use crate::api::{Asked, Control, Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls, When};
 use crate::observe::Level;
-use crate::spec::{Blueprint, ProcessSpec};
+use crate::spec::{Blueprint, Grants, ProcessSpec};
 
 /// One guest's way to the host.
 pub(super) struct GuestCalls {
@@ -67,21 +69,9 @@ impl GuestCalls {
         result
     }
 
-    /// Whom an address means now; nobody, where looking that up is not granted.
-    pub(super) fn resolve(&self, to: &Address) -> Option<Pid> {
-        self.admit_address(to).ok()?;
-        self.cell.app.resolve(to)
-    }
-
-    /// The way to an address, if anybody is there now. Refused where looking that up is not granted.
-    fn way(&self, shell: &Shell, to: &Address) -> Result<Option<Way>, Refusal> {
-        self.admit_address(to)?;
-        Ok(shell.way(&self.cell.app, to))
-    }
-
     /// The process that owns a timer, if there is one.
-    fn owner_of_timer(&self, shell: &Shell, owner: Pid) -> Option<Arc<Cell>> {
-        if owner == self.cell.pid { Some(Arc::clone(&self.cell)) } else { shell.table.get(owner) }
+    fn owner_of_timer(&self, shell: &Shell, owner: Pid) -> Result<Option<Arc<Cell>>, Ended> {
+        if owner == self.cell.pid { Ok(Some(Arc::clone(&self.cell))) } else { self.neighbour(shell, owner) }
     }
 
     fn ask(
@@ -92,7 +82,7 @@ impl GuestCalls {
         content: impl FnOnce(Caller) -> Event,
     ) -> Result<Result<Mark, CallError>, Ended> {
         let shell = self.shell()?;
-        let way = match self.way(&shell, to) {
+        let way = match self.way(&shell, to)? {
             Ok(way) => way,
             Err(refusal) => return Ok(Err(CallError::Refused(refusal.to_string().into()))),
         };
@@ -101,9 +91,10 @@ impl GuestCalls {
             return Ok(Err(CallError::Ended(ExitReason::Noproc)));
         }
         let begun = self.transition(&shell, |process, now, actions| {
-            process.begin_call(way.map(|way| way.to), deadline(now, timeout_ms), waiting, actions)
+            let to = way.as_ref().map(Way::pid);
+            process.begin_call(to, deadline(now, timeout_ms), waiting, actions)
         });
-        if let (Ok(mark), Some(way)) = (&begun, way) {
+        if let (Ok(mark), Some(way)) = (&begun, &way) {
             shell.send_call(&self.cell, way, *mark, content);
         }
         Ok(begun)
@@ -128,41 +119,50 @@ impl GuestCalls {
         Ok(Ok(PendingSpawn { mark: starter, monitor }))
     }
 
-    fn link_refused(&self, to: Pid, why: Undelivered) -> Result<(), Refusal> {
-        self.cell.process.lock().link_failed(to, why)
+    fn grants(&self) -> Option<&Grants> {
+        match &self.cell.content {
+            Content::Guest(guest) => Some(&guest.spec.grants),
+            Content::Supervisor(_) | Content::Client(_) => None,
+        }
     }
 
-    pub(super) fn grant_names(&self) -> Result<(), Refusal> {
-        match &self.cell.content {
-            Content::Guest(guest) if guest.spec.grants.names => Ok(()),
-            _ => Err(Refusal::Denied("names".into())),
-        }
+    /// Whether this process may give the name to somebody.
+    pub(super) fn admit_register(&self, name: &str) -> Result<(), Refusal> {
+        let granted = self.grants().is_some_and(|grants| grants.allows_register(name));
+        if granted { Ok(()) } else { Err(Refusal::Denied(format!("names = {{ register = [{:?}] }}", shortened(name)))) }
+    }
+
+    /// Whether this process may ask who holds the name.
+    pub(super) fn admit_look_up(&self, name: &str) -> Result<(), Refusal> {
+        // Where a name leads abroad is a matter of another grant.
+        let granted = foreign(name).is_some() || self.grants().is_some_and(|grants| grants.allows_look_up(name));
+        if granted { Ok(()) } else { Err(Refusal::Denied(format!("names = {{ look_up = [{:?}] }}", shortened(name)))) }
     }
 
     /// What a guest's child is made from: the app's module, with this process's rights at most.
     pub(super) fn offspring(&self, module: &str, args: Body, options: &SpawnOptions) -> Result<ProcessSpec, Refusal> {
         let Content::Guest(parent) = &self.cell.content else { return Err(Refusal::Denied("spawn".into())) };
-        if !parent.spec.grants.spawn.iter().any(|granted| &**granted == module) {
-            return Err(Refusal::Denied(format!("spawn = [\"{module}\"]")));
+        if parent.spec.grants.allows_spawn(module).is_none() {
+            return Err(Refusal::Denied(format!("spawn = [{:?}]", shortened(module))));
         }
         let Some(module) = self.cell.app.module(module) else {
             return Err(Refusal::Unknown(format!("module {module}")));
         };
-        if options.name.is_some() {
-            self.grant_names()?;
+        if let Some(name) = &options.name {
+            self.admit_register(name)?;
         }
         if let Some(claim) = &options.claim {
             self.admit_address(&Address::Via(claim.via.clone()))?;
         }
         Ok(ProcessSpec {
-            module: module.name,
+            module: Arc::clone(&module.name),
             args,
             name: options.name.clone(),
             claim: options.claim.clone(),
             limits: module.limits,
             grants: Arc::new(module.grants.within(&parent.spec.grants)),
             keep: parent.spec.keep,
-            charge: None,
+            charge: parent.allowance().spawned(&module.name)?,
             awaited: None,
         })
     }
@@ -201,23 +201,25 @@ impl Syscalls for GuestCalls {
 
     fn send(&self, to: Address, body: Body) -> Result<Result<(), Refusal>, Ended> {
         let shell = self.shell_to_send()?;
-        let way = match self.way(&shell, &to) {
+        let way = match self.way(&shell, &to)? {
             Ok(way) => way,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let delivered = way.map(|way| shell.deliver(way.to, way.signal(Event::Info(body))));
+        let delivered = way.map(|way| shell.deliver_on(&way, Event::Info(body)));
         Ok(match (to, delivered) {
             // MON-12: whatever became of it.
             (Address::Alias(_), _) => Ok(()),
             (_, Some(delivered)) => send_result(delivered),
-            (_, None) => Err(Refusal::Unknown("no process has this name".into())),
+            // PROC-03.
+            (Address::Pid(_), None) => Ok(()),
+            (Address::Name(_) | Address::Via(_), None) => Err(Refusal::Unknown("no process has this name".into())),
         })
     }
 
     fn cast(&self, to: Address, body: Body) -> Result<(), Ended> {
         let shell = self.shell_to_send()?;
-        if let Ok(Some(way)) = self.way(&shell, &to) {
-            let _ = shell.deliver(way.to, way.signal(Event::Cast(body)));
+        if let Ok(Some(way)) = self.way(&shell, &to)? {
+            let _ = shell.deliver_on(&way, Event::Cast(body));
         }
         Ok(())
     }
@@ -232,12 +234,11 @@ impl Syscalls for GuestCalls {
         reason: ExitReason,
         timeout_ms: Option<u64>,
     ) -> Result<Result<Mark, CallError>, Ended> {
-        // A name alone would let anybody stop what it may only talk to; who has a pid may end it in any case.
-        if let (Address::Name(_), Err(refusal)) = (&to, self.grant_names()) {
-            return Ok(Err(CallError::Refused(refusal.to_string().into())));
-        }
         if let Address::Alias(_) = to {
             return Ok(Err(CallError::Refused("an alias carries messages alone".into())));
+        }
+        if let Err(refusal) = self.admit_stop(&*self.shell()?, &to)? {
+            return Ok(Err(CallError::Refused(refusal.to_string().into())));
         }
         self.ask(&to, timeout_ms, Waiting::Blocking, |caller| Event::Stop { caller, reason })
     }
@@ -317,6 +318,9 @@ impl Syscalls for GuestCalls {
         if pid == self.cell.pid {
             return Ok(Asked::Known(true));
         }
+        if !matches!(self.way(&shell, &Address::Pid(pid))?, Ok(Some(_))) {
+            return Ok(Asked::Known(false));
+        }
         let begun = self
             .transition(&shell, |process, _, actions| process.begin_call(Some(pid), None, Waiting::Blocking, actions));
         let mark = begun.map_err(|_| Ended(ExitReason::limit("requests")))?;
@@ -326,19 +330,7 @@ impl Syscalls for GuestCalls {
 
     fn link(&self, to: Pid) -> Result<Result<(), Refusal>, Ended> {
         let shell = self.shell()?;
-        let _pair = shell.pairs.lock(self.cell.pid, to);
-        let request = self.process()?.link(to);
-        Ok(match request {
-            LinkRequest::Done => Ok(()),
-            LinkRequest::Refused(refusal) => Err(refusal),
-            LinkRequest::Ask => match shell.deliver(to, Signal::Link { from: self.cell.pid }) {
-                Ok(()) => {
-                    self.cell.process.lock().link_made();
-                    Ok(())
-                }
-                Err(why) => self.link_refused(to, why),
-            },
-        })
+        self.ask_for_link(&shell, to)
     }
 
     fn unlink(&self, to: Pid) -> Result<(), Ended> {
@@ -350,7 +342,7 @@ impl Syscalls for GuestCalls {
 
     fn monitor(&self, wanted: Monitoring) -> Result<(Mark, Option<Alias>), Ended> {
         let shell = self.shell()?;
-        let holder = self.way(&shell, &wanted.target).ok().flatten().map(|way| way.to);
+        let holder = self.way(&shell, &wanted.target)?.ok().flatten().map(|way| way.pid());
         let with_alias = wanted.alias.is_some();
         let mark = self.transition(&shell, |process, _, actions| process.monitor(wanted, holder, actions));
         let mark = mark.map_err(Ended)?;
@@ -369,14 +361,18 @@ impl Syscalls for GuestCalls {
     fn exit(&self, to: Pid, reason: ExitReason) -> Result<(), Ended> {
         let shell = self.shell()?;
         self.process()?.disclose();
-        let _ = shell.deliver(to, Signal::Exit { from: self.cell.pid, reason });
+        if self.neighbour(&shell, to)?.is_some() {
+            let _ = shell.deliver(to, Signal::Exit { from: self.cell.pid, reason });
+        }
         // To itself it is in force at once (EXIT-03).
         self.process().map(drop)
     }
 
     fn kill(&self, to: Pid) -> Result<(), Ended> {
         let shell = self.shell()?;
-        let _ = shell.deliver(to, Signal::Kill);
+        if self.neighbour(&shell, to)?.is_some() {
+            let _ = shell.deliver(to, Signal::Kill);
+        }
         self.process().map(drop)
     }
 
@@ -404,13 +400,10 @@ impl Syscalls for GuestCalls {
 
     fn register(&self, name: &str, pid: Pid) -> Result<Result<(), Refusal>, Ended> {
         let shell = self.shell()?;
-        if let Err(refusal) = self.grant_names() {
+        if let Err(refusal) = self.admit_register(name) {
             return Ok(Err(refusal));
         }
-        let Some(holder) = shell.table.get(pid) else { return Ok(Err(Refusal::Unknown("noproc".into()))) };
-        if !Arc::ptr_eq(&holder.app, &self.cell.app) {
-            return Ok(Err(Refusal::Denied("names of another app".into())));
-        }
+        let Some(holder) = self.neighbour(&shell, pid)? else { return Ok(Err(Refusal::Unknown("noproc".into()))) };
         Ok(shell.name(&holder, name.into()))
     }
 
@@ -423,8 +416,14 @@ impl Syscalls for GuestCalls {
     }
 
     fn whereis(&self, name: &str) -> Result<Option<Pid>, Ended> {
-        drop(self.process()?);
-        Ok(self.grant_names().ok().and_then(|()| self.cell.app.whereis(name)))
+        let shell = self.shell()?;
+        if self.admit_look_up(name).is_err() {
+            return Ok(None);
+        }
+        Ok(match foreign(name) {
+            Some(_) => self.whereis_abroad(&shell, name),
+            None => self.cell.app.whereis(name),
+        })
     }
 
     fn now(&self) -> Result<u64, Ended> {
@@ -445,7 +444,7 @@ impl Syscalls for GuestCalls {
 
     fn cancel_timer(&self, owner: Option<Pid>, mark: Mark) -> Result<Option<u64>, Ended> {
         let shell = self.shell()?;
-        let owner = self.owner_of_timer(&shell, owner.unwrap_or(self.cell.pid));
+        let owner = self.owner_of_timer(&shell, owner.unwrap_or(self.cell.pid))?;
         let cancel =
             |owner: Arc<Cell>| owner.transition(|process, now, actions| process.cancel_timer(mark, now, actions));
         Ok(owner.and_then(cancel).map(milliseconds))
@@ -453,7 +452,7 @@ impl Syscalls for GuestCalls {
 
     fn timer_left(&self, owner: Option<Pid>, mark: Mark) -> Result<Option<u64>, Ended> {
         let shell = self.shell()?;
-        let owner = self.owner_of_timer(&shell, owner.unwrap_or(self.cell.pid));
+        let owner = self.owner_of_timer(&shell, owner.unwrap_or(self.cell.pid))?;
         let left = owner.and_then(|owner| owner.process.lock().timer_left(mark, shell.now()));
         Ok(left.map(milliseconds))
     }

@@ -3,24 +3,33 @@
 use std::sync::Arc;
 
 use skep_kernel::Pid;
-use skep_kernel::pid::NUMBER_LIMIT;
+use skep_kernel::pid::PidSeal;
 
 use super::Cell;
 use super::sync::{AtomicU64, HashMap, Ordering, random};
 
 /// All processes of a runtime.
-#[derive(Default)]
 pub(crate) struct Table {
     cells: HashMap<u64, Arc<Cell>>,
     given: AtomicU64,
+    seal: PidSeal,
 }
 
 impl Table {
+    /// A table without processes.
+    pub(crate) fn new() -> Self {
+        Table { cells: HashMap::default(), given: AtomicU64::new(0), seal: PidSeal::new([random(), random()]) }
+    }
+
     /// A pid that was never used, with a tag that nobody can guess.
     pub(crate) fn new_pid(&self) -> Pid {
         let id = self.given.fetch_add(1, Ordering::Relaxed) + 1;
-        let tag: u64 = random();
-        Pid { node: 0, id, tag: tag % NUMBER_LIMIT }
+        self.seal.pid(id)
+    }
+
+    /// Whether there was ever a process of this pid, or is; else somebody has made it up.
+    pub(crate) fn has_given(&self, pid: Pid) -> bool {
+        pid.id <= self.given.load(Ordering::Relaxed) && self.seal.made(pid)
     }
 
     pub(crate) fn insert(&self, cell: Arc<Cell>) {

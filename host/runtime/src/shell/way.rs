@@ -1,22 +1,34 @@
 //! Where an address leads.
 //!
-//! Owns the looking up: a pid is taken as it is, a name means its holder at this moment, an alias its owner. Never delivers,
-//! and never says whether an alias is open: its process decides that when something comes through it.
+//! Owns the looking up: a pid means its process, a name its holder at this moment, an alias its owner. Never delivers, never
+//! says whether an alias is open (its process decides that when something comes through it), and never who may go there.
+
+use std::sync::Arc;
 
 use skep_kernel::{Address, Event, Mark, Pid, Signal};
 
-use super::{App, Shell};
+use super::{App, Cell, Shell};
 
 /// Whom an address means now, and by which door.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(crate) struct Way {
-    pub(crate) to: Pid,
+    pub(crate) to: Arc<Cell>,
     through: Option<Mark>,
 }
 
 impl Way {
+    /// Straight to a process.
+    pub(crate) fn direct(to: Arc<Cell>) -> Self {
+        Way { to, through: None }
+    }
+
+    /// The pid of who is there.
+    pub(crate) fn pid(&self) -> Pid {
+        self.to.pid
+    }
+
     /// A message on this way.
-    pub(crate) fn signal(self, event: Event) -> Signal {
+    pub(crate) fn signal(&self, event: Event) -> Signal {
         match self.through {
             None => Signal::Message(event),
             Some(alias) => Signal::Through { alias, event },
@@ -25,12 +37,12 @@ impl Way {
 }
 
 impl Shell {
-    /// Whom an address means now, for processes of this app.
+    /// Whom an address means now, for processes of this app, if anybody is there.
     pub(crate) fn way(&self, app: &App, address: &Address) -> Option<Way> {
         let Address::Alias(alias) = address else {
-            return app.resolve(address).map(|to| Way { to, through: None });
+            return self.table.get(app.resolve(address)?).map(Way::direct);
         };
         let (id, mark) = self.seal.open(*alias);
-        self.table.by_id(id).map(|cell| Way { to: cell.pid, through: Some(mark) })
+        self.table.by_id(id).map(|to| Way { to, through: Some(mark) })
     }
 }

@@ -13,9 +13,12 @@ pub struct Grants {
     /// Folders of the host, through WASI.
     pub folders: Vec<FolderGrant>,
     /// Modules whose processes it may spawn.
-    pub spawn: Vec<Name>,
-    /// Whether it may register and look up names.
-    pub names: bool,
+    pub spawn: Vec<SpawnGrant>,
+    /// Names that it may register for processes of its app: a name, or how names begin, with a `*` behind. As all lists of
+    /// names below that say so.
+    pub register: Vec<Name>,
+    /// Names of its app whose holders it may ask for; a name, or how names begin. Whoever knows a name may write to it.
+    pub look_up: Vec<Name>,
     /// Supervisors, by name, whose children it may start, stop and list.
     pub supervise: Vec<Name>,
     /// Whether it may start supervisors of its own, of what it may spawn.
@@ -29,6 +32,9 @@ pub struct Grants {
     /// Processes that it may suspend, look into, and give another state: the names under which they were started, or how
     /// these begin, with a `*` behind.
     pub control: Vec<Name>,
+    /// Processes of other apps that it may write to, call and monitor: `app` for all of it, or `app/name`, the name under which
+    /// one was started, or how names begin.
+    pub outside: Vec<Name>,
 }
 
 impl Grants {
@@ -39,8 +45,8 @@ impl Grants {
         let interface = import.split('@').next().unwrap_or(import);
         match interface {
             "skep:process/spawning" => self.spawn.is_empty(),
-            "skep:process/names" => !self.names,
-            "skep:process/supervision" => !self.supervisors && self.supervise.is_empty() && !self.names,
+            "skep:process/names" => self.register.is_empty() && self.look_up.is_empty(),
+            "skep:process/supervision" => !self.supervisors && self.supervise.is_empty() && self.look_up.is_empty(),
             "skep:process/system" => self.control.is_empty(),
             "skep:process/registry" => self.registries.is_empty(),
             "skep:process/groups" => self.groups.is_empty(),
@@ -58,15 +64,50 @@ impl Grants {
         };
         Grants {
             folders: self.folders.iter().filter(covered).cloned().collect(),
-            spawn: common(&self.spawn, &parent.spawn),
-            names: self.names && parent.names,
+            spawn: self.spawn.iter().filter_map(|grant| grant.within(&parent.spawn)).collect(),
+            register: among(&self.register, &parent.register),
+            look_up: among(&self.look_up, &parent.look_up),
             supervise: common(&self.supervise, &parent.supervise),
             supervisors: self.supervisors && parent.supervisors,
             registries: common(&self.registries, &parent.registries),
             groups: common(&self.groups, &parent.groups),
-            topics: self.topics.iter().filter(|topic| parent.allows_topic(topic)).cloned().collect(),
-            control: self.control.iter().filter(|name| parent.allows_control(name)).cloned().collect(),
+            topics: among(&self.topics, &parent.topics),
+            control: among(&self.control, &parent.control),
+            outside: self.outside.iter().filter(|to| parent.covers_outside(to)).cloned().collect(),
         }
+    }
+
+    /// Whether it may give this name to a process of its app.
+    #[must_use]
+    pub fn allows_register(&self, name: &str) -> bool {
+        is_among(&self.register, name)
+    }
+
+    /// Whether it may ask who holds this name.
+    #[must_use]
+    pub fn allows_look_up(&self, name: &str) -> bool {
+        is_among(&self.look_up, name)
+    }
+
+    /// How many processes of a module it may have spawned that are there at once; none if it may not spawn them.
+    #[must_use]
+    pub fn allows_spawn(&self, module: &str) -> Option<usize> {
+        self.spawn.iter().find(|grant| &*grant.module == module).map(|grant| grant.most)
+    }
+
+    /// Whether it may write to a process of another app that was started under this name, if under any.
+    #[must_use]
+    pub fn allows_outside(&self, app: &str, name: &str) -> bool {
+        self.outside.iter().any(|granted| match granted.split_once('/') {
+            None => app == &**granted,
+            Some((granted, names)) => app == granted && is_among(&[names.into()], name),
+        })
+    }
+
+    /// Whether all that this entry of such a list lets in is let in here too.
+    fn covers_outside(&self, entry: &str) -> bool {
+        let (app, names) = entry.split_once('/').unwrap_or((entry, "*"));
+        self.allows_outside(app, names)
     }
 
     /// Whether a topic, or all topics that begin as this pattern does, may be used.
@@ -90,8 +131,35 @@ fn is_among(granted: &[Name], name: &str) -> bool {
     })
 }
 
+/// The entries of a list of names and beginnings that another list has too, or has more of.
+fn among(own: &[Name], parent: &[Name]) -> Vec<Name> {
+    own.iter().filter(|name| is_among(parent, name)).cloned().collect()
+}
+
 fn common(own: &[Name], parent: &[Name]) -> Vec<Name> {
     own.iter().filter(|name| parent.contains(name)).cloned().collect()
+}
+
+/// A module whose processes may be spawned.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct SpawnGrant {
+    /// Its name within the app.
+    pub module: Name,
+    /// How many of them that this process has spawned may be there at once.
+    pub most: usize,
+}
+
+impl SpawnGrant {
+    /// As many as one likes.
+    #[must_use]
+    pub fn any(module: &str) -> Self {
+        SpawnGrant { module: module.into(), most: usize::MAX }
+    }
+
+    fn within(&self, parent: &[SpawnGrant]) -> Option<SpawnGrant> {
+        let held = parent.iter().find(|held| held.module == self.module)?;
+        Some(SpawnGrant { most: self.most.min(held.most), ..self.clone() })
+    }
 }
 
 /// One folder of the host that a guest sees.
@@ -134,8 +202,8 @@ mod tests {
         let folder = FolderGrant { host: "/".into(), guest: "/in".into(), access: Access::Read };
         let all = Grants {
             folders: vec![folder],
-            spawn: vec!["worker".into()],
-            names: true,
+            spawn: vec![SpawnGrant::any("worker")],
+            look_up: vec!["*".into()],
             registries: vec!["users".into()],
             groups: vec!["pg".into()],
             topics: vec!["news".into()],
@@ -184,6 +252,57 @@ mod tests {
         }
         assert!(grants(&["*"]).allows_control(""), "one without a name");
         assert_eq!(grants(&["bank", "*", "room:2*", "other"]).within(&parent), grants(&["bank", "room:2*"]));
+    }
+
+    #[test]
+    fn spawning_is_passed_on_as_far_as_it_goes() {
+        let grants = |spawn: &[(&str, usize)]| {
+            let spawn =
+                spawn.iter().map(|(module, most)| SpawnGrant { module: (*module).into(), most: *most }).collect();
+            Grants { spawn, ..Grants::default() }
+        };
+        let parent = grants(&[("a", 3), ("b", usize::MAX)]);
+        assert_eq!([parent.allows_spawn("a"), parent.allows_spawn("c")], [Some(3), None]);
+        let child = grants(&[("a", usize::MAX), ("b", 7), ("c", 1)]);
+        assert_eq!(child.within(&parent), grants(&[("a", 3), ("b", 7)]));
+        assert_eq!(grants(&[("a", 2)]).within(&parent), grants(&[("a", 2)]));
+    }
+
+    #[test]
+    fn names_are_registered_and_looked_up_by_what_each_list_says() {
+        let grants = |register: &[&str], look_up: &[&str]| {
+            let names = |list: &[&str]| list.iter().map(|name| Name::from(*name)).collect();
+            Grants { register: names(register), look_up: names(look_up), ..Grants::default() }
+        };
+        let parent = grants(&["room:*"], &["*"]);
+        assert!(parent.allows_register("room:1") && !parent.allows_register("bank"));
+        assert!(parent.allows_look_up("bank") && !grants(&["*"], &[]).allows_look_up("bank"));
+        let names = "skep:process/names@0.1.0";
+        assert!(!grants(&["a"], &[]).refuse(names) && !grants(&[], &["a"]).refuse(names));
+        assert_eq!(grants(&["*", "room:1"], &["a"]).within(&parent), grants(&["room:1"], &["a"]));
+    }
+
+    #[test]
+    fn other_apps_are_granted_whole_or_by_the_names_of_starts() {
+        let grants = |outside: &[&str]| Grants {
+            outside: outside.iter().map(|entry| Name::from(*entry)).collect(),
+            ..Grants::default()
+        };
+        let parent = grants(&["shop", "bank/till", "bank/desk:*"]);
+        for (app, name, allowed) in [
+            ("shop", "", true),
+            ("shop", "stock", true),
+            ("shops", "stock", false),
+            ("bank", "till", true),
+            ("bank", "vault", false),
+            ("bank", "desk:1", true),
+            ("bank", "", false),
+            ("", "", false),
+        ] {
+            assert_eq!(parent.allows_outside(app, name), allowed, "{app}/{name}");
+        }
+        let child = grants(&["shop", "shop/*", "shop/stock", "bank", "bank/*", "bank/till", "bank/desk:2*", "other"]);
+        assert_eq!(child.within(&parent), grants(&["shop", "shop/*", "shop/stock", "bank/till", "bank/desk:2*"]));
     }
 
     #[test]

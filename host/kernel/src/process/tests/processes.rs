@@ -345,3 +345,16 @@ fn a_receive_by_marks_wakes_for_each_of_them_in_whatever_order_they_were_given()
         assert!(process.effect_of(&other) == Effect::Quiet);
     }
 }
+
+#[test]
+fn who_keeps_making_pids_up_is_ended() {
+    let birth = Birth::without_parent(Pid { node: 0, id: 1, tag: 1 }, Kind::Server, Arc::default(), [1, 2]);
+    let mut process = Process::new(birth, Time::ZERO, &mut Vec::new());
+    for _ in 0..relations::MADE_UP {
+        assert_eq!(process.misaddressed(), Ok(()));
+    }
+    let limit = Err(ExitReason::limit("pids that were never given"));
+    for _ in 0..100_000 {
+        assert_eq!(process.misaddressed(), limit, "it does not begin anew");
+    }
+}

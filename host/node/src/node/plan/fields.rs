@@ -110,14 +110,22 @@ impl Changes {
             self.field(what, folders(was, access), folders(is, access), When::NextStart);
         }
         let names = |names: &[Name]| list(names.iter().map(ToString::to_string));
-        self.field("grants.spawn", names(&was.spawn), names(&is.spawn), When::NextStart);
-        self.field("grants.names", was.names, is.names, When::NextStart);
+        let spawn = |grants: &Grants| {
+            list(grants.spawn.iter().map(|grant| match grant.most {
+                usize::MAX => grant.module.to_string(),
+                most => format!("{} (at most {most})", grant.module),
+            }))
+        };
+        self.field("grants.spawn", spawn(was), spawn(is), When::NextStart);
+        self.field("grants.names.register", names(&was.register), names(&is.register), When::NextStart);
+        self.field("grants.names.look_up", names(&was.look_up), names(&is.look_up), When::NextStart);
         self.field("grants.supervise", names(&was.supervise), names(&is.supervise), When::NextStart);
         self.field("grants.supervisors", was.supervisors, is.supervisors, When::NextStart);
         self.field("grants.registries", names(&was.registries), names(&is.registries), When::NextStart);
         self.field("grants.groups", names(&was.groups), names(&is.groups), When::NextStart);
         self.field("grants.topics", names(&was.topics), names(&is.topics), When::NextStart);
         self.field("grants.control", names(&was.control), names(&is.control), When::NextStart);
+        self.field("grants.outside", names(&was.outside), names(&is.outside), When::NextStart);
     }
 }
 

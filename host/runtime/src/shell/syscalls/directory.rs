@@ -41,7 +41,7 @@ impl GuestCalls {
     }
 
     /// Whether this process may address whoever holds a key. A pid and a name need no grant.
-    pub(super) fn admit_address(&self, to: &Address) -> Result<(), Refusal> {
+    pub(in crate::shell) fn admit_address(&self, to: &Address) -> Result<(), Refusal> {
         let Address::Via(via) = to else { return Ok(()) };
         let place = Place::from(via.clone());
         self.admit_at(&place)?;
@@ -50,10 +50,7 @@ impl GuestCalls {
 
     /// Whose entry is meant: this process's own, or that of another one of this app and this node.
     fn owner(&self, shell: &Shell, whom: Option<Pid>) -> Result<Arc<Cell>, Refusal> {
-        let pid = match whom {
-            None => return Ok(Arc::clone(&self.cell)),
-            Some(pid) => pid,
-        };
+        let Some(pid) = whom else { return Ok(Arc::clone(&self.cell)) };
         if pid.node != self.cell.pid.node {
             // RPG-10: pg's `nolocal`.
             return Err(Refusal::Invalid("nolocal: only processes of this node can be members".into()));
@@ -67,7 +64,7 @@ impl GuestCalls {
 }
 
 /// A name for an error: nobody has said yet that it is short.
-fn shortened(name: &str) -> &str {
+pub(super) fn shortened(name: &str) -> &str {
     &name[..name.floor_char_boundary(NAME_BYTES)]
 }
 

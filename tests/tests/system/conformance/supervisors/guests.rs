@@ -149,7 +149,7 @@ async fn nothing_is_granted_and_nothing_is_left_of_what_did_not_start() {
         Child::probe("o"),
         plain("nothing", |grants| grants.supervisors = false),
         plain("nobody", |grants| grants.spawn.clear()),
-        plain("nameless", |grants| grants.names = false),
+        plain("nameless", |grants| grants.register.clear()),
         plain("stranger", |grants| grants.supervise.clear()),
     ];
     in_both_modes(children, async |app| {
@@ -157,7 +157,7 @@ async fn nothing_is_granted_and_nothing_is_left_of_what_did_not_start() {
         let denied = |what: &str| json!({ "Err": { "refused": { "denied": what } } });
         assert_eq!(start(app, "nothing", one.clone()).await, denied("supervisors = true"));
         assert_eq!(start(app, "nobody", one.clone()).await, denied("spawn = [\"probe\"]"));
-        assert_eq!(start(app, "nameless", json!({ "name": "x" })).await, denied("names"));
+        assert_eq!(start(app, "nameless", json!({ "name": "x" })).await, denied("names = { register = [\"x\"] }"));
         let mine = started(app, "o", one.clone()).await;
         let answer = supervise(app, "stranger", &mine, json!("WhichChildren")).await;
         assert!(answer["Err"]["refused"]["denied"].as_str().is_some_and(|why| why.contains("another's")), "{answer}");
