@@ -104,7 +104,7 @@
 //! list for each: `register`, `look_up`; whoever knows a name of its app may write to it), `supervisors` the right to start supervisors of its own, `supervise` names of supervisors whose children it may start, stop and list,
 //! `registries` registries by name, `groups` scopes of process groups, `topics` topics to publish and subscribe to, by name
 //! or by how they begin (`"room:*"`), `control` processes to suspend, to look into and to give another state, by the names
-//! under which they are started or how these begin (`"*"`: every process of the app), `outside` other apps whose processes it
+//! under which they are started or how these begin (`"*"`: every process of the app), `apps` other apps whose processes it
 //! may write to, call and monitor, whole (`"shop"`) or by the names under which these are started (`"shop/desk:*"`); they are
 //! addressed by pid, or by name as `"//shop/stock"`.
 

@@ -13,9 +13,9 @@ use skep_tests::{Child, TestApp, eventually, in_both_modes};
 const SHOP: &str = "shop";
 
 /// A probe that may go to these apps.
-fn traveller(id: &str, outside: &[&str]) -> Child {
-    let outside: Vec<Name> = outside.iter().map(|entry| Name::from(*entry)).collect();
-    Child::probe(id).process(move |process| Arc::make_mut(&mut process.grants).outside = outside)
+fn traveller(id: &str, apps: &[&str]) -> Child {
+    let apps: Vec<Name> = apps.iter().map(|entry| Name::from(*entry)).collect();
+    Child::probe(id).process(move |process| Arc::make_mut(&mut process.grants).apps = apps)
 }
 
 /// Runs a test with these in an app, and with a `victim` and a `till` in another one.
@@ -81,10 +81,10 @@ async fn a_pid_of_another_app_is_of_no_use_without_a_grant() {
                     ]),
                 )
                 .await;
-            let outside = "outside = [\"shop\"]";
-            assert_eq!(results[0], denied(outside));
-            assert_eq!(results[2], refused(&format!("not granted: {outside}")));
-            assert_eq!(results[3], refused(&format!("not granted: {outside}")));
+            let apps = "apps = [\"shop\"]";
+            assert_eq!(results[0], denied(apps));
+            assert_eq!(results[2], refused(&format!("not granted: {apps}")));
+            assert_eq!(results[3], refused(&format!("not granted: {apps}")));
             assert_eq!(results[4], denied("a link with a process of another app, which cannot be granted"));
             assert_eq!(results[5], json!(false));
             assert_eq!(
@@ -97,7 +97,7 @@ async fn a_pid_of_another_app_is_of_no_use_without_a_grant() {
             for place in [12, 13, 14] {
                 assert!(results[place].to_string().contains("Err"), "{who}: step {place}: {}", results[place]);
             }
-            assert_eq!((&results[15], &results[16]), (&json!(null), &denied(outside)));
+            assert_eq!((&results[15], &results[16]), (&json!(null), &denied(apps)));
             let journal = app.journal(who, |journal| journal.len() >= 2).await;
             let journal = Value::from(journal).to_string();
             assert!(journal.contains("noproc"), "it learns nothing by a monitor: {journal}");
@@ -148,7 +148,7 @@ async fn a_grant_lets_messages_through_and_nothing_that_ends_or_holds_up() {
             assert_eq!(app.steps(who, alive).await, json!([true]));
         }
         let results = app.steps("some", json!([{ "Send": { "to": { "pid": victim }, "body": HELLO } }])).await;
-        assert_eq!(results[0], denied("outside = [\"shop\"]"), "it may go to the till only");
+        assert_eq!(results[0], denied("apps = [\"shop\"]"), "it may go to the till only");
 
         // A monitor tells of the end, and a timer arrives.
         app.ask("all", json!({ "Monitor": { "target": { "pid": till } } })).await;

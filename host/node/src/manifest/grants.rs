@@ -58,7 +58,7 @@ impl Ground<'_> {
         let groups = given.groups.iter().map(|scope| self.text(scope, valid_name)).collect::<Result<_, _>>()?;
         let topics = given.topics.iter().map(|topic| self.text(topic, valid_key)).collect::<Result<_, _>>()?;
         let control = names(&given.control)?;
-        let outside = given.outside.iter().map(|entry| self.outside(entry)).collect::<Result<_, _>>()?;
+        let apps = given.apps.iter().map(|entry| self.another_app(entry)).collect::<Result<_, _>>()?;
         Ok(Arc::new(Grants {
             folders,
             spawn,
@@ -70,7 +70,7 @@ impl Ground<'_> {
             groups,
             topics,
             control,
-            outside,
+            apps,
         }))
     }
 
@@ -89,7 +89,7 @@ impl Ground<'_> {
     }
 
     /// Another app, or a name in it. Whether there is such an app shows when somebody goes there.
-    fn outside(&self, given: &Spanned<String>) -> Result<Name, ManifestError> {
+    fn another_app(&self, given: &Spanned<String>) -> Result<Name, ManifestError> {
         let entry = given.get_ref();
         let (app, name) = entry.split_once('/').unwrap_or((entry, "*"));
         match valid_name(app).and_then(|()| valid_name(name)) {

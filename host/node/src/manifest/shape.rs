@@ -123,7 +123,7 @@ pub(super) struct Grants {
     #[serde(default)]
     pub(super) control: Vec<Spanned<String>>,
     #[serde(default)]
-    pub(super) outside: Vec<Spanned<String>>,
+    pub(super) apps: Vec<Spanned<String>>,
 }
 
 /// A module that may be spawned: its name, or a table that says how many as well.

@@ -38,7 +38,7 @@ impl GuestCalls {
             Address::Name(_) | Address::Via(_) | Address::Alias(_) => shell.way(&self.cell.app, to),
         };
         Ok(match way {
-            Some(way) if !self.is_at_home(&way.to) => match (self.admit_outside(&way.to), to) {
+            Some(way) if !self.is_at_home(&way.to) => match (self.admit_app(&way.to), to) {
                 (Ok(()), _) => Ok(Some(way)),
                 // MON-12: not even that it is another app's.
                 (Err(_), Address::Alias(_)) => Ok(None),
@@ -83,7 +83,7 @@ impl GuestCalls {
     /// Whose a name of another app is.
     pub(super) fn whereis_abroad(&self, shell: &Shell, name: &str) -> Option<Pid> {
         let way = self.abroad(shell, name)?;
-        self.admit_outside(&way.to).ok().map(|()| way.pid())
+        self.admit_app(&way.to).ok().map(|()| way.pid())
     }
 
     /// Asks for a link with a process of this app.
@@ -130,12 +130,12 @@ impl GuestCalls {
         shell.way(&app, &Address::Name(name.into()))
     }
 
-    fn admit_outside(&self, cell: &Cell) -> Result<(), Refusal> {
-        let Content::Guest(own) = &self.cell.content else { return Err(Refusal::Denied("outside".into())) };
+    fn admit_app(&self, cell: &Cell) -> Result<(), Refusal> {
+        let Content::Guest(own) = &self.cell.content else { return Err(Refusal::Denied("apps".into())) };
         let name = cell.content.started_as();
-        if own.spec.grants.allows_outside(&cell.app.name, name) {
+        if own.spec.grants.allows_app(&cell.app.name, name) {
             return Ok(());
         }
-        Err(Refusal::Denied(format!("outside = [{:?}]", &*cell.app.name)))
+        Err(Refusal::Denied(format!("apps = [{:?}]", &*cell.app.name)))
     }
 }

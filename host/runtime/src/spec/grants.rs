@@ -34,7 +34,7 @@ pub struct Grants {
     pub control: Vec<Name>,
     /// Processes of other apps that it may write to, call and monitor: `app` for all of it, or `app/name`, the name under which
     /// one was started, or how names begin.
-    pub outside: Vec<Name>,
+    pub apps: Vec<Name>,
 }
 
 impl Grants {
@@ -73,7 +73,7 @@ impl Grants {
             groups: common(&self.groups, &parent.groups),
             topics: among(&self.topics, &parent.topics),
             control: among(&self.control, &parent.control),
-            outside: self.outside.iter().filter(|to| parent.covers_outside(to)).cloned().collect(),
+            apps: self.apps.iter().filter(|to| parent.covers_apps(to)).cloned().collect(),
         }
     }
 
@@ -97,17 +97,17 @@ impl Grants {
 
     /// Whether it may write to a process of another app that was started under this name, if under any.
     #[must_use]
-    pub fn allows_outside(&self, app: &str, name: &str) -> bool {
-        self.outside.iter().any(|granted| match granted.split_once('/') {
+    pub fn allows_app(&self, app: &str, name: &str) -> bool {
+        self.apps.iter().any(|granted| match granted.split_once('/') {
             None => app == &**granted,
             Some((granted, names)) => app == granted && is_among(&[names.into()], name),
         })
     }
 
     /// Whether all that this entry of such a list lets in is let in here too.
-    fn covers_outside(&self, entry: &str) -> bool {
+    fn covers_apps(&self, entry: &str) -> bool {
         let (app, names) = entry.split_once('/').unwrap_or((entry, "*"));
-        self.allows_outside(app, names)
+        self.allows_app(app, names)
     }
 
     /// Whether a topic, or all topics that begin as this pattern does, may be used.
@@ -284,10 +284,8 @@ mod tests {
 
     #[test]
     fn other_apps_are_granted_whole_or_by_the_names_of_starts() {
-        let grants = |outside: &[&str]| Grants {
-            outside: outside.iter().map(|entry| Name::from(*entry)).collect(),
-            ..Grants::default()
-        };
+        let grants =
+            |apps: &[&str]| Grants { apps: apps.iter().map(|entry| Name::from(*entry)).collect(), ..Grants::default() };
         let parent = grants(&["shop", "bank/till", "bank/desk:*"]);
         for (app, name, allowed) in [
             ("shop", "", true),
@@ -299,7 +297,7 @@ mod tests {
             ("bank", "", false),
             ("", "", false),
         ] {
-            assert_eq!(parent.allows_outside(app, name), allowed, "{app}/{name}");
+            assert_eq!(parent.allows_app(app, name), allowed, "{app}/{name}");
         }
         let child = grants(&["shop", "shop/*", "shop/stock", "bank", "bank/*", "bank/till", "bank/desk:2*", "other"]);
         assert_eq!(child.within(&parent), grants(&["shop", "shop/*", "shop/stock", "bank/till", "bank/desk:2*"]));

@@ -125,7 +125,7 @@ impl Changes {
         self.field("grants.groups", names(&was.groups), names(&is.groups), When::NextStart);
         self.field("grants.topics", names(&was.topics), names(&is.topics), When::NextStart);
         self.field("grants.control", names(&was.control), names(&is.control), When::NextStart);
-        self.field("grants.outside", names(&was.outside), names(&is.outside), When::NextStart);
+        self.field("grants.apps", names(&was.apps), names(&is.apps), When::NextStart);
     }
 }
 

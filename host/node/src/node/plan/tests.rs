@@ -158,7 +158,7 @@ fn who_stays_says_what_changes_and_when() {
             "grants.spawn = [{ module = 'm', most = 3 }]",
             "grants.spawn m > m (at most 3) next_start",
         ),
-        ("", "grants.outside = ['shop', 'bank/till']", "grants.outside none > shop, bank/till next_start"),
+        ("", "grants.apps = ['shop', 'bank/till']", "grants.apps none > shop, bank/till next_start"),
         ("", "grants.spawn = ['m']", "grants.spawn none > m next_start"),
         ("grants.groups = ['pg']", "", "grants.groups pg > none next_start"),
         ("", "grants.topics = ['a', 'b:*']", "grants.topics none > a, b:* next_start"),
