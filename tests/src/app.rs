@@ -124,7 +124,7 @@ fn all_grants() -> Grants {
         groups: vec!["pg".into(), "rooms".into()],
         topics: vec!["*".into()],
         control: vec!["*".into()],
-        apps: Vec::new(),
+        ..Grants::default()
     }
 }
 

@@ -10,6 +10,7 @@ mod demo;
 mod deploy;
 mod elsewhere;
 mod failure;
+mod grants;
 mod inspect;
 mod json;
 mod log_line;
@@ -66,6 +67,7 @@ enum Command {
     Ps(ps::Ps),
     Tree(tree::Tree),
     Inspect(inspect::Inspect),
+    Grants(grants::GrantsOf),
     Sys(sys::Sys),
     Child(child::Child),
     Names(names::Names),
@@ -157,6 +159,7 @@ impl Command {
             Command::Audit(audit) => audit.json,
             Command::Tree(tree::Tree { asking, .. })
             | Command::Inspect(inspect::Inspect { asking, .. })
+            | Command::Grants(grants::GrantsOf { asking, .. })
             | Command::Child(child::Child { asking, .. })
             | Command::Names(names::Names { asking, .. })
             | Command::Call(talk::Call { asking, .. })
@@ -180,6 +183,7 @@ impl Command {
             Command::Ps(ps) => ps.perform(shared).await,
             Command::Tree(tree) => tree.perform(shared).await,
             Command::Inspect(inspect) => inspect.perform(shared).await,
+            Command::Grants(grants) => grants.perform(shared).await,
             Command::Sys(sys) => sys.perform(shared).await,
             Command::Child(child) => child.perform(shared).await,
             Command::Names(names) => names.perform(shared).await,

@@ -14,6 +14,7 @@ pub(crate) mod file;
 pub mod home;
 pub mod log;
 pub mod plan;
+pub mod rights;
 pub mod state;
 pub mod tokens;
 pub mod watch;

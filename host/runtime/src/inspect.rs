@@ -9,6 +9,7 @@ use skep_kernel::system::Statistics;
 use skep_kernel::{Body, Limits, Name, Pid};
 
 pub use crate::observe::Peer;
+use crate::spec::Grants;
 
 /// One process in a listing.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -130,6 +131,21 @@ pub struct Inspection {
     pub memory_bytes: Option<usize>,
     /// Its bounds.
     pub limits: Arc<Limits>,
+}
+
+/// What a guest may do beyond computing, and where that comes from.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Rights {
+    /// Its module.
+    pub module: Name,
+    /// What it may do.
+    pub grants: Arc<Grants>,
+    /// What its module may do now, where guests start it, as far as these may.
+    pub of_module: Arc<Grants>,
+    /// The guest that has started it, by itself or by a supervisor of its own; none if its app declares it.
+    pub from: Option<Peer>,
+    /// Interfaces that its code imports and that refuse whatever it does through them.
+    pub refused: Vec<String>,
 }
 
 /// What a process runs.

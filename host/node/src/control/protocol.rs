@@ -7,6 +7,7 @@ mod children;
 mod deploy;
 mod inspect;
 mod names;
+mod rights;
 mod upgrade;
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,7 @@ pub use children::{AskChildren, ChildLine, ChildOrder, Children, RestartWord};
 pub use deploy::{Agreed, DeployLine, DeployStep, Deployed, FailedChild, Proposal, Undeploy, Undeployed, Wanted};
 pub use inspect::{Answered, Ask, Asked, Bounds, Inspected, TraceLine, Waiting};
 pub use names::Known;
+pub use rights::{Granted, Right};
 pub use upgrade::{Step, UpgradeLine, Upgraded};
 
 /// `GET /v1/node`

@@ -116,6 +116,7 @@ fn router(node: &Arc<Node>) -> Router {
         .route("/v1/processes", get(processes))
         .route("/v1/tree", get(tree))
         .route("/v1/inspect", get(inspect::inspect))
+        .route("/v1/grants", get(inspect::grants))
         .route("/v1/trace", get(inspect::trace))
         .route("/v1/names", get(names::names))
         .route("/v1/logs", get(logs))

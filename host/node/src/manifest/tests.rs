@@ -255,6 +255,8 @@ fn limits_and_grants_make_sense_or_are_refused() {
         ("limits.memory = '5GiB'", "7:17 `memory` cannot be"),
         ("limits.mailbox_messages = 0", "7:27 `mailbox_messages` cannot be 0"),
         ("limits.fuel_per_message = 0", "7:27 `fuel_per_message` cannot be 0"),
+        ("limits.log_burst = 100", "7:20 `log_burst` cannot be 100; give a number from 10240"),
+        ("limits.written_bytes = '2000000GB'", "7:24 `written_bytes` cannot be"),
         ("limits.init_timeout = 0", "7:23 `init_timeout` cannot be 0"),
         (
             "limits.body_bytes = '17MiB'",
@@ -280,6 +282,24 @@ fn limits_and_grants_make_sense_or_are_refused() {
         let refusal = refusal(&child(keys));
         assert!(refusal.contains(expected), "{keys}\n is refused with {refusal}\n not with {expected}");
     }
+}
+
+#[test]
+fn what_is_granted_of_the_outside_is_read() {
+    use skep_runtime::spec::{Clocks, Outside, Randomness, Variable};
+    let outside = |keys: &str| {
+        let manifest = Site::new().parse(&child(keys)).expect("it makes sense");
+        match &manifest.root.children[0].start {
+            Blueprint::Process(spec) => spec.grants.outside.clone(),
+            Blueprint::Supervisor(_) => panic!("a process was written"),
+        }
+    };
+    assert_eq!(outside(""), Outside::default());
+    let env = [("HOME".to_owned(), Variable::OfHost), ("LANG".to_owned(), Variable::Value("C".to_owned()))];
+    let all = "grants = { env = { LANG = 'C', HOME = true }, argv = ['-v'], clocks = 'real', random = { seed = 7 } }";
+    let expected =
+        Outside { env: env.into(), argv: vec!["-v".to_owned()], clocks: Clocks::Real, random: Randomness::Seeded(7) };
+    assert_eq!(outside(all), expected);
 }
 
 #[test]

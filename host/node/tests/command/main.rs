@@ -5,6 +5,7 @@ mod demo;
 mod deploy;
 mod docs;
 mod elsewhere;
+mod grants;
 mod names;
 mod new;
 mod node;

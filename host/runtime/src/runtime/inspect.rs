@@ -7,7 +7,7 @@ use skep_kernel::process::WaitsFor;
 use skep_kernel::{Address, Event, Pid};
 
 use super::Runtime;
-use crate::inspect::{Code, Inspection, Mail, Suspended, Waits, Watched};
+use crate::inspect::{Code, Inspection, Mail, Rights, Suspended, Waits, Watched};
 use crate::shell::{Cell, Content, Shell};
 
 /// Ties of a kind that are listed; how many there are is said.
@@ -51,6 +51,35 @@ impl Runtime {
             limits: Arc::clone(cell.process.lock().limits()),
             process,
         })
+    }
+}
+
+impl Runtime {
+    /// What a guest may do, and where that comes from. None if there is no such process, or it is no guest.
+    #[must_use]
+    pub fn rights(&self, pid: Pid) -> Option<Rights> {
+        let shell = &self.inner.shell;
+        let cell = shell.table.get(pid)?;
+        let Content::Guest(guest) = &cell.content else { return None };
+        let grants = Arc::clone(&guest.spec.grants);
+        let imports = guest.module().imports().to_vec();
+        Some(Rights {
+            module: Arc::clone(&guest.spec.module),
+            of_module: cell.app.module(&guest.spec.module).map(|module| module.grants).unwrap_or_default(),
+            from: starter(shell, &cell).map(|pid| shell.peer(pid)),
+            refused: imports.into_iter().filter(|import| grants.refuse(import)).collect(),
+            grants,
+        })
+    }
+}
+
+/// The guest in whose name a process was started.
+fn starter(shell: &Shell, cell: &Cell) -> Option<Pid> {
+    let parent = cell.process.lock().parent()?;
+    match &shell.table.get(parent)?.content {
+        Content::Guest(_) => Some(parent),
+        Content::Supervisor(overseer) => overseer.owner(),
+        Content::Client(_) => None,
     }
 }
 

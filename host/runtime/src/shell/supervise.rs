@@ -114,7 +114,12 @@ impl Overseer {
 
     /// Whether it belongs to this guest.
     pub(crate) fn belongs_to(&self, pid: Pid) -> bool {
-        self.owner.as_ref().is_some_and(|owner| owner.pid == pid)
+        self.owner() == Some(pid)
+    }
+
+    /// The guest that it belongs to, unless the app declares it.
+    pub(crate) fn owner(&self) -> Option<Pid> {
+        self.owner.as_ref().map(|owner| owner.pid)
     }
 
     /// The children in start order, each with what its next start is made from, unless that was not kept.

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use skep_kernel::Name;
 
+use super::Outside;
+
 /// What a process may do beyond computing and talking to those whose pid it has. Nothing, unless it says so here.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Grants {
@@ -35,6 +37,8 @@ pub struct Grants {
     /// Processes of other apps that it may write to, call and monitor: `app` for all of it, or `app/name`, the name under which
     /// one was started, or how names begin.
     pub apps: Vec<Name>,
+    /// Environment, arguments, clocks and random numbers, through WASI.
+    pub outside: Outside,
 }
 
 impl Grants {
@@ -74,6 +78,7 @@ impl Grants {
             topics: among(&self.topics, &parent.topics),
             control: among(&self.control, &parent.control),
             apps: self.apps.iter().filter(|to| parent.covers_apps(to)).cloned().collect(),
+            outside: self.outside.within(&parent.outside),
         }
     }
 

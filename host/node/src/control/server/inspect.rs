@@ -19,7 +19,7 @@ use skep_runtime::system::SystemError;
 use super::caller::Ticket;
 use super::refusal::Refusal;
 use super::{Answer, Shared, stream};
-use crate::control::protocol::{Answered, Ask, Asked, Inspected, TraceLine, name};
+use crate::control::protocol::{Answered, Ask, Asked, Granted, Inspected, TraceLine, name};
 use crate::node::log::now_ms;
 use crate::node::{Node, address, state};
 
@@ -53,6 +53,25 @@ pub(super) async fn inspect(
         }
     }
     Ok(Json(inspected))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GrantsQuery {
+    #[serde(deserialize_with = "name")]
+    process: String,
+}
+
+/// `GET /v1/grants`
+pub(super) async fn grants(
+    axum::extract::State(node): Shared,
+    query: Result<Query<GrantsQuery>, QueryRejection>,
+) -> Answer<Granted> {
+    let Query(GrantsQuery { process }) = query?;
+    let pid = pid(&node, &process)?;
+    let seen = node.runtime.inspect(pid).ok_or(SystemError::Noproc(pid))?;
+    let rights = node.runtime.rights(pid).ok_or_else(|| Refusal::not_a_guest(pid))?;
+    Ok(Json(Granted::new(pid.to_string(), seen.path, &rights)))
 }
 
 fn pid(node: &Node, process: &str) -> Result<Pid, Refusal> {

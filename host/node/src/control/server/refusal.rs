@@ -8,7 +8,7 @@ use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
-use skep_runtime::kernel::{CallError, ExitReason, Name};
+use skep_runtime::kernel::{CallError, ExitReason, Name, Pid};
 use skep_runtime::system::SystemError;
 
 use crate::control::protocol::{Problem, Spot};
@@ -55,6 +55,12 @@ impl Refusal {
     /// As it is sent within a stream.
     pub(super) fn problem(self) -> Problem {
         self.problem
+    }
+
+    /// The host's own may do anything.
+    pub(super) fn not_a_guest(pid: Pid) -> Self {
+        Refusal::new(StatusCode::CONFLICT, "not_a_guest", format!("{pid} is the host's own, and needs no grants"))
+            .remedy("`skep ps` shows which processes have a module: these are guests")
     }
 
     pub(super) fn bad_request(message: impl Into<String>) -> Self {

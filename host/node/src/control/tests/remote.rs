@@ -142,6 +142,7 @@ async fn each_kind_of_request_needs_its_scope() {
         ("GET", "/v1/processes", Scope::Read),
         ("GET", "/v1/tree", Scope::Read),
         ("GET", "/v1/inspect?process=x", Scope::Read),
+        ("GET", "/v1/grants?process=x", Scope::Read),
         ("GET", "/v1/trace?process=x", Scope::Read),
         ("GET", "/v1/names", Scope::Read),
         ("GET", "/v1/logs", Scope::Read),
@@ -257,7 +258,14 @@ async fn what_is_too_much_is_refused() {
     let long = "x".repeat(1_025);
     let refused = |answer: Result<(), ClientError>| code(&answer.expect_err("it is too long")).to_owned();
     let ignore = |_: &str| Ok::<(), ClientError>(());
-    for path in ["/v1/tree?app=", "/v1/inspect?process=", "/v1/trace?process=", "/v1/names?app=", "/v1/logs?process="] {
+    for path in [
+        "/v1/tree?app=",
+        "/v1/inspect?process=",
+        "/v1/grants?process=",
+        "/v1/trace?process=",
+        "/v1/names?app=",
+        "/v1/logs?process=",
+    ] {
         assert_eq!(refused(client.lines(&format!("{path}{long}"), ignore).await), "bad_request", "{path}");
     }
     let deep = "/x".repeat(2_049);

@@ -5,8 +5,9 @@
 use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{AutoShutdown, Backoff, ChildSpec, Restart, Roster, Strategy, SupervisorSpec};
 use skep_runtime::kernel::{Body, Limits, Name};
-use skep_runtime::spec::{Access, Blueprint, Grants, ProcessSpec};
+use skep_runtime::spec::{Blueprint, Grants, ProcessSpec};
 
+use super::super::rights::rights;
 use super::{Change, When};
 use crate::manifest::units::{HibernateAfter, ShutdownWord, Size, Time};
 
@@ -89,6 +90,16 @@ impl Changes {
         self.field("limits.requests", was.requests, is.requests, When::Now);
         self.field("limits.supervisors", was.supervisors, is.supervisors, When::NextStart);
         self.field("limits.children", was.children, is.children, When::NextStart);
+        let (files, log) = ((&was.files, &is.files), (&was.log, &is.log));
+        self.field(
+            "limits.written_bytes",
+            Size(files.0.written_bytes),
+            Size(files.1.written_bytes),
+            When::NextInstance,
+        );
+        self.field("limits.open_files", files.0.open, files.1.open, When::NextInstance);
+        self.field("limits.log_bytes", Size(log.0.bytes_per_second), Size(log.1.bytes_per_second), When::NextStart);
+        self.field("limits.log_burst", Size(log.0.burst), Size(log.1.burst), When::NextStart);
         self.field("limits.init_timeout", Time(was.init_timeout), Time(is.init_timeout), When::NextStart);
     }
 
@@ -102,30 +113,9 @@ impl Changes {
     }
 
     pub(super) fn grants(&mut self, was: &Grants, is: &Grants) {
-        let folders = |grants: &Grants, access: Access| {
-            let granted = grants.folders.iter().filter(|folder| folder.access == access);
-            list(granted.map(|folder| format!("{}:{}", folder.host.display(), folder.guest)))
-        };
-        for (what, access) in [("grants.read", Access::Read), ("grants.write", Access::Write)] {
-            self.field(what, folders(was, access), folders(is, access), When::NextStart);
+        for ((key, was), (_, is)) in rights(was).into_iter().zip(rights(is)) {
+            self.field(&format!("grants.{key}"), list(was.into_iter()), list(is.into_iter()), When::NextStart);
         }
-        let names = |names: &[Name]| list(names.iter().map(ToString::to_string));
-        let spawn = |grants: &Grants| {
-            list(grants.spawn.iter().map(|grant| match grant.most {
-                usize::MAX => grant.module.to_string(),
-                most => format!("{} (at most {most})", grant.module),
-            }))
-        };
-        self.field("grants.spawn", spawn(was), spawn(is), When::NextStart);
-        self.field("grants.names.register", names(&was.register), names(&is.register), When::NextStart);
-        self.field("grants.names.look_up", names(&was.look_up), names(&is.look_up), When::NextStart);
-        self.field("grants.supervise", names(&was.supervise), names(&is.supervise), When::NextStart);
-        self.field("grants.supervisors", was.supervisors, is.supervisors, When::NextStart);
-        self.field("grants.registries", names(&was.registries), names(&is.registries), When::NextStart);
-        self.field("grants.groups", names(&was.groups), names(&is.groups), When::NextStart);
-        self.field("grants.topics", names(&was.topics), names(&is.topics), When::NextStart);
-        self.field("grants.control", names(&was.control), names(&is.control), When::NextStart);
-        self.field("grants.apps", names(&was.apps), names(&is.apps), When::NextStart);
     }
 }
 

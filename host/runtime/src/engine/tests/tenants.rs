@@ -80,8 +80,8 @@ fn nothing_of_one_guest_reaches_the_next_in_its_place() {
     let engine = engine();
     for class in [Class::Small, Class::Large] {
         let make = |module: &Module| {
-            let made = module.instantiate(Recorder::new(), &limits(class), &Grants::default());
-            let instance = ready(made).expect("there is a place");
+            let made = ready(module.instantiate(Recorder::new(), &limits(class), &Grants::default()));
+            let instance = made.expect("there is a place");
             assert_eq!(instance.class(), class);
             instance
         };
@@ -106,8 +106,8 @@ fn who_searches_finds_what_is_there() {
     let engine = engine();
     for place in [2048, 32_040, 65_536, 70_000] {
         let module = searcher(&engine, 0, &format!("(data (i32.const {place}) \"x\")"));
-        let made = module.instantiate(Recorder::new(), &limits(Class::Small), &Grants::default());
-        let mut instance = ready(made).expect("there is a place");
+        let made = ready(module.instantiate(Recorder::new(), &limits(Class::Small), &Grants::default()));
+        let mut instance = made.expect("there is a place");
         ready(instance.handle(cast(), 0)).expect_err("it finds what it came with");
     }
 }
