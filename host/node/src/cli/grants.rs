@@ -36,7 +36,7 @@ impl GrantsOf {
 fn shown(granted: &Granted) -> String {
     let Granted { pid, path, module, started_by, rights, withheld, refused } = granted;
     let starter = started_by.as_ref().map_or_else(String::new, |starter| format!(", started by {starter}"));
-    let mut text = safe::line(&format!("{path} {pid}, module {module}{starter}")).into_owned();
+    let mut text = safe::line(&format!("{path} {pid}, module {module}{starter}"));
     text.push('\n');
     if !rights.is_empty() {
         text.push_str(&listed(&["right", "what", "from"], rights));

@@ -4,7 +4,7 @@
 
 use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{AutoShutdown, Backoff, ChildSpec, Restart, Roster, Strategy, SupervisorSpec};
-use skep_runtime::kernel::{Body, Limits, Name};
+use skep_runtime::kernel::{Body, Limits};
 use skep_runtime::spec::{Blueprint, Grants, ProcessSpec};
 
 use super::super::rights::rights;
