@@ -45,6 +45,33 @@ fn limits_are_exact() {
 }
 
 #[test]
+fn a_request_is_found_among_others_and_taken_back() {
+    let caller = |id, mark| Caller { pid: Pid { node: 0, id, tag: id }, mark: Mark(mark) };
+    let call = |id, mark| Event::Call { caller: caller(id, mark), body: Body::Text("c".into()) };
+    let mut mailbox = Mailbox::default();
+    for event in [call(1, 1), info("a"), call(1, 2), call(2, 1), info("b")] {
+        mailbox.push(event);
+    }
+    // The newest are looked at first; what is found where so many looks are allowed, and how many of them are left.
+    for (of, looks, found, left) in [
+        (caller(1, 1), 9, true, 4),
+        (caller(1, 1), 4, false, 0),
+        (caller(1, 2), 3, true, 0),
+        (caller(2, 1), 3, true, 1),
+        (caller(2, 2), 9, false, 4),
+        (caller(1, 1), 0, false, 0),
+    ] {
+        let mut looks_left = looks;
+        assert_eq!(mailbox.has_request(of, &mut looks_left), found, "{looks} looks for {of:?}");
+        assert_eq!(looks_left, left, "{looks} looks for {of:?}");
+    }
+    assert!(!mailbox.take_request(caller(2, 2)));
+    assert!(mailbox.take_request(caller(1, 2)) && !mailbox.take_request(caller(1, 2)));
+    let rest: Vec<_> = std::iter::from_fn(|| mailbox.pop()).collect();
+    assert_eq!(rest, [call(1, 1), info("a"), call(2, 1), info("b")]);
+}
+
+#[test]
 fn a_flushed_loss_is_gone_and_others_stay() {
     let down = |mark| Event::Down {
         mark: Mark(mark),
