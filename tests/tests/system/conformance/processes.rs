@@ -312,7 +312,7 @@ async fn proc_07_each_way_to_end_has_its_reason() {
         json!("noconnection"),
         json!({ "limit": "patience" }),
         json!({ "failed": "no" }),
-        json!({ "custom": { "message-pack": [1] } }),
+        json!({ "custom": { "messagepack": [1] } }),
     ];
     in_both_modes(probes(["a"]), async |app| {
         for (module, args, message, expected) in &ways {
