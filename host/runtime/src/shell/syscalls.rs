@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::MutexGuard;
 use skep_kernel::mailbox::Number;
-use skep_kernel::process::{AliasMode, Monitoring, Received, Waiting, Wanted};
+use skep_kernel::process::{AliasMode, Callee, Monitoring, Received, Waiting, Wanted};
 use skep_kernel::registry::foreign;
 use skep_kernel::signal::Undelivered;
 use skep_kernel::{
@@ -92,7 +92,7 @@ impl GuestCalls {
             return Ok(Err(CallError::Ended(ExitReason::Noproc)));
         }
         let begun = self.transition(&shell, |process, now, actions| {
-            let to = way.as_ref().map(Way::pid);
+            let to = way.as_ref().map_or(Callee::Nobody, Way::callee);
             process.begin_call(to, deadline(now, timeout_ms), waiting, actions)
         });
         if let (Ok(mark), Some(way)) = (&begun, &way) {
@@ -322,8 +322,9 @@ impl Syscalls for GuestCalls {
         if !matches!(self.way(&shell, &Address::Pid(pid))?, Ok(Some(_))) {
             return Ok(Asked::Known(false));
         }
-        let begun = self
-            .transition(&shell, |process, _, actions| process.begin_call(Some(pid), None, Waiting::Blocking, actions));
+        let begun = self.transition(&shell, |process, _, actions| {
+            process.begin_call(Callee::Pid(pid), None, Waiting::Blocking, actions)
+        });
         let mark = begun.map_err(|_| Ended(ExitReason::limit("requests")))?;
         let _ = shell.deliver(pid, Signal::Alive { from: self.cell.pid, mark });
         Ok(Asked::Waits(mark))

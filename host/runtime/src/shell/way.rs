@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use skep_kernel::process::Callee;
 use skep_kernel::{Address, Event, Mark, Pid, Signal};
 
 use super::{App, Cell, Shell};
@@ -25,6 +26,14 @@ impl Way {
     /// The pid of who is there.
     pub(crate) fn pid(&self) -> Pid {
         self.to.pid
+    }
+
+    /// Who is called on this way.
+    pub(crate) fn callee(&self) -> Callee {
+        match self.through {
+            None => Callee::Pid(self.pid()),
+            Some(_) => Callee::Behind(self.pid()),
+        }
     }
 
     /// A message on this way.
