@@ -123,6 +123,7 @@ fn all_grants() -> Grants {
         groups: vec!["pg".into(), "rooms".into()],
         topics: vec!["*".into()],
         control: vec!["*".into()],
+        ..Grants::default()
     }
 }
 

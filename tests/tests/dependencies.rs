@@ -25,14 +25,13 @@ const BANNED: [(&str, &str); 8] = [
 ];
 
 /// Where there are several incompatible versions of one library, and why. Whoever adds to it adds to the binary.
-const SEVERAL: [(&str, &str); 16] = [
+const SEVERAL: [(&str, &str); 15] = [
     ("cpufeatures", "digests: wasmtime's are older than blake3's"),
     ("embedded-io", "postcard in wasmtime asks for both"),
     ("getrandom", "ring, and two generations of rand"),
     ("hashbrown", "gimli's and everybody else's"),
     ("io-lifetimes", "two of cap-std's own"),
-    ("rand", "shuttle's, ours, proptest's"),
-    ("rand_chacha", "as rand"),
+    ("rand", "shuttle's and everybody else's"),
     ("rand_core", "as rand"),
     ("syn", "macros of two generations; none of it is in the binary"),
     ("synstructure", "as syn"),

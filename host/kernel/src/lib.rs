@@ -17,13 +17,14 @@ pub mod registry;
 pub mod signal;
 pub mod supervisor;
 pub mod system;
+pub mod throttle;
 pub mod timer_queue;
 pub mod upgrade;
 
 pub use alias::{Alias, AliasSeal};
 pub use body::{Body, Cause, Form, Shape, State};
 pub use event::{Address, CallError, Caller, Changed, Event, Next, Outcome, Refusal, SpawnError, Start};
-pub use limits::Limits;
+pub use limits::{FileLimits, Limits, LogLimits};
 pub use pid::{Mark, Pid};
 pub use process::Process;
 pub use reason::{ExitReason, Fault};

@@ -33,6 +33,10 @@ pub struct Limits {
     pub memory_bytes: usize,
     /// Fuel for one message; about one for each Wasm instruction.
     pub fuel_per_message: u64,
+    /// What it may do with files.
+    pub files: FileLimits,
+    /// How much it may log.
+    pub log: LogLimits,
     /// How long `init` may take before the process is killed and its starter told so.
     pub init_timeout: Duration,
 }
@@ -55,7 +59,39 @@ impl Default for Limits {
             memory_bytes: 4 << 20,
             // Several seconds of computing.
             fuel_per_message: 10_000_000_000,
+            files: FileLimits::default(),
+            log: LogLimits::default(),
             init_timeout: Duration::from_secs(30),
         }
+    }
+}
+
+/// Bounds of what one process does with files. Beyond, the operation fails, and the guest is told why.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FileLimits {
+    /// Bytes written in its whole life. A new name in a folder, and what a file is made longer by, count too.
+    pub written_bytes: u64,
+    /// Files and folders open at once, beyond those granted.
+    pub open: usize,
+}
+
+impl Default for FileLimits {
+    fn default() -> Self {
+        FileLimits { written_bytes: 1 << 30, open: 64 }
+    }
+}
+
+/// Bounds of what one process logs, itself or by its output. Lines beyond are dropped and counted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LogLimits {
+    /// Bytes a second.
+    pub bytes_per_second: u64,
+    /// Bytes at once.
+    pub burst: u64,
+}
+
+impl Default for LogLimits {
+    fn default() -> Self {
+        LogLimits { bytes_per_second: 64 << 10, burst: 1 << 20 }
     }
 }

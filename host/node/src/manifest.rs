@@ -96,7 +96,14 @@
 //! | `requests`         | requests     | 1,000          | a request is refused                             |
 //! | `supervisors`      | supervisors  | 16             | a supervisor of its own is not started           |
 //! | `children`         | processes    | 1,000          | a child of these is not started                  |
+//! | `written_bytes`    | size         | 1 GiB          | a write to a file fails, as on a full disk       |
+//! | `open_files`       | files        | 64             | opening fails, as beyond a quota                 |
+//! | `log_bytes`        | size         | 64 KiB         | what is logged beyond it in a second is dropped… |
+//! | `log_burst`        | size         | 1 MiB          | …if it is more than this, and one line says so   |
 //! | `init_timeout`     | time         | 30 s           | the process is killed, its start fails           |
+//!
+//! `written_bytes` counts over the whole life of a process: what it writes, what a file is made longer by, and 4 KiB for each
+//! new name in a folder. At most four operations of a process on files block a thread at a time; the next one waits.
 //!
 //! Nothing is granted that `grants` does not say: `read` and `write` give folders (`"host:guest"`, or a table with `host`
 //! and `guest`), `spawn` modules to start processes of, `names` the right to register and look up names, `supervisors` the
@@ -104,6 +111,20 @@
 //! `registries` registries by name, `groups` scopes of process groups, `topics` topics to publish and subscribe to, by name
 //! or by how they begin (`"room:*"`), `control` processes to suspend, to look into and to give another state, by the names
 //! under which they are started or how these begin (`"*"`: every process of the app).
+//!
+//! Through WASI a process sees these too:
+//!
+//! ```toml
+//! grants.env = { LANG = "C", HOME = true }   # variables: with this value, or the one that the node has; default none
+//! grants.argv = ["--verbose"]                # arguments, behind the module's name; default none, not even that
+//! grants.clocks = "coarse"                   # whole milliseconds (the default); "real": exact; "frozen": always 2000-01-01
+//! grants.random = { seed = 7 }               # the same numbers after each start; default "real": nobody foresees them
+//! ```
+//!
+//! `argv` is for programs that read their command line, and `args` of a child for `init`. Timers go on whatever `clocks`
+//! says. To what it spawns a process passes on at most what it has: of folders and names these or fewer, of a clock that
+//! is coarse no exact one, of a seed the seed, of the node's variables those that it sees. What the manifest itself
+//! writes for a module (`argv`, the values in `env`) is the module's, whoever spawns it.
 
 mod check;
 mod error;

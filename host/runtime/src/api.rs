@@ -20,6 +20,7 @@ pub(crate) mod text;
 mod timers;
 mod topics;
 
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use skep_kernel::directory::Claim;
@@ -27,6 +28,7 @@ use skep_kernel::mailbox::Number;
 use skep_kernel::process::{AliasMode, Monitoring, Received, Wanted};
 use skep_kernel::{Address, Alias, Body, CallError, Caller, Event, ExitReason, Mark, Name, Pid, Refusal, SpawnError};
 
+use crate::engine::Ledger;
 use crate::observe::Level;
 
 /// The process must end now, with this reason: the host function that learns it traps.
@@ -123,6 +125,8 @@ pub trait Syscalls: directory::DirectoryCalls {
     }
     /// What this process blocks on, in the name of a supervisor or a server, is there or will not come.
     fn answered(&self) {}
+    /// What it has of the outside that outlives its instances.
+    fn ledger(&self) -> Arc<Ledger>;
     /// Writes a line of the log. Never fails, so that a process can still say why it ends.
     fn log(&self, level: Level, message: &str);
 }

@@ -15,6 +15,7 @@ pub(crate) mod excerpt;
 pub mod fault;
 pub(crate) mod fuel;
 mod instance;
+mod ledger;
 mod limits;
 mod module;
 mod output;
@@ -35,6 +36,7 @@ pub use budget::Usage;
 pub use cache::CacheError;
 pub use config::EngineConfig;
 pub use instance::{Failure, Instance, InstantiateError, Soundness};
+pub use ledger::Ledger;
 pub use module::{LoadError, Module, ModuleKind};
 
 use budget::Budget;

@@ -11,9 +11,11 @@ use skep_kernel::supervisor::{ChildSpec, SupervisorSpec};
 use skep_kernel::{Body, Limits, Name};
 
 pub use self::grants::{Access, FolderGrant, Grants};
+pub use self::outside::{Clocks, Outside, Randomness, Variable};
 pub use crate::shell::{Awaited, Charge};
 
 mod grants;
+mod outside;
 
 /// An app: modules, and a tree of processes made from them, which share names.
 #[derive(Clone, Debug)]

@@ -4,13 +4,14 @@
 //! changes nothing in it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use skep_runtime::kernel::Name;
 use skep_runtime::kernel::directory::{Keys, valid_key};
 use skep_runtime::kernel::registry::valid_name;
-use skep_runtime::spec::{Access, FolderGrant, Grants};
+use skep_runtime::spec::{Access, FolderGrant, Grants, Outside};
 use toml::Spanned;
 
 use super::{ManifestError, Source, shape};
@@ -55,7 +56,51 @@ impl Ground<'_> {
         let topics = given.topics.iter().map(|topic| self.text(topic, valid_key)).collect::<Result<_, _>>()?;
         let control = given.control.iter().map(|name| self.text(name, valid_name)).collect::<Result<_, _>>()?;
         let (names, supervisors) = (given.names, given.supervisors);
-        Ok(Arc::new(Grants { folders, spawn, names, supervise, supervisors, registries, groups, topics, control }))
+        let outside = self.outside(given)?;
+        Ok(Arc::new(Grants {
+            folders,
+            spawn,
+            names,
+            supervise,
+            supervisors,
+            registries,
+            groups,
+            topics,
+            control,
+            outside,
+        }))
+    }
+
+    /// What it sees of the outside beside folders.
+    fn outside(&self, given: &shape::Grants) -> Result<Outside, ManifestError> {
+        let mut env = BTreeMap::new();
+        for (name, variable) in &given.env {
+            if name.get_ref().is_empty() || name.get_ref().contains(['=', '\0']) {
+                let problem = format!("`{}` is no name of a variable", name.get_ref().escape_debug());
+                return Err(self.source.error(
+                    name.span(),
+                    problem,
+                    "a name has neither `=` nor NUL in it, such as LANG",
+                ));
+            }
+            if let shape::Variable::Value(text) = variable.get_ref() {
+                self.without_nul(text, variable.span())?;
+            }
+            env.insert(name.get_ref().clone(), variable.get_ref().into());
+        }
+        for argument in &given.argv {
+            self.without_nul(argument.get_ref(), argument.span())?;
+        }
+        let argv = given.argv.iter().map(|argument| argument.get_ref().clone()).collect();
+        Ok(Outside { env, argv, clocks: given.clocks.into(), random: given.random.0 })
+    }
+
+    /// A program in C would take NUL for the end.
+    fn without_nul(&self, text: &str, span: Range<usize>) -> Result<(), ManifestError> {
+        match text.contains('\0') {
+            true => Err(self.source.error(span, "a NUL in a text for a program", "leave it out")),
+            false => Ok(()),
+        }
     }
 
     /// The app's supervisor of this name.

@@ -19,6 +19,10 @@ const MEMORY_MOST: u64 = 4 << 30;
 const COUNT_MOST: u64 = u32::MAX as u64;
 /// So many bytes of anything but memory.
 const BYTES_MOST: u64 = 1 << 30;
+/// So many bytes on a disk.
+const DISK_MOST: u64 = 1 << 50;
+/// Two of the longest lines: with less, some would never be written.
+const BURST_LEAST: u64 = 10 << 10;
 
 /// What `given` says, and for the rest what is inherited.
 pub(super) fn laid_over(inherited: &Limits, given: &shape::Limits, source: &Source) -> Result<Limits, ManifestError> {
@@ -59,6 +63,16 @@ pub(super) fn laid_over(inherited: &Limits, given: &shape::Limits, source: &Sour
     count("requests", &given.requests, 0, &mut limits.requests)?;
     count("supervisors", &given.supervisors, 0, &mut limits.supervisors)?;
     count("children", &given.children, 0, &mut limits.children)?;
+    count("open_files", &given.open_files, 0, &mut limits.files.open)?;
+    let bytes = |key, given: &Option<Spanned<Size>>, least, limit: &mut u64| -> Result<(), ManifestError> {
+        if let Some(given) = given {
+            *limit = bounded(key, given.get_ref().0, given.span(), (least, DISK_MOST))? as u64;
+        }
+        Ok(())
+    };
+    bytes("written_bytes", &given.written_bytes, 0, &mut limits.files.written_bytes)?;
+    bytes("log_bytes", &given.log_bytes, 0, &mut limits.log.bytes_per_second)?;
+    bytes("log_burst", &given.log_burst, BURST_LEAST, &mut limits.log.burst)?;
     if let Some(fuel) = &given.fuel_per_message {
         bounded("fuel_per_message", *fuel.get_ref(), fuel.span(), (1, u64::MAX))?;
         limits.fuel_per_message = *fuel.get_ref();

@@ -95,6 +95,10 @@ pub(super) struct Limits {
     pub(super) requests: Option<Spanned<u64>>,
     pub(super) supervisors: Option<Spanned<u64>>,
     pub(super) children: Option<Spanned<u64>>,
+    pub(super) written_bytes: Option<Spanned<Size>>,
+    pub(super) open_files: Option<Spanned<u64>>,
+    pub(super) log_bytes: Option<Spanned<Size>>,
+    pub(super) log_burst: Option<Spanned<Size>>,
     pub(super) init_timeout: Option<Spanned<Time>>,
 }
 
@@ -122,6 +126,14 @@ pub(super) struct Grants {
     pub(super) topics: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) control: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) env: BTreeMap<Spanned<String>, Spanned<Variable>>,
+    #[serde(default)]
+    pub(super) argv: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) clocks: Clocks,
+    #[serde(default)]
+    pub(super) random: Randomness,
 }
 
 /// One folder: `"./data:/input"`, or a table where a path has a colon in it.
@@ -163,6 +175,105 @@ impl<'de> serde::de::Visitor<'de> for FolderVisitor {
         }
         let Table { host, guest } = Table::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
         Ok(Folder { host, guest })
+    }
+}
+
+/// A variable of `env`: its value, or `true` for the host's.
+pub(super) enum Variable {
+    Value(String),
+    OfHost,
+}
+
+impl<'de> Deserialize<'de> for Variable {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(VariableVisitor)
+    }
+}
+
+struct VariableVisitor;
+
+impl serde::de::Visitor<'_> for VariableVisitor {
+    type Value = Variable;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the text of a variable, or true for that of the host")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Variable, E> {
+        Ok(Variable::Value(text.to_owned()))
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, of_host: bool) -> Result<Variable, E> {
+        match of_host {
+            true => Ok(Variable::OfHost),
+            false => Err(E::invalid_value(serde::de::Unexpected::Bool(false), &self)),
+        }
+    }
+}
+
+impl From<&Variable> for skep_runtime::spec::Variable {
+    fn from(variable: &Variable) -> Self {
+        match variable {
+            Variable::Value(text) => Self::Value(text.clone()),
+            Variable::OfHost => Self::OfHost,
+        }
+    }
+}
+
+/// `clocks`
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Clocks {
+    Frozen,
+    #[default]
+    Coarse,
+    Real,
+}
+
+impl From<Clocks> for skep_runtime::spec::Clocks {
+    fn from(clocks: Clocks) -> Self {
+        match clocks {
+            Clocks::Frozen => Self::Frozen,
+            Clocks::Coarse => Self::Coarse,
+            Clocks::Real => Self::Real,
+        }
+    }
+}
+
+/// `random`: `"real"`, or `{ seed = 7 }`.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Randomness(pub(super) skep_runtime::spec::Randomness);
+
+impl<'de> Deserialize<'de> for Randomness {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(RandomnessVisitor)
+    }
+}
+
+struct RandomnessVisitor;
+
+impl<'de> serde::de::Visitor<'de> for RandomnessVisitor {
+    type Value = Randomness;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("\"real\" or { seed = 7 }")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Randomness, E> {
+        match text {
+            "real" => Ok(Randomness::default()),
+            _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+        }
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Randomness, A::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Seeded {
+            seed: u64,
+        }
+        let Seeded { seed } = Seeded::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+        Ok(Randomness(skep_runtime::spec::Randomness::Seeded(seed)))
     }
 }
 

@@ -255,12 +255,21 @@ fn limits_and_grants_make_sense_or_are_refused() {
         ("limits.memory = '5GiB'", "7:17 `memory` cannot be"),
         ("limits.mailbox_messages = 0", "7:27 `mailbox_messages` cannot be 0"),
         ("limits.fuel_per_message = 0", "7:27 `fuel_per_message` cannot be 0"),
+        ("limits.log_burst = 100", "7:20 `log_burst` cannot be 100; give a number from 10240"),
+        ("limits.written_bytes = '2000000GB'", "7:24 `written_bytes` cannot be"),
         ("limits.init_timeout = 0", "7:23 `init_timeout` cannot be 0"),
         (
             "limits.body_bytes = '17MiB'",
             "such a message could never be delivered; set `mailbox_bytes` to 17825792 or more",
         ),
         ("args = 'long'\nlimits.body_bytes = 5", "7:8 `args` are 6 bytes, and `body_bytes` is 5"),
+        ("grants.env = { 'A=B' = 'c' }", "7:16 `A=B` is no name of a variable"),
+        ("grants.env = { A = false }", "invalid value: boolean `false`, expected the text of a variable, or true"),
+        ("grants.env = { A = \"b\\u0000c\" }", "7:20 a NUL in a text for a program"),
+        ("grants.argv = [\"b\\u0000c\"]", "7:16 a NUL in a text for a program"),
+        ("grants.clocks = 'exact'", "unknown value `exact`"),
+        ("grants.random = 'fake'", "expected \"real\" or { seed = 7 }"),
+        ("grants.random = { seed = -1 }", "7:"),
         ("grants.spawn = ['mm']", "7:17 unknown module `mm`; did you mean `m`?"),
         ("grants.read = ['./none:/x']", "7:16 cannot grant "),
         ("grants.read = ['./data:x']", "`x` is no path for a guest; give an absolute path"),
@@ -274,6 +283,24 @@ fn limits_and_grants_make_sense_or_are_refused() {
         let refusal = refusal(&child(keys));
         assert!(refusal.contains(expected), "{keys}\n is refused with {refusal}\n not with {expected}");
     }
+}
+
+#[test]
+fn what_is_granted_of_the_outside_is_read() {
+    use skep_runtime::spec::{Clocks, Outside, Randomness, Variable};
+    let outside = |keys: &str| {
+        let manifest = Site::new().parse(&child(keys)).expect("it makes sense");
+        match &manifest.root.children[0].start {
+            Blueprint::Process(spec) => spec.grants.outside.clone(),
+            Blueprint::Supervisor(_) => panic!("a process was written"),
+        }
+    };
+    assert_eq!(outside(""), Outside::default());
+    let env = [("HOME".to_owned(), Variable::OfHost), ("LANG".to_owned(), Variable::Value("C".to_owned()))];
+    let all = "grants = { env = { LANG = 'C', HOME = true }, argv = ['-v'], clocks = 'real', random = { seed = 7 } }";
+    let expected =
+        Outside { env: env.into(), argv: vec!["-v".to_owned()], clocks: Clocks::Real, random: Randomness::Seeded(7) };
+    assert_eq!(outside(all), expected);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rand::TryRngCore;
+use rand::TryRng;
 use serde::{Deserialize, Serialize};
 
 use super::file;
@@ -171,7 +171,7 @@ impl Tokens {
     ) -> Result<(String, Token), TokenError> {
         valid_node_name(name).map_err(|why| TokenError::BadName { name: name.to_owned(), why })?;
         let mut secret = [0; SECRET_BYTES];
-        let filled = rand::rngs::OsRng.try_fill_bytes(&mut secret);
+        let filled = rand::rngs::SysRng.try_fill_bytes(&mut secret);
         filled.map_err(|error| TokenError::NoRandomness(error.to_string()))?;
         let text = secret.iter().fold(PREFIX.to_owned(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");

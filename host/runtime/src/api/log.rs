@@ -1,14 +1,23 @@
 //! `skep:process/log`: a line of the node's log. The one import that works in every phase.
 
+use std::borrow::Cow;
+
 use super::bindings::log::Host;
 use super::bindings::types;
-use super::text;
 use crate::engine::context::Context;
 use crate::engine::fuel;
 use crate::observe::Level;
 
 /// The longest line, as observers are promised.
 pub(crate) const LINE_BYTES: usize = 4 << 10;
+
+/// A line that is not too long, or its beginning and a sign that there was more.
+pub(crate) fn shortened(line: &str) -> Cow<'_, str> {
+    if line.len() <= LINE_BYTES {
+        return Cow::Borrowed(line);
+    }
+    Cow::Owned(format!("{}…", &line[..line.floor_char_boundary(LINE_BYTES)]))
+}
 
 impl Host for Context {
     async fn log(&mut self, level: types::Level, message: String) -> wasmtime::Result<()> {
@@ -20,12 +29,12 @@ impl Host for Context {
             types::Level::Warn => Level::Warn,
             types::Level::Error => Level::Error,
         };
-        let message = text::cut(message, LINE_BYTES);
+        let message = shortened(message.trim_end_matches(['\r', '\n']));
         if level == Level::Error {
             self.heard(&message);
         }
         if let Some(syscalls) = self.syscalls() {
-            syscalls.log(level, message.trim_end_matches(['\r', '\n']));
+            syscalls.log(level, &message);
         }
         Ok(())
     }

@@ -105,7 +105,10 @@ impl Module {
         let prepared = self.prepared(class).map_err(|error| failed(error.to_string()))?;
         let permit = self.engine().budget(class).take().ok_or(InstantiateError::Full)?;
         let wasi = match self.needs_wasi() {
-            true => Some(Box::new(Wasi::new(Some(&syscalls), grants).map_err(|error| failed(error.to_string()))?)),
+            true => {
+                let wasi = Wasi::new(Some(&syscalls), &limits.files, grants, self.name());
+                Some(Box::new(wasi.map_err(|error| failed(error.to_string()))?))
+            }
             false => None,
         };
         let mut store = store(self.engine(), class, Context::new(Some(syscalls), limits, wasi));

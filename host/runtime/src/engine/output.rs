@@ -15,7 +15,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamError, StreamResult};
 
 use super::fuel;
-use crate::api::log::LINE_BYTES;
+use crate::api::log::{LINE_BYTES, shortened};
 use crate::api::{Ended, Syscalls};
 use crate::observe::Level;
 
@@ -106,7 +106,8 @@ impl LineWriter {
                 Some(text) => (text, true),
                 None => (piece, false),
             };
-            let room = LINE_BYTES - line.len();
+            // One byte more, by which it is known that it was cut.
+            let room = LINE_BYTES + 1 - line.len();
             line.extend_from_slice(&text[..text.len().min(room)]);
             if ended {
                 self.emit(&mut line);
@@ -117,7 +118,8 @@ impl LineWriter {
     /// Logs what there is of a line.
     fn emit(&self, line: &mut Vec<u8>) {
         if let Some(log) = &self.log {
-            log.log(self.level, String::from_utf8_lossy(line).trim_end_matches('\r'));
+            let text = String::from_utf8_lossy(line);
+            log.log(self.level, &shortened(text.trim_end_matches('\r')));
         }
         line.clear();
     }
@@ -201,7 +203,7 @@ mod tests {
         for _ in 0..3 {
             writer.push(&[b'x'; LINE_BYTES]);
         }
-        assert_eq!(writer.line.lock().len(), LINE_BYTES);
+        assert_eq!(writer.line.lock().len(), LINE_BYTES + 1);
         writer.push(b"\n");
         assert!(writer.line.lock().is_empty());
     }

@@ -2,10 +2,13 @@
 
 mod calls;
 mod ends;
+mod folders;
 mod guest;
 mod loading;
+mod outside;
 mod places;
 mod recorder;
+mod script;
 mod wasi;
 
 use std::pin::Pin;

@@ -1,42 +1,40 @@
-//! What a guest sees of WASI: nothing of the host but clocks, random numbers and the folders that were granted.
+//! What a guest sees of WASI: nothing of the host but what was granted.
 //!
 //! Owns the WASI context of one instance and the linking of WASI. Standard input is closed, output goes into the log
-//! line by line, there are no arguments, no environment and no network. Made for components that import WASI only.
-//! File operations run on a pool of threads for blocking work, never on the thread that runs the guest.
+//! line by line, and there is no network. Made for components that import WASI only. File operations run on a pool of
+//! threads for blocking work, never on the thread that runs the guest.
 
-use std::io;
-use std::path::PathBuf;
+mod clocks;
+mod environment;
+mod files;
+mod folders;
+mod open;
+mod random;
+mod streams;
+
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceTable, ResourceType};
-use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystem, WasiFilesystemCtxView, WasiFilesystemView};
-use wasmtime_wasi::p2::FsError;
-use wasmtime_wasi::p2::bindings::filesystem::types::{self as files, HostDescriptor};
-use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use skep_kernel::FileLimits;
+use wasmtime::component::{Linker, ResourceTable};
+use wasmtime_wasi::filesystem::Descriptor;
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::context::Context;
 use super::output::{LineWriter, Tail, Work};
 use crate::api::Syscalls;
 use crate::observe::Level;
-use crate::spec::{Access, Grants};
+use crate::spec::{Grants, Randomness};
 
-/// Resources of WASI that one instance may hold at once, such as open files. Most programs hold a handful.
+use clocks::Clock;
+use files::{OpenFiles, Parts};
+use folders::FolderError;
+pub use random::Streams;
+
+/// Resources of WASI that one instance may hold at once, such as streams. Most programs hold a handful.
 const RESOURCES: usize = 4_096;
-/// The interface of file operations, as the linker has it.
-const FILES: &str = "wasi:filesystem/types@0.2.12";
 /// Random bytes for one request: the host produces them without giving way.
 const RANDOM_BYTES: u64 = 16 << 10;
-
-/// A granted folder cannot be opened.
-#[derive(Debug, thiserror::Error)]
-#[error("the granted folder {} cannot be opened: {error}", folder.display())]
-pub struct FolderError {
-    /// Which, on the host.
-    pub folder: PathBuf,
-    /// What the system said.
-    pub error: io::Error,
-}
 
 /// The WASI of one instance.
 pub struct Wasi {
@@ -47,32 +45,37 @@ pub struct Wasi {
     errors: Arc<Mutex<Tail>>,
     output: Arc<Work>,
     granted_folders: usize,
+    parts: Parts,
 }
 
 impl Wasi {
-    /// Opens the granted folders; without `syscalls` output goes nowhere.
-    pub fn new(syscalls: Option<&Arc<dyn Syscalls>>, grants: &Grants) -> Result<Self, FolderError> {
+    /// Opens the granted folders; without `syscalls` output goes nowhere. `program` is what the guest is called.
+    pub fn new(
+        syscalls: Option<&Arc<dyn Syscalls>>,
+        limits: &FileLimits,
+        grants: &Grants,
+        program: &str,
+    ) -> Result<Self, FolderError> {
         let errors = Arc::new(Mutex::new(Tail::default()));
         let output = Arc::new(Work::default());
         let writer = |level, tail| LineWriter::new(syscalls.cloned(), level, tail, output.clone());
+        let ledger = syscalls.map(|syscalls| syscalls.ledger()).unwrap_or_default();
+        let clock = || Clock { exactness: grants.outside.clocks, start: ledger.start() };
         let mut builder = WasiCtxBuilder::new();
         builder
             .stdout(writer(Level::Info, None))
             .stderr(writer(Level::Warn, Some(errors.clone())))
+            .wall_clock(clock())
+            .monotonic_clock(clock())
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
             .max_random_size(RANDOM_BYTES);
-        for grant in &grants.folders {
-            let permissions = match grant.access {
-                Access::Read => FsPerms::ReadOnly,
-                Access::Write => FsPerms::ReadWrite,
-            };
-            builder.preopened_dir(&grant.host, &grant.guest, permissions).map_err(|error| FolderError {
-                folder: grant.host.clone(),
-                error: io::Error::other(error.root_cause().to_string()),
-            })?;
+        if let Randomness::Seeded(seed) = grants.outside.random {
+            ledger.streams(seed).give(&mut builder);
         }
+        environment::give(&mut builder, &grants.outside, program);
+        folders::give(&mut builder, &grants.folders)?;
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         Ok(Wasi {
@@ -82,7 +85,14 @@ impl Wasi {
             errors,
             output,
             granted_folders: grants.folders.len(),
+            parts: Parts { ledger, limits: limits.clone(), opened: OpenFiles::default() },
         })
+    }
+
+    /// Denies everything: for a module that is tried out.
+    pub fn denied() -> Self {
+        let denied = Wasi::new(None, &FileLimits::default(), &Grants::default(), "");
+        denied.expect("without folders nothing can fail")
     }
 
     /// The end of what the guest wrote to its standard error.
@@ -98,15 +108,8 @@ impl Wasi {
 
     /// Whether the guest holds open files, or folders beyond those granted, which a saved state would not bring back.
     pub fn holds_files(&mut self) -> bool {
-        let mut folders = 0;
-        self.table.iter_mut().any(|resource| match resource.downcast_ref::<Descriptor>() {
-            Some(Descriptor::File(_)) => true,
-            Some(Descriptor::Dir(_)) => {
-                folders += 1;
-                folders > self.granted_folders
-            }
-            None => false,
-        })
+        let descriptors = self.table.iter_mut().filter(|resource| resource.is::<Descriptor>());
+        self.parts.opened.any() || descriptors.count() > self.granted_folders
     }
 }
 
@@ -114,10 +117,7 @@ impl Context {
     /// The WASI of this instance. A component that uses what it did not import does not exist; if it did, it would get
     /// one that denies everything.
     fn wasi(&mut self) -> &mut Wasi {
-        self.wasi.get_or_insert_with(|| {
-            let denied = Wasi::new(None, &Grants::default());
-            Box::new(denied.expect("without folders nothing can fail"))
-        })
+        self.wasi.get_or_insert_with(|| Box::new(Wasi::denied()))
     }
 }
 
@@ -128,38 +128,11 @@ impl WasiView for Context {
     }
 }
 
-/// Files as they are seen by operations on them: none at all where nothing may act, so that each operation traps.
-fn open_files(context: &mut Context) -> WasiFilesystemCtxView<'_> {
-    if context.phase.may_act() {
-        return context.filesystem();
-    }
-    let wasi = context.wasi();
-    WasiFilesystemCtxView { ctx: wasi.context.filesystem(), table: &mut wasi.nothing }
-}
-
-/// What may be done with a descriptor in every phase: ask what it is, and let go of it. C libraries look at the granted
-/// folders when they start, which some, such as Debian's, do in the first export that is called: `restore`, perhaps.
-fn add_harmless(files: &mut LinkerInstance<'_, Context>) -> wasmtime::Result<()> {
-    fn outcome<T>(answer: Result<T, FsError>) -> wasmtime::Result<(Result<T, files::ErrorCode>,)> {
-        Ok((answer.map(Ok).or_else(|error| error.downcast().map(Err))?,))
-    }
-    files.resource("descriptor", ResourceType::host::<Descriptor>(), |mut store, descriptor| {
-        HostDescriptor::drop(&mut store.data_mut().filesystem(), Resource::new_own(descriptor))
-    })?;
-    files.func_wrap_async("[method]descriptor.get-type", |mut store, (descriptor,): (Resource<Descriptor>,)| {
-        Box::new(async move { outcome(store.data_mut().filesystem().get_type(descriptor).await) })
-    })?;
-    files.func_wrap_async("[method]descriptor.get-flags", |mut store, (descriptor,): (Resource<Descriptor>,)| {
-        Box::new(async move { outcome(store.data_mut().filesystem().get_flags(descriptor).await) })
-    })
-}
-
 /// Adds all of WASI 0.2 as far as it exists here.
 pub fn add_to_linker(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     linker.allow_shadowing(true);
-    files::add_to_linker::<Context, WasiFilesystem>(linker, open_files)?;
-    add_harmless(&mut linker.instance(FILES)?)?;
+    files::add_to_linker(linker)?;
     linker.allow_shadowing(false);
     Ok(())
 }

@@ -22,7 +22,7 @@ use super::upgrade::Successor;
 use super::worker::Ended;
 use super::{Cell, Shell, drive};
 use crate::Module;
-use crate::engine::{Class, Instance, fault};
+use crate::engine::{Class, Instance, Ledger, fault};
 use crate::spec::ProcessSpec;
 
 /// What a guest has used, as of the last event that it handled.
@@ -70,6 +70,8 @@ pub(crate) struct Guest {
     live: Mutex<Option<Live>>,
     /// What its supervisors may hold; made with the first one.
     allowance: OnceLock<Arc<Allowance>>,
+    /// What it has of the outside; made with its first instance that has any.
+    ledger: OnceLock<Arc<Ledger>>,
 }
 
 struct Live {
@@ -97,12 +99,18 @@ impl Guest {
             successor: Mutex::new(None),
             live: Mutex::new(None),
             allowance: OnceLock::new(),
+            ledger: OnceLock::new(),
         }
     }
 
     /// What its supervisors may hold all together.
     pub(super) fn allowance(&self) -> &Arc<Allowance> {
         self.allowance.get_or_init(|| Allowance::of_guest(&self.spec.limits))
+    }
+
+    /// What it has of the outside that outlives its instances.
+    pub(super) fn ledger(&self) -> Arc<Ledger> {
+        Arc::clone(self.ledger.get_or_init(Arc::default))
     }
 
     /// The code that its next instance is made from.
@@ -181,13 +189,16 @@ impl Guest {
         self.code.lock().class_for(memory_bytes)
     }
 
-    /// Drops the instance, wherever the guest stands.
+    /// Drops the instance, wherever the guest stands, for the process has ended.
     pub(super) fn discard(&self, shell: &Shell, cell: &Cell) {
         let live = self.live.lock().take();
         if live.is_none() {
             shell.rooms.pass_on(self.class(cell), shell);
         }
         discard(live, shell);
+        if let Some(ledger) = self.ledger.get() {
+            cell.log_dropped(self, ledger.take_dropped());
+        }
     }
 }
 

@@ -3,16 +3,15 @@
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
-use skep_kernel::{ExitReason, Pid};
+use skep_kernel::throttle::Verdict;
+use skep_kernel::{ExitReason, LogLimits, Pid};
 
+use super::guest::Guest;
 use super::{Cell, Content, Shell};
 use crate::observe::{Circumstances, Decision, Excerpt, Level, Report, Subject};
 
 /// Links that a crash report names.
 const LINKS: usize = 10;
-
-/// Bytes of one line of a guest's log. Beyond, it is cut.
-const LINE_BYTES: usize = 4096;
 
 /// Whether an end is a crash, which is reported.
 #[derive(Debug)]
@@ -40,13 +39,32 @@ impl Manner {
 
 impl Cell {
     /// A line in the log, in the name of this process.
-    pub(super) fn log(&self, level: Level, mut message: String) {
-        if message.len() > LINE_BYTES {
-            let end = (0..=LINE_BYTES).rev().find(|&end| message.is_char_boundary(end)).unwrap_or(0);
-            message.truncate(end);
-            message.push('…');
-        }
+    pub(super) fn log(&self, level: Level, message: String) {
         self.report(Report::Log { subject: self.subject(), level, message });
+    }
+
+    /// A line of the guest's own, if it has not written too many; before it, how many were dropped.
+    pub(super) fn log_of_guest(&self, guest: &Guest, level: Level, line: &str) {
+        let Some(shell) = self.shell() else { return };
+        match guest.ledger().admit(line.len(), &guest.spec.limits.log, shell.now()) {
+            Verdict::Dropped => {}
+            Verdict::Passes { dropped } => {
+                self.log_dropped(guest, dropped);
+                self.log(level, line.to_owned());
+            }
+        }
+    }
+
+    /// One line for all that were dropped.
+    pub(super) fn log_dropped(&self, guest: &Guest, dropped: u64) {
+        if dropped > 0 {
+            let LogLimits { bytes_per_second, burst } = guest.spec.limits.log;
+            let lines = if dropped == 1 { "line" } else { "lines" };
+            let text = format!(
+                "{dropped} {lines} of its log dropped: it may write {bytes_per_second} bytes a second, and {burst} at once"
+            );
+            self.log(Level::Warn, text);
+        }
     }
 
     pub(super) fn report(&self, report: Report) {

@@ -20,6 +20,7 @@ use skep_kernel::{
 use super::supervise::Owner;
 use super::{Birthplace, Cell, Content, Shell, Ties, Way};
 use crate::api::{Asked, Control, Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls, When};
+use crate::engine::Ledger;
 use crate::observe::Level;
 use crate::spec::{Blueprint, ProcessSpec};
 
@@ -458,8 +459,17 @@ impl Syscalls for GuestCalls {
         Ok(left.map(milliseconds))
     }
 
+    fn ledger(&self) -> Arc<Ledger> {
+        match &self.cell.content {
+            Content::Guest(guest) => guest.ledger(),
+            Content::Supervisor(_) | Content::Client(_) => Arc::default(),
+        }
+    }
+
     fn log(&self, level: Level, message: &str) {
-        self.cell.log(level, message.to_owned());
+        if let Content::Guest(guest) = &self.cell.content {
+            self.cell.log_of_guest(guest, level, message);
+        }
     }
 
     fn supervision(&self) -> Option<&dyn Supervision> {

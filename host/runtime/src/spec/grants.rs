@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use skep_kernel::Name;
 
+use super::Outside;
+
 /// What a process may do beyond computing and talking to those whose pid it has. Nothing, unless it says so here.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Grants {
@@ -29,6 +31,8 @@ pub struct Grants {
     /// Processes that it may suspend, look into, and give another state: the names under which they were started, or how
     /// these begin, with a `*` behind.
     pub control: Vec<Name>,
+    /// Environment, arguments, clocks and random numbers, through WASI.
+    pub outside: Outside,
 }
 
 impl Grants {
@@ -66,6 +70,7 @@ impl Grants {
             groups: common(&self.groups, &parent.groups),
             topics: self.topics.iter().filter(|topic| parent.allows_topic(topic)).cloned().collect(),
             control: self.control.iter().filter(|name| parent.allows_control(name)).cloned().collect(),
+            outside: self.outside.within(&parent.outside),
         }
     }
 

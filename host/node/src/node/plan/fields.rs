@@ -5,7 +5,7 @@
 use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{AutoShutdown, Backoff, ChildSpec, Restart, Roster, Strategy, SupervisorSpec};
 use skep_runtime::kernel::{Body, Limits, Name};
-use skep_runtime::spec::{Access, Blueprint, Grants, ProcessSpec};
+use skep_runtime::spec::{Access, Blueprint, Clocks, Grants, Outside, ProcessSpec, Randomness, Variable};
 
 use super::{Change, When};
 use crate::manifest::units::{HibernateAfter, ShutdownWord, Size, Time};
@@ -89,7 +89,24 @@ impl Changes {
         self.field("limits.requests", was.requests, is.requests, When::Now);
         self.field("limits.supervisors", was.supervisors, is.supervisors, When::NextStart);
         self.field("limits.children", was.children, is.children, When::NextStart);
+        let (files, log) = ((&was.files, &is.files), (&was.log, &is.log));
+        self.field(
+            "limits.written_bytes",
+            Size(files.0.written_bytes),
+            Size(files.1.written_bytes),
+            When::NextInstance,
+        );
+        self.field("limits.open_files", files.0.open, files.1.open, When::NextInstance);
+        self.field("limits.log_bytes", Size(log.0.bytes_per_second), Size(log.1.bytes_per_second), When::NextStart);
+        self.field("limits.log_burst", Size(log.0.burst), Size(log.1.burst), When::NextStart);
         self.field("limits.init_timeout", Time(was.init_timeout), Time(is.init_timeout), When::NextStart);
+    }
+
+    fn outside(&mut self, was: &Outside, is: &Outside) {
+        self.field("grants.env", env(was), env(is), When::NextStart);
+        self.field("grants.argv", argv(was), argv(is), When::NextStart);
+        self.field("grants.clocks", clocks(was.clocks), clocks(is.clocks), When::NextStart);
+        self.field("grants.random", random(was.random), random(is.random), When::NextStart);
     }
 
     pub(super) fn registry(&mut self, name: &str, was: Option<Keys>, is: Option<Keys>) {
@@ -118,6 +135,33 @@ impl Changes {
         self.field("grants.groups", names(&was.groups), names(&is.groups), When::NextStart);
         self.field("grants.topics", names(&was.topics), names(&is.topics), When::NextStart);
         self.field("grants.control", names(&was.control), names(&is.control), When::NextStart);
+        self.outside(&was.outside, &is.outside);
+    }
+}
+
+fn env(outside: &Outside) -> String {
+    list(outside.env.iter().map(|(name, variable)| match variable {
+        Variable::Value(value) => format!("{name}={value}"),
+        Variable::OfHost => format!("{name} of the host"),
+    }))
+}
+
+fn argv(outside: &Outside) -> String {
+    list(outside.argv.iter().map(|argument| format!("{argument:?}")))
+}
+
+fn clocks(clocks: Clocks) -> &'static str {
+    match clocks {
+        Clocks::Frozen => "frozen",
+        Clocks::Coarse => "coarse",
+        Clocks::Real => "real",
+    }
+}
+
+fn random(random: Randomness) -> String {
+    match random {
+        Randomness::Real => "real".to_owned(),
+        Randomness::Seeded(seed) => format!("seed {seed}"),
     }
 }
 

@@ -157,6 +157,14 @@ fn who_stays_says_what_changes_and_when() {
         ("grants.groups = ['pg']", "", "grants.groups pg > none next_start"),
         ("", "grants.topics = ['a', 'b:*']", "grants.topics none > a, b:* next_start"),
         ("", "grants.control = ['a', 'b:*']", "grants.control none > a, b:* next_start"),
+        ("", "limits.written_bytes = 0", "limits.written_bytes 1GiB > 0B next_instance"),
+        ("", "limits.open_files = 3", "limits.open_files 64 > 3 next_instance"),
+        ("", "limits.log_bytes = 5", "limits.log_bytes 64KiB > 5B next_start"),
+        ("limits.log_burst = '10KiB'", "", "limits.log_burst 10KiB > 1MiB next_start"),
+        ("", "grants.env = { A = 'b', HOME = true }", "grants.env none > A=b, HOME of the host next_start"),
+        ("grants.argv = ['-v', 'x y']", "", "grants.argv \"-v\", \"x y\" > none next_start"),
+        ("", "grants.clocks = 'frozen'", "grants.clocks coarse > frozen next_start"),
+        ("grants.random = { seed = 7 }", "grants.random = 'real'", "grants.random seed 7 > real next_start"),
         ("limits.entry_bytes = 5", "limits.entry_bytes = 6", "limits.entry_bytes 5B > 6B now"),
     ] {
         check(("m", &child(was)), ("m", &child(is)), &[&format!("~ c: {expected}")]);

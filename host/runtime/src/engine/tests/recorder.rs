@@ -12,6 +12,7 @@ use skep_kernel::{Address, Alias, Body, CallError, Caller, Event, ExitReason, Ma
 
 use crate::api::directory::{Answered, DirectoryCalls, Found};
 use crate::api::{Asked, Ended, PendingSpawn, SpawnOptions, Syscalls, When};
+use crate::engine::Ledger;
 use crate::observe::Level;
 
 #[derive(Default)]
@@ -20,6 +21,8 @@ pub struct Recorder {
     pub asked: Mutex<Vec<String>>,
     /// What `more` and `receive` give.
     pub events: Mutex<VecDeque<Event>>,
+    /// What outlives the instance.
+    pub ledger: Arc<Ledger>,
 }
 
 impl Recorder {
@@ -150,6 +153,9 @@ impl Syscalls for Recorder {
     }
     fn timer_left(&self, _: Option<Pid>, _: Mark) -> Result<Option<u64>, Ended> {
         Ok(None)
+    }
+    fn ledger(&self) -> Arc<Ledger> {
+        self.ledger.clone()
     }
     fn log(&self, level: Level, message: &str) {
         self.note(format!("log {level:?} {message}"));

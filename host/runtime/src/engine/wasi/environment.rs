@@ -1,0 +1,25 @@
+//! Variables and arguments of a guest: those that were granted, and no others.
+
+use wasmtime_wasi::WasiCtxBuilder;
+
+use crate::spec::{Outside, Variable};
+
+/// Gives what was granted. `program` comes before the arguments, as everywhere.
+pub(super) fn give(builder: &mut WasiCtxBuilder, outside: &Outside, program: &str) {
+    for (name, variable) in &outside.env {
+        match variable {
+            Variable::Value(value) => {
+                builder.env(name, value);
+            }
+            // What is no text cannot be told to a guest.
+            Variable::OfHost => {
+                if let Ok(value) = std::env::var(name) {
+                    builder.env(name, value);
+                }
+            }
+        }
+    }
+    if !outside.argv.is_empty() {
+        builder.arg(program).args(&outside.argv);
+    }
+}
