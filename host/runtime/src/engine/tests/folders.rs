@@ -225,6 +225,9 @@ fn what_a_process_writes_in_its_life_is_bounded() {
         (Do::Size(4, 50), OK),
         (Do::Append("a"), OK),
         (Do::Write(6, 41), NOSPC),
+        // As on a full disk, the stream is of no use any more, but the file is.
+        (Do::Close(6), OK),
+        (Do::Append("a"), OK),
         (Do::Write(6, 40), OK),
         (Do::Create("c"), NOSPC),
         (Do::MakeFolder("d"), NOSPC),
