@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use skep_runtime::kernel::budget::BudgetSpec;
 use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{ChildSpec, Restart, Shutdown, Strategy, SupervisorSpec};
 use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Limits, Name, Pid};
@@ -237,8 +238,34 @@ impl TestApp {
         let runtime = Runtime::new(config, observer).unwrap_or_else(|error| panic!("no runtime: {error}"));
         let modules = GUESTS.iter().map(|name| module(&runtime, name)).collect();
         let app = TestApp { runtime, reports };
-        app.runtime.start_app(AppSpec { name: "test".into(), modules, registries: registries(), root }).await?;
+        app.runtime.start_app(AppSpec { modules, registries: registries(), root, ..AppSpec::new("test") }).await?;
         Ok(app)
+    }
+
+    /// Starts another app on the same runtime, of the same modules, with a budget.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub async fn start_beside(&self, name: &str, budget: BudgetSpec, root: SupervisorSpec<Blueprint>) {
+        let spec = self.runtime.app_spec("test").unwrap_or_else(|| panic!("the app has ended"));
+        let spec = AppSpec { name: name.into(), budget, root, ..spec };
+        self.runtime.start_app(spec).await.unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+    }
+
+    /// Calls a child of another app by name.
+    ///
+    /// # Errors
+    ///
+    /// What became of the call.
+    pub async fn call_beside(&self, app: &str, name: &str, request: Value) -> Result<Value, CallError> {
+        let body = Body::Json(request.to_string());
+        let reply = self.runtime.call(app, Address::Name(name.into()), body, Some(PATIENCE)).await?;
+        Ok(match reply {
+            Body::Json(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+            Body::Text(text) => Value::String(text),
+            Body::Raw(bytes) | Body::MessagePack(bytes) => Value::from(bytes),
+        })
     }
 
     /// Calls a child by name with a JSON value.
@@ -247,15 +274,7 @@ impl TestApp {
     ///
     /// What became of the call.
     pub async fn call(&self, name: &str, request: Value) -> Result<Value, CallError> {
-        let reply = self
-            .runtime
-            .call("test", Address::Name(name.into()), Body::Json(request.to_string()), Some(PATIENCE))
-            .await?;
-        Ok(match reply {
-            Body::Json(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
-            Body::Text(text) => Value::String(text),
-            Body::Raw(bytes) | Body::MessagePack(bytes) => Value::from(bytes),
-        })
+        self.call_beside("test", name, request).await
     }
 
     /// Calls a child that must answer.
