@@ -271,6 +271,14 @@ impl Budget {
         });
     }
 
+    /// Whether half of each bound would still be free with so much more.
+    fn has_plenty(&self, of: Resource, amount: u64) -> bool {
+        self.chain().all(|budget| {
+            let most = budget.most(of);
+            most.is_none_or(|most| budget.used(of).saturating_add(amount) <= most / 2)
+        })
+    }
+
     fn give(&self, of: Resource, amount: u64) {
         if amount > 0 {
             self.chain().for_each(|budget| budget.give_here(of, amount));

@@ -25,16 +25,14 @@ impl Credit {
         self.budget.as_ref().filter(|budget| budget.bounds_mail())
     }
 
-    /// The mailbox is to hold so many bytes in all. Takes as much again ahead as there is, while there is room.
+    /// The mailbox is to hold so many bytes in all. Takes as much again ahead as there is, while half of each budget is free.
     pub fn admit(&mut self, bytes: usize) -> Result<(), Exceeded> {
         let missing = (bytes as u64).saturating_sub(self.bytes);
         let Some(budget) = self.bounded().filter(|_| missing > 0) else { return Ok(()) };
         let ahead = missing.saturating_add(self.bytes.min(AHEAD_MOST));
-        let taken = match budget.take(Resource::MailboxBytes, ahead) {
-            Ok(()) => ahead,
-            Err(_) => budget.take(Resource::MailboxBytes, missing).map(|()| missing)?,
-        };
-        self.bytes += taken;
+        let amount = if budget.has_plenty(Resource::MailboxBytes, ahead) { ahead } else { missing };
+        budget.take(Resource::MailboxBytes, amount)?;
+        self.bytes += amount;
         Ok(())
     }
 

@@ -132,7 +132,6 @@ fn mailboxes_share_bytes_to_the_last_one_and_give_all_back() {
     for _ in 0..9 {
         one.push_bounded(mail(10), &limits).expect("there is room");
     }
-    // What the one took ahead, the other one may have to do without; what it needs itself it gets.
     one.push_bounded(mail(10), &limits).expect("to the last byte");
     assert_eq!((one.bytes(), app.used(MailboxBytes)), (100, 100));
     assert_eq!(one.push_bounded(mail(1), &limits), over);

@@ -12,4 +12,5 @@ mod refusals;
 mod sign;
 mod skep;
 mod sys;
+mod top;
 mod upgrade;
