@@ -214,7 +214,7 @@ fn who_uses_the_last_of_it_ends_and_nobody_for_his_debt() {
     let ends = Burnt::Ends(Exceeded { what: "fuel-rate", whose: "supervisor s".into() });
     assert_eq!(below.burn(100, ms(0)), Burnt::Left);
     assert_eq!(below.burn(1_000_000, ms(0)), ends);
-    assert_eq!(below.dry(|| ms(0)).is_some(), false, "those who end do not wait");
+    assert!(below.dry(|| ms(0)).is_none(), "those who end do not wait");
     assert_eq!(below.burn(1, ms(1)), Burnt::Left, "as much has flown in");
     assert_eq!(below.burn(1, ms(1)), ends);
     assert_eq!(app.burn(1_000_000, ms(1)), Burnt::Left, "it is not the app's rate");

@@ -68,7 +68,10 @@ impl Shell {
         if let Manner::Crash { trace, message } = manner {
             self.crashed(cell, reason, trace, message);
         }
-        cell.app.tally.add(&cell.process.lock());
+        // What the host's own hands do is not the app's.
+        if !matches!(cell.content, Content::Client(_)) {
+            cell.app.tally.add(&cell.process.lock());
+        }
         cell.end(reason);
         if let Content::Supervisor(overseer) = &cell.content {
             let unheard = overseer.crashes.close();
