@@ -37,6 +37,7 @@ pub use receiving::{Received, Wanted};
 pub use relations::{LinkRequest, MADE_UP, Monitoring, TAG_BYTES};
 pub use turns::{SliceEnd, Turn};
 
+use crate::budget::Account;
 use crate::directory::Claim;
 use crate::mailbox::Mailbox;
 use crate::pid::NUMBER_LIMIT;
@@ -141,6 +142,8 @@ enum Run {
     Idle,
     /// On the queue.
     Queued,
+    /// Taken off the queue until its budget has fuel again.
+    Parked,
     /// On a worker. With `stirred`, something came meanwhile that it must look at.
     Running { stirred: bool },
 }
@@ -197,6 +200,7 @@ pub struct Process {
     marks_drawn: u64,
     /// How many pids its guest has made up.
     made_up: u16,
+    account: Account,
 }
 
 /// A monitor that this process has set.
@@ -238,6 +242,7 @@ impl Process {
             timers: BTreeMap::new(),
             marks_drawn: 0,
             made_up: 0,
+            account: Account::default(),
             birth,
         };
         if let Some(parent) = process.birth.parent {
@@ -259,6 +264,12 @@ impl Process {
             process.limit_init(now, actions);
         }
         process
+    }
+
+    /// Has it count against the budgets above it. Before it has anything.
+    pub fn charge_to(&mut self, account: Account) {
+        self.mailbox = Mailbox::on(account.credit());
+        self.account = account;
     }
 
     /// Its pid.
@@ -330,6 +341,7 @@ impl Process {
             (Phase::New | Phase::Starting, _) => "starting",
             (Phase::Up, _) if self.is_suspended() => "suspended",
             (Phase::Up, Run::Queued) => "runnable",
+            (Phase::Up, Run::Parked) => "throttled",
             (Phase::Up, Run::Running { .. }) => "running",
             (Phase::Up, Run::Idle) if self.is_blocked() => "blocked",
             (Phase::Up, Run::Idle) if self.saved.is_some() => "hibernating",

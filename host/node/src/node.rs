@@ -13,6 +13,7 @@ pub mod deployment;
 pub(crate) mod file;
 pub mod home;
 pub mod log;
+pub mod metrics;
 pub mod plan;
 pub mod rights;
 pub mod state;

@@ -30,6 +30,8 @@ impl Process {
         self.leave_system(actions);
         self.doomed = None;
         self.saved = None;
+        // Before anybody hears of it: whoever starts another one in its place finds room.
+        self.account.close();
         if let Some(starter) = self.birth.starter.take() {
             self.tell_starter(starter, reason, actions);
         }
