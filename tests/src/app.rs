@@ -286,7 +286,6 @@ impl TestApp {
             Body::Text(text) => Value::String(text),
             Body::Raw(bytes) | Body::MessagePack(bytes) => Value::from(bytes),
         })
-        self.call_in("test", name, request).await
     }
 
     /// Calls a child that must answer.

@@ -133,11 +133,6 @@ impl Guest {
         Arc::clone(self.ledger.get_or_init(Arc::default))
     }
 
-    /// What it has of the outside that outlives its instances.
-    pub(super) fn ledger(&self) -> Arc<Ledger> {
-        Arc::clone(self.ledger.get_or_init(Arc::default))
-    }
-
     /// The code that its next instance is made from.
     pub(crate) fn module(&self) -> Module {
         self.code.lock().clone()
