@@ -88,6 +88,20 @@ fn where_a_caller_may_have_been_passed_on_nobody_is_told() {
     }
 }
 
+/// Or whoever was told could ask whom it names, and whether it is open.
+#[test]
+fn mon_12_a_circle_through_an_alias_is_told_to_nobody() {
+    check(&[
+        ("new a; new b; new c; a: alias x; b: alias y", ""),
+        ("a: call b - {call ~a.x 20 hello, say on}", ""),
+        ("wait 20", "b = error timeout, b says on"),
+        ("b: answer b late", "a = late, a: call hello"),
+        // Nor to one who calls by pid, and would be told whom another's alias names.
+        ("a: call ~b.y 50 {call c 30 {call a 20 hello, say on}}", ""),
+        ("wait 20", "c = error timeout, c says on"),
+    ]);
+}
+
 #[test]
 fn a_chain_that_ends_is_no_circle_and_neither_is_one_beside_it() {
     check(&[
