@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use skep_runtime::EngineConfig;
+use skep_runtime::kernel::budget::{BudgetSpec, FuelRate, WhenOut};
+use skep_runtime::kernel::supervisor::SupervisorSpec;
 use skep_runtime::spec::Keep;
 use skep_tests::app::supervisor;
 use skep_tests::{Child, TestApp};
@@ -20,11 +22,26 @@ async fn main() {
     let rounds = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(5);
     println!("{:>8} {:>12} {:>12} {:>12}", "", "spawn us", "send us", "call us");
     for _ in 0..rounds {
-        measure("none").await;
+        measure("none", BudgetSpec::default()).await;
+        measure("budget", ample()).await;
     }
 }
 
-async fn measure(budget: &str) {
+/// Bounds for everything, none of which is met.
+fn ample() -> BudgetSpec {
+    let much = Some(1 << 50);
+    let fuel = FuelRate { per_second: 1 << 50, burst: 1 << 50, when_out: WhenOut::Throttle };
+    BudgetSpec {
+        memory_bytes: much,
+        instances: much,
+        processes: much,
+        mailbox_bytes: much,
+        timers: much,
+        fuel: Some(fuel),
+    }
+}
+
+async fn measure(title: &str, budget: BudgetSpec) {
     let sink = |id: &str| {
         Child::new(id, "mailbox-flooder", &Value::Null).limits(|limits| {
             limits.mailbox_messages = 1 << 30;
@@ -34,12 +51,13 @@ async fn measure(budget: &str) {
     };
     let starter = Child::probe("starter").limits(|limits| limits.fuel_per_message = 1 << 50);
     let children = [sink("source"), sink("sink"), starter, Child::new("counter", "counter", &json!(0))];
-    let app = TestApp::try_start_on(EngineConfig::default(), Keep::WhileItFits, supervisor(children)).await;
+    let root = SupervisorSpec { budget, ..supervisor(children) };
+    let app = TestApp::try_start_on(EngineConfig::default(), Keep::WhileItFits, root).await;
     let app = app.unwrap_or_else(|error| panic!("{error}"));
     let spawn = spawns(&app).await;
     let send = sends(&app).await;
     let call = calls(&app).await;
-    println!("{budget:>8} {spawn:>12.2} {send:>12.3} {call:>12.2}");
+    println!("{title:>8} {spawn:>12.2} {send:>12.3} {call:>12.2}");
     app.stop().await;
 }
 

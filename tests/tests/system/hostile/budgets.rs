@@ -235,7 +235,8 @@ async fn counters_share_memory_for_fewer_instances_than_there_are_of_them() {
 async fn mail_beyond_the_budget_is_refused_or_dropped_whoever_it_is_for() {
     let sinks = ["sink-1", "sink-2"];
     let children = sinks.iter().map(|name| Child::probe(name)).chain([Child::probe("holder"), flooder()]);
-    let budget = BudgetSpec { mailbox_bytes: Some(1_000), ..BudgetSpec::default() };
+    // Room for ten messages, and beside them for the words that order the next flood.
+    let budget = BudgetSpec { mailbox_bytes: Some(1_090), ..BudgetSpec::default() };
     let app = crowd(Keep::WhileItFits, budget, children).await;
     for sink in sinks {
         let call = json!({ "do": [{ "Call": { "to": { "name": "holder" }, "body": "Hold", "timeout_ms": null } }] });
@@ -264,7 +265,7 @@ async fn mail_beyond_the_budget_is_refused_or_dropped_whoever_it_is_for() {
     assert_eq!(beside_the_neighbour(&app, "a flood", floods).await, (Some(13), Some(2)));
     assert_eq!(usage(&app).mailbox_bytes, 1_000);
     assert_eq!(usage(&app).dropped, 3);
-    let call = app.call_in(CROWD, "sink-1", json!("Journal")).await;
+    let call = app.call_in(CROWD, "sink-1", json!("x".repeat(100))).await;
     assert!(format!("{call:?}").contains("mailbox_bytes of app crowd"), "{call:?}");
     // With the sinks their mail goes.
     app.runtime.kill(pid(&app, "sink-1"));
