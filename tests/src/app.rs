@@ -9,7 +9,7 @@ use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{ChildSpec, Restart, Shutdown, Strategy, SupervisorSpec};
 use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Limits, Name, Pid};
 use skep_runtime::observe::{Observer, Report};
-use skep_runtime::spec::{AppSpec, Blueprint, Grants, Keep, ModuleSpec, ProcessSpec};
+use skep_runtime::spec::{AppSpec, Blueprint, Console, Grants, Keep, ModuleSpec, ProcessSpec};
 use skep_runtime::upgrade::{Progress, Summary, Upgrade, UpgradeError};
 use skep_runtime::{EngineConfig, Module, Runtime, RuntimeConfig, StartError};
 
@@ -65,6 +65,7 @@ impl Child {
             limits: Limits::default(),
             grants: Arc::new(all_grants()),
             keep: Keep::default(),
+            console: Console::default(),
             charge: None,
             awaited: None,
         };

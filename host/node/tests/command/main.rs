@@ -8,6 +8,7 @@ mod elsewhere;
 mod names;
 mod new;
 mod node;
+mod programs;
 mod refusals;
 mod sign;
 mod skep;

@@ -5,7 +5,9 @@
 use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{AutoShutdown, Backoff, ChildSpec, Restart, Roster, Strategy, SupervisorSpec};
 use skep_runtime::kernel::{Body, Limits, Name};
-use skep_runtime::spec::{Access, Blueprint, Clocks, Grants, Outside, ProcessSpec, Randomness, Variable};
+use skep_runtime::spec::{
+    Access, Blueprint, Clocks, Console, Grants, Input, Output, Outside, ProcessSpec, Randomness, Variable,
+};
 
 use super::{Change, When};
 use crate::manifest::units::{HibernateAfter, ShutdownWord, Size, Time};
@@ -69,6 +71,8 @@ impl Changes {
         self.field("name", name(was), name(is), When::NextStart);
         self.field("args", body(&was.args), body(&is.args), When::NextStart);
         self.field("hibernate_after", HibernateAfter(was.keep), HibernateAfter(is.keep), When::NextStart);
+        self.field("stdin", stdin(&was.console), stdin(&is.console), When::NextStart);
+        self.field("output", output(&was.console), output(&is.console), When::NextStart);
         self.limits(&was.limits, &is.limits);
         self.grants(&was.grants, &is.grants);
     }
@@ -136,6 +140,21 @@ impl Changes {
         self.field("grants.topics", names(&was.topics), names(&is.topics), When::NextStart);
         self.field("grants.control", names(&was.control), names(&is.control), When::NextStart);
         self.outside(&was.outside, &is.outside);
+    }
+}
+
+fn stdin(console: &Console) -> String {
+    match &console.input {
+        Input::Closed => "none".to_owned(),
+        Input::File(path) => path.display().to_string(),
+        Input::Messages => "messages".to_owned(),
+    }
+}
+
+fn output(console: &Console) -> String {
+    match &console.output {
+        Output::Log => "log".to_owned(),
+        Output::To(name) => format!("to {name}"),
     }
 }
 
