@@ -85,7 +85,8 @@ impl Transaction {
                 self.add(pids, out);
             }
             (_, Input::News { pid, news }) => self.news(pid, news, out),
-            (Phase::Closed, Input::Lull) if self.busy > 0 && self.reopened < REOPENED_MOST => {
+            // It is closed for as long as somebody is busy.
+            (Phase::Closed, Input::Lull) if self.reopened < REOPENED_MOST => {
                 self.reopened += 1;
                 self.phase = Phase::Suspending;
                 out.push(Order::Open);

@@ -100,6 +100,31 @@ fn dsup_09_no_key_leads_to_one_that_is_being_stopped_or_started() {
 }
 
 #[test]
+fn dsup_09_who_is_up_already_or_ignores_its_start_is_in_use_like_the_others() {
+    check(
+        partitioned(OneForOne, "a:infinity b:infinity c:infinity"),
+        &[
+            ("begin; ok a; ok b; ok c; resize 0", "init a1, init b1, init c1, ready, shutdown c1"),
+            ("down c1 shutdown; down b1 shutdown; down a1 shutdown", "shutdown b1, shutdown a1, [resize 0] ok"),
+            ("restart b; ok b", "request b2, [restart b] b2"),
+            ("resize 3; ok a; ignore c", "request a2, request c2, [resize 3] ok"),
+            ("which; resize 3", "[which] c:stopped b2 a2, [resize 3] ok"),
+        ],
+    );
+}
+
+#[test]
+fn a_key_that_leads_to_nobody_is_told_why() {
+    for (error, expected) in [
+        (RouteError::NotPartitioned, "the supervisor has no partitions"),
+        (RouteError::NoPartitions, "no partition is in use"),
+        (RouteError::Down(2), "partition 2 does not run now"),
+    ] {
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
 fn a_rebuild_or_an_end_comes_in_between() {
     check(
         partitioned(OneForAll, "a:infinity b:infinity c:infinity"),

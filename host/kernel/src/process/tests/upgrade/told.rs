@@ -386,4 +386,11 @@ fn it_says_what_it_is_in_the_middle_of() {
     process.handled(Outcome { reply: None, next: Next::Stop(ExitReason::Normal) }, NOW, &mut Vec::new());
     assert_eq!(step(&mut process), Step::Terminate(ExitReason::Normal));
     assert_eq!(process.doing(), "terminate");
+    // Also where an event led to its end, of which that is told afterwards.
+    let mut process = up();
+    let _ = tell(&mut process, Signal::Message(Event::Cast(Body::Raw(Vec::new()))));
+    assert!(matches!(step(&mut process), Step::Handle { .. }));
+    process.failed(ExitReason::failed("no"));
+    assert_eq!(step(&mut process), Step::Terminate(ExitReason::failed("no")));
+    assert_eq!((process.doing(), process.handling()), ("terminate", Some("cast")));
 }
