@@ -100,7 +100,7 @@ impl LineWriter {
     }
 
     /// Goes to this process as it is, if there is one.
-    pub fn to_owner(mut self, owner: Option<Name>) -> Self {
+    pub fn owned_by(mut self, owner: Option<Name>) -> Self {
         self.owner = owner;
         self
     }

@@ -79,7 +79,7 @@ impl Wasi {
         let clock = || Clock { exactness: grants.outside.clocks, start: ledger.start() };
         let mut builder = WasiCtxBuilder::new();
         builder
-            .stdout(writer(Level::Info, None).to_owner(owner))
+            .stdout(writer(Level::Info, None).owned_by(owner))
             .stderr(writer(Level::Warn, Some(errors.clone())))
             .wall_clock(clock())
             .monotonic_clock(clock())
