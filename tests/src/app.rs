@@ -10,7 +10,7 @@ use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{ChildSpec, Restart, Shutdown, Strategy, SupervisorSpec};
 use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Limits, Name, Pid};
 use skep_runtime::observe::{Observer, Report};
-use skep_runtime::spec::{AppSpec, Blueprint, Charge, Grants, Keep, ModuleSpec, ProcessSpec, SpawnGrant};
+use skep_runtime::spec::{AppSpec, Blueprint, Charge, Console, Grants, Keep, ModuleSpec, ProcessSpec, SpawnGrant};
 use skep_runtime::upgrade::{Progress, Summary, Upgrade, UpgradeError};
 use skep_runtime::{EngineConfig, Module, Runtime, RuntimeConfig, StartError};
 
@@ -66,6 +66,7 @@ impl Child {
             limits: Limits::default(),
             grants: Arc::new(all_grants()),
             keep: Keep::default(),
+            console: Console::default(),
             charge: Charge::default(),
             awaited: None,
         };

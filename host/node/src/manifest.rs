@@ -153,6 +153,19 @@
 //! grants.random = { seed = 7 }               # the same numbers after each start; default "real": nobody foresees them
 //! ```
 //!
+//! A module may also be a command: a component that exports `wasi:cli/run`, or a core module of wasip1 that begins with
+//! `_start`, made by any compiler and for nobody in particular. A child of it runs once, like a task, and its exit status is
+//! its exit reason: 0 is `normal`, and 3 is `exit status 3`. Restarts, limits and `shutdown` are as for every child; its
+//! `fuel_per_message` is for its whole run. It takes `grants.argv` and no `args`, and has two more keys:
+//!
+//! ```toml
+//! stdin = { file = "./words.txt" }       # or "messages": each body is appended, an empty one is the end; default: closed
+//! output = { to = "collector" }          # raw bytes, as messages to the process of this name; default "log"
+//! ```
+//!
+//! Its standard error goes into the log. Text is read as text from a message in any codec, so that
+//! `skep call NAME '"a line\n"'` types a line, and answers `null` when it is taken.
+//!
 //! `argv` is for programs that read their command line, and `args` of a child for `init`. Timers go on whatever `clocks`
 //! says. To what it spawns a process passes on at most what it has: of folders and names these or fewer, of a clock that
 //! is coarse no exact one, of a seed the seed, of the node's variables those that it sees. What the manifest itself

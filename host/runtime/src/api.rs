@@ -31,6 +31,7 @@ use skep_kernel::{Address, Alias, Body, CallError, Caller, Event, ExitReason, Ma
 
 use crate::engine::Ledger;
 use crate::observe::Level;
+use crate::spec::Console;
 
 /// The process must end now, with this reason: the host function that learns it traps.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -132,6 +133,10 @@ pub trait Syscalls: directory::DirectoryCalls {
     }
     /// What this process blocks on, in the name of a supervisor or a server, is there or will not come.
     fn answered(&self) {}
+    /// The standard streams of a command.
+    fn console(&self) -> Console;
+    /// Sends a command's output to the process of this name.
+    fn emit(&self, to: &Name, bytes: Vec<u8>) -> Result<Result<(), Refusal>, Ended>;
     /// What it has of the outside that outlives its instances.
     fn ledger(&self) -> Arc<Ledger>;
     /// Writes a line of the log. Never fails, so that a process can still say why it ends.

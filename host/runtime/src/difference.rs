@@ -212,6 +212,7 @@ mod tests {
             limits: Limits::default(),
             grants: Arc::new(Grants::default()),
             keep: Keep::default(),
+            console: crate::spec::Console::default(),
             charge: Charge::default(),
             awaited: None,
         }

@@ -488,6 +488,7 @@ fn info(cell: &Cell) -> ProcessInfo {
         kind: match (&cell.content, process.kind()) {
             (Content::Supervisor(_), _) => "supervisor",
             (Content::Client(_), _) => "client",
+            (Content::Guest(guest), _) if guest.module().is_command() => "command",
             (Content::Guest(_), skep_kernel::process::Kind::Task) => "task",
             (Content::Guest(_), _) => "server",
         },

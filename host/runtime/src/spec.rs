@@ -11,10 +11,12 @@ use skep_kernel::directory::{Claim, Keys};
 use skep_kernel::supervisor::{ChildSpec, SupervisorSpec};
 use skep_kernel::{Body, Limits, Name};
 
+pub use self::console::{Console, Input, Output};
 pub use self::grants::{Access, FolderGrant, Grants, SpawnGrant};
 pub use self::outside::{Clocks, Outside, Randomness, Variable};
 pub use crate::shell::{Awaited, Charge};
 
+mod console;
 mod grants;
 mod outside;
 
@@ -95,6 +97,7 @@ impl ProcessSpec {
             limits: Limits::default(),
             grants: Arc::default(),
             keep: Keep::default(),
+            console: Console::default(),
             charge: Charge::default(),
             awaited: None,
         }
@@ -164,6 +167,8 @@ pub struct ProcessSpec {
     pub grants: Arc<Grants>,
     /// What becomes of its instance while it waits.
     pub keep: Keep,
+    /// The standard streams of a command; nothing is said of them for other processes.
+    pub console: Console,
     /// What it counts against, where a guest had it started under a supervisor.
     pub charge: Charge,
     /// Who awaits its result, where a guest had a supervisor start it.

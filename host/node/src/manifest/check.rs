@@ -11,7 +11,7 @@ use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::registry::valid_name;
 use skep_runtime::kernel::supervisor::{ChildSpec, SupervisorSpec};
 use skep_runtime::kernel::{Body, Limits, Name};
-use skep_runtime::spec::{Blueprint, Charge, Grants, Keep, ProcessSpec};
+use skep_runtime::spec::{Blueprint, Charge, Console, Grants, Input, Keep, Output, ProcessSpec};
 use toml::Spanned;
 
 use super::grants::{Ground, resolved};
@@ -241,6 +241,7 @@ impl Tree<'_> {
             let problem = format!("`args` are {} bytes, and `body_bytes` is {}", args.len(), limits.body_bytes);
             return self.refuse(span, problem, "make the arguments smaller, or raise the limit `body_bytes`");
         }
+        let console = self.console(child)?;
         let keep = child.hibernate_after.as_ref().map_or(Keep::default(), |keep| keep.get_ref().0);
         let args = Body::Json(args);
         Ok(ProcessSpec {
@@ -251,9 +252,27 @@ impl Tree<'_> {
             limits,
             grants,
             keep,
+            console,
             charge: Charge::default(),
             awaited: None,
         })
+    }
+
+    /// The standard streams of a command.
+    fn console(&self, child: &shape::Child) -> Result<Console, ManifestError> {
+        let input = match child.stdin.as_ref().map(|stdin| (stdin.get_ref(), stdin.span())) {
+            None => Input::Closed,
+            Some((shape::Input::Messages, _)) => Input::Messages,
+            Some((shape::Input::File(path), place)) => Input::File(self.ground.file(path, place)?),
+        };
+        let output = match child.output.as_ref().map(|output| (output.get_ref(), output.span())) {
+            None | Some((shape::Output::Log, _)) => Output::Log,
+            Some((shape::Output::To(name), place)) => match valid_name(name) {
+                Ok(()) => Output::To(name.as_str().into()),
+                Err(why) => return self.refuse(place, format!("bad name: {why}"), "give the name of a process"),
+            },
+        };
+        Ok(Console { input, output })
     }
 
     /// A name that no other process of the app has.
@@ -280,6 +299,8 @@ impl Tree<'_> {
             ("limits", child.limits.as_ref().map(Spanned::span)),
             ("grants", child.grants.as_ref().map(Spanned::span)),
             ("hibernate_after", child.hibernate_after.as_ref().map(Spanned::span)),
+            ("stdin", child.stdin.as_ref().map(Spanned::span)),
+            ("output", child.output.as_ref().map(Spanned::span)),
         ];
         match keys.into_iter().find_map(|(key, span)| Some((key, span?))) {
             Some((key, span)) => {

@@ -200,13 +200,37 @@ impl Ground<'_> {
                 return error(format!("cannot grant {}: {why}", path.display()), remedy);
             }
         };
-        if real.starts_with(self.home) || self.home.starts_with(&real) {
-            return error(
+        self.apart_from_home(&real, given.span())?;
+        Ok(FolderGrant { host: real, guest: guest.clone(), access })
+    }
+
+    /// A file for the input of a command.
+    pub(super) fn file(&self, path: &str, span: Range<usize>) -> Result<PathBuf, ManifestError> {
+        let path = self.folder.join(path);
+        let error = |problem: String| {
+            let remedy = "give a file that is there; a relative path begins at the manifest's folder";
+            Err(self.source.error(span.clone(), problem, remedy))
+        };
+        match path.canonicalize() {
+            Ok(real) if real.is_file() => {
+                self.apart_from_home(&real, span.clone())?;
+                Ok(real)
+            }
+            Ok(_) => error(format!("{} is no file", path.display())),
+            Err(why) => error(format!("cannot read {}: {why}", path.display())),
+        }
+    }
+
+    /// Refuses what is within the node's own folder, or around it.
+    fn apart_from_home(&self, real: &Path, span: Range<usize>) -> Result<(), ManifestError> {
+        if real.starts_with(self.home) || self.home.starts_with(real) {
+            return Err(self.source.error(
+                span,
                 format!("{} overlaps the node's own folder {}", real.display(), self.home.display()),
                 "grant another folder, or move the node's with --home or SKEP_HOME",
-            );
+            ));
         }
-        Ok(FolderGrant { host: real, guest: guest.clone(), access })
+        Ok(())
     }
 }
 

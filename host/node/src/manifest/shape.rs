@@ -93,6 +93,8 @@ pub(super) struct Child {
     pub(super) limits: Option<Spanned<Limits>>,
     pub(super) grants: Option<Spanned<Grants>>,
     pub(super) hibernate_after: Option<Spanned<HibernateAfter>>,
+    pub(super) stdin: Option<Spanned<Input>>,
+    pub(super) output: Option<Spanned<Output>>,
     pub(super) supervisor: Option<Box<Spanned<Supervisor>>>,
 }
 
@@ -383,6 +385,84 @@ impl<'de> serde::de::Visitor<'de> for RandomnessVisitor {
         }
         let Seeded { seed } = Seeded::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
         Ok(Randomness(skep_runtime::spec::Randomness::Seeded(seed)))
+    }
+}
+
+/// `stdin`: `"messages"`, or `{ file = "./words.txt" }`.
+pub(super) enum Input {
+    Messages,
+    File(String),
+}
+
+impl<'de> Deserialize<'de> for Input {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(InputVisitor)
+    }
+}
+
+struct InputVisitor;
+
+impl<'de> serde::de::Visitor<'de> for InputVisitor {
+    type Value = Input;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("\"messages\" or { file = \"./words.txt\" }")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Input, E> {
+        match text {
+            "messages" => Ok(Input::Messages),
+            _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+        }
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Input, A::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            file: String,
+        }
+        let Table { file } = Table::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+        Ok(Input::File(file))
+    }
+}
+
+/// `output`: `"log"`, or `{ to = "name" }`.
+pub(super) enum Output {
+    Log,
+    To(String),
+}
+
+impl<'de> Deserialize<'de> for Output {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(OutputVisitor)
+    }
+}
+
+struct OutputVisitor;
+
+impl<'de> serde::de::Visitor<'de> for OutputVisitor {
+    type Value = Output;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("\"log\" or { to = \"name\" }")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Output, E> {
+        match text {
+            "log" => Ok(Output::Log),
+            _ => Err(E::invalid_value(serde::de::Unexpected::Str(text), &self)),
+        }
+    }
+
+    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<Output, A::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            to: String,
+        }
+        let Table { to } = Table::deserialize(serde::de::value::MapAccessDeserializer::new(map))?;
+        Ok(Output::To(to))
     }
 }
 

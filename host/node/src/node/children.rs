@@ -8,7 +8,7 @@ use std::sync::Arc;
 use skep_runtime::inspect::TreeNode;
 use skep_runtime::kernel::supervisor::{Answer, ChildKind, ChildSpec, ChildView, RequestError, Restart, Shutdown};
 use skep_runtime::kernel::{Body, Name, Pid, Refusal, SpawnError};
-use skep_runtime::spec::{Blueprint, Charge, Keep, ProcessSpec};
+use skep_runtime::spec::{Blueprint, Charge, Console, Keep, ProcessSpec};
 use skep_runtime::{Request, RuntimeError};
 
 use super::Node;
@@ -245,6 +245,7 @@ impl Node {
             limits: module.limits.clone(),
             grants: Arc::clone(&module.grants),
             keep: Keep::default(),
+            console: Console::default(),
             charge: Charge::default(),
             awaited: None,
         };

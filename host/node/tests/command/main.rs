@@ -9,6 +9,7 @@ mod grants;
 mod names;
 mod new;
 mod node;
+mod programs;
 mod refusals;
 mod sign;
 mod skep;

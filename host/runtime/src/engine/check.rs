@@ -6,6 +6,7 @@ use wasmparser::{Parser, Payload};
 use wasmtime::component::types::ComponentItem;
 
 use super::module::LoadError;
+use super::wrap::exit;
 
 /// The interfaces of `wit/` that the host offers; `types` has no functions.
 const OWN: [&str; 13] = [
@@ -54,11 +55,22 @@ const WASI: [&str; 27] = [
     "sockets/udp-create-socket",
 ];
 
+/// What kind of process a component makes, by what it exports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum World {
+    /// `behaviour`.
+    Server,
+    /// `entry`.
+    Task,
+    /// `wasi:cli/run`.
+    Command,
+}
+
 /// What a component says of itself.
 #[derive(Debug)]
 pub(crate) struct Interfaces {
-    /// Whether it exports `behaviour`; if not, it exports `entry`.
-    pub is_server: bool,
+    /// What it exports.
+    pub world: World,
     /// What it imports, in its own order.
     pub imports: Vec<String>,
     /// Whether that includes WASI.
@@ -72,25 +84,28 @@ impl Interfaces {
         let ty = component.component_type();
         let exports: Vec<String> = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
         let has = |interface: &str| exports.iter().any(|name| own_interface(name) == Some(interface));
-        let is_server = match (has("behaviour"), has("entry")) {
-            (true, false) => true,
-            (false, true) => false,
+        let is_command = exports.iter().any(|name| name.starts_with("wasi:cli/run@0.2."));
+        let world = match (has("behaviour"), has("entry")) {
+            (true, false) => World::Server,
+            (false, true) => World::Task,
             (true, true) => return Err(LoadError::TwoKinds),
+            (false, false) if is_command => World::Command,
             (false, false) => return Err(LoadError::NoKind { exports }),
         };
         let mut imports = Vec::new();
         for (name, import) in ty.imports(engine) {
-            let is_known = matches!(import.ty, ComponentItem::ComponentInstance(_)) && is_known(name);
+            let is_known = is_known(name) || (name == exit::INTERFACE && world == World::Command);
+            let is_known = is_known && matches!(import.ty, ComponentItem::ComponentInstance(_));
             if !is_known {
                 return Err(LoadError::UnknownImport { name: name.to_owned() });
             }
             // Every component imports it, and nothing can be done with it.
-            if own_interface(name) != Some("types") {
+            if own_interface(name) != Some("types") && name != exit::INTERFACE {
                 imports.push(name.to_owned());
             }
         }
         let needs_wasi = imports.iter().any(|name| name.starts_with("wasi:"));
-        Ok(Interfaces { is_server, imports, needs_wasi })
+        Ok(Interfaces { world, imports, needs_wasi })
     }
 }
 

@@ -33,6 +33,8 @@ pub enum Phase {
     Terminate,
     /// `run`, of a task.
     Run,
+    /// `run`, of a command.
+    Command,
 }
 
 impl Phase {
@@ -47,7 +49,7 @@ impl Phase {
             Phase::Save => "save",
             Phase::Restore => "restore",
             Phase::Terminate => "terminate",
-            Phase::Run => "run",
+            Phase::Run | Phase::Command => "run",
         }
     }
 
@@ -55,7 +57,7 @@ impl Phase {
     #[must_use]
     pub fn may_act(self) -> bool {
         match self {
-            Phase::Init | Phase::Handle | Phase::Terminate | Phase::Run => true,
+            Phase::Init | Phase::Handle | Phase::Terminate | Phase::Run | Phase::Command => true,
             Phase::Start | Phase::Describe | Phase::Save | Phase::Restore => false,
         }
     }

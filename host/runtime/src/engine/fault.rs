@@ -11,7 +11,7 @@ use wasmtime::Trap;
 use wasmtime::component::ResourceTableError;
 use wasmtime_wasi::I32Exit;
 
-use super::context::{Context, Misuse};
+use super::context::{Context, Misuse, Phase};
 use super::limits::Refused;
 use super::trace::Trace;
 use crate::api::Ended;
@@ -26,6 +26,8 @@ pub(crate) fn reason(error: &wasmtime::Error, context: &mut Context) -> ExitReas
     if let Some(I32Exit(status)) = error.downcast_ref() {
         return match status {
             0 => ExitReason::Normal,
+            // What it said is in the log.
+            status if context.phase == Phase::Command => ExitReason::failed(format!("exit status {status}")),
             status => ExitReason::failed(with_words(format!("exit status {status}"), context)),
         };
     }

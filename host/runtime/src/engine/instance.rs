@@ -13,7 +13,7 @@ use super::budget::Permit;
 use super::context::{Context, Phase};
 use super::module::{Exports, Module};
 use super::trace::Trace;
-use super::wasi::Wasi;
+use super::wasi::{Program, Wasi};
 use super::{Class, Engine, fault, fuel};
 use crate::api::bindings::server::exports::skep::process::behaviour::Guest;
 use crate::api::bindings::types;
@@ -113,7 +113,8 @@ impl Module {
         let place = place.transpose().map_err(InstantiateError::OverBudget)?;
         let wasi = match self.needs_wasi() {
             true => {
-                let wasi = Wasi::new(Some(&syscalls), &limits.files, grants, self.name());
+                let program = Program { name: self.name(), is_command: self.is_command() };
+                let wasi = Wasi::new(Some(&syscalls), &limits.files, grants, program);
                 Some(Box::new(wasi.map_err(|error| failed(error.to_string()))?))
             }
             false => None,
@@ -174,7 +175,7 @@ fn end(store: &mut Store<Context>) {
 fn server(exports: &Exports) -> &Guest {
     match exports {
         Exports::Server(server) => server.skep_process_behaviour(),
-        Exports::Task(_) => unreachable!("a task was used as a server"),
+        Exports::Task(_) | Exports::Command(_) => unreachable!("another process was used as a server"),
     }
 }
 
@@ -278,6 +279,14 @@ impl Instance {
         let answer = task.skep_process_entry().call_run(&mut self.store, &args.into()).await;
         let result = Body::from(self.end(answer)?);
         if result.len() > self.body_bytes() { Err(Failure::sound(ExitReason::limit("body"))) } else { Ok(result) }
+    }
+
+    /// `run`, of a command, with the fuel of one message. It answers by its exit status.
+    pub async fn command(&mut self) -> Result<(), Failure> {
+        self.begin(Phase::Command, self.store.data().fuel_per_message).await?;
+        let Exports::Command(command) = &self.exports else { unreachable!("another process was used as a command") };
+        let answer = command.wasi_cli_run().call_run(&mut self.store).await;
+        self.end(answer.map(|outcome| outcome.map_err(|()| "exit status 1".to_owned())))
     }
 
     fn body_bytes(&self) -> usize {

@@ -9,8 +9,9 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use skep_kernel::{ExitReason, Shape};
 use wasmtime::component::Component;
+use wasmtime_wasi::p2::bindings::{Command, CommandPre};
 
-use super::check::Interfaces;
+use super::check::{Interfaces, World};
 use super::context::Context;
 use super::wrap::WrapError;
 use super::{Class, Engine, check, trial, wrap};
@@ -30,10 +31,10 @@ pub enum LoadError {
         /// What wasmtime found.
         message: String,
     },
-    /// It is neither a server nor a task.
+    /// It is neither a server nor a task nor a command.
     #[error(
-        "this component is no process: it must export `skep:process/behaviour@0.1.0` (a server) or \
-         `skep:process/entry@0.1.0` (a task), but exports {} (in Rust: `skep_sdk::export!`)",
+        "this component is no process: it must export `skep:process/behaviour@0.1.0` (a server), \
+         `skep:process/entry@0.1.0` (a task) or `wasi:cli/run@0.2` (a command), but exports {} (in Rust: `skep_sdk::export!`)",
         list(exports)
     )]
     NoKind {
@@ -76,6 +77,8 @@ pub enum ModuleKind {
     Server(Shape),
     /// Runs once.
     Task,
+    /// A program: runs once, and knows nothing of Skep.
+    Command,
 }
 
 /// Code that processes are made of. Cheap to clone.
@@ -128,12 +131,24 @@ impl Module {
         self.0.kind == ModuleKind::Task
     }
 
+    /// Whether its processes are commands.
+    #[must_use]
+    pub fn is_command(&self) -> bool {
+        self.0.kind == ModuleKind::Command
+    }
+
+    /// Whether its processes run once, and have no state that another instance could take over.
+    #[must_use]
+    pub fn runs_once(&self) -> bool {
+        !matches!(self.0.kind, ModuleKind::Server(_))
+    }
+
     /// The states it writes and reads, if it is a server.
     #[must_use]
     pub fn shape(&self) -> Option<&Shape> {
         match &self.0.kind {
             ModuleKind::Server(shape) => Some(shape),
-            ModuleKind::Task => None,
+            ModuleKind::Task | ModuleKind::Command => None,
         }
     }
 
@@ -181,8 +196,12 @@ impl Module {
             return Ok(prepared);
         }
         let component = inner.engine.compile(class, &inner.digest, &inner.component)?;
-        let is_server = matches!(inner.kind, ModuleKind::Server(_));
-        let prepared = Prepared::new(&inner.engine, class, &component, is_server)?;
+        let world = match inner.kind {
+            ModuleKind::Server(_) => World::Server,
+            ModuleKind::Task => World::Task,
+            ModuleKind::Command => World::Command,
+        };
+        let prepared = Prepared::new(&inner.engine, class, &component, world)?;
         Ok(place.get_or_init(|| prepared))
     }
 }
@@ -197,22 +216,24 @@ impl fmt::Debug for Module {
 pub(crate) enum Prepared {
     Server(ProcessPre<Context>),
     Task(TaskPre<Context>),
+    Command(CommandPre<Context>),
 }
 
 /// An instance's exports, found and type-checked.
 pub(crate) enum Exports {
     Server(Process),
     Task(Task),
+    Command(Command),
 }
 
 impl Prepared {
-    fn new(engine: &Engine, class: Class, component: &Component, is_server: bool) -> Result<Self, LoadError> {
+    fn new(engine: &Engine, class: Class, component: &Component, world: World) -> Result<Self, LoadError> {
         let mismatch = |error: wasmtime::Error| LoadError::Mismatch { message: format!("{error:#}") };
         let linked = engine.linker(class).instantiate_pre(component).map_err(mismatch)?;
-        if is_server {
-            ProcessPre::new(linked).map(Prepared::Server).map_err(mismatch)
-        } else {
-            TaskPre::new(linked).map(Prepared::Task).map_err(mismatch)
+        match world {
+            World::Server => ProcessPre::new(linked).map(Prepared::Server).map_err(mismatch),
+            World::Task => TaskPre::new(linked).map(Prepared::Task).map_err(mismatch),
+            World::Command => CommandPre::new(linked).map(Prepared::Command).map_err(mismatch),
         }
     }
 
@@ -221,6 +242,7 @@ impl Prepared {
         match self {
             Prepared::Server(server) => server.instantiate_async(store).await.map(Exports::Server),
             Prepared::Task(task) => task.instantiate_async(store).await.map(Exports::Task),
+            Prepared::Command(command) => command.instantiate_async(store).await.map(Exports::Command),
         }
     }
 }
@@ -242,9 +264,9 @@ impl Engine {
             Some(compiled) => compiled,
             None => self.compile(Class::Large, &digest, &component)?,
         };
-        let Interfaces { is_server, imports, needs_wasi } = Interfaces::of(&compiled)?;
+        let Interfaces { world, imports, needs_wasi } = Interfaces::of(&compiled)?;
         let class = if fits_small { Class::Small } else { Class::Large };
-        let prepared = Prepared::new(self, class, &compiled, is_server)?;
+        let prepared = Prepared::new(self, class, &compiled, world)?;
         let kind = trial::run(self, class, &prepared, needs_wasi)?;
         let (small, large) = match class {
             Class::Small => (OnceLock::from(prepared), OnceLock::new()),

@@ -3,12 +3,13 @@
 //! Owns cutting a stream of bytes into bounded lines of valid text. Never blocks and holds at most one line.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
-use skep_kernel::ExitReason;
+use skep_kernel::{ExitReason, Name};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
@@ -88,12 +89,33 @@ pub struct LineWriter {
     line: Arc<Mutex<Vec<u8>>>,
     tail: Option<Arc<Mutex<Tail>>>,
     work: Arc<Work>,
+    /// Who gets it instead of the log.
+    owner: Option<Name>,
 }
 
 impl LineWriter {
     /// Logs at `level`, to nowhere without `log`; keeps the end in `tail`.
     pub fn new(log: Option<Arc<dyn Syscalls>>, level: Level, tail: Option<Arc<Mutex<Tail>>>, work: Arc<Work>) -> Self {
-        LineWriter { log, level, line: Arc::default(), tail, work }
+        LineWriter { log, level, line: Arc::default(), tail, work, owner: None }
+    }
+
+    /// Goes to this process as it is, if there is one.
+    pub fn owned_by(mut self, owner: Option<Name>) -> Self {
+        self.owner = owner;
+        self
+    }
+
+    /// Sends what was written to its owner. Whom nobody hears, or whose owner has no room, is told so as by a broken pipe.
+    fn send(&self, owner: &Name, bytes: &Bytes) -> StreamResult<()> {
+        let Some(syscalls) = &self.log else { return Ok(()) };
+        match syscalls.emit(owner, bytes.to_vec()) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(refusal)) => {
+                let error = io::Error::new(io::ErrorKind::BrokenPipe, refusal.to_string());
+                Err(StreamError::LastOperationFailed(error.into()))
+            }
+            Err(ended) => Err(StreamError::Trap(ended.into())),
+        }
     }
 
     fn push(&self, bytes: &[u8]) {
@@ -171,8 +193,13 @@ impl OutputStream for LineWriter {
         let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
         let cost = fuel::CALL + fuel::BYTE * bytes.len() as u64 + fuel::MESSAGE * lines as u64;
         self.work.pay(cost).map_err(|ended| StreamError::Trap(ended.into()))?;
-        self.push(&bytes);
-        Ok(())
+        match &self.owner {
+            Some(owner) => self.send(owner, &bytes),
+            None => {
+                self.push(&bytes);
+                Ok(())
+            }
+        }
     }
 
     fn flush(&mut self) -> StreamResult<()> {

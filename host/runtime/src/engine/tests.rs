@@ -1,6 +1,7 @@
 //! The engine with guests written as text, each doing one thing that a guest may do or had better not.
 
 mod calls;
+mod commands;
 mod ends;
 mod folders;
 mod guest;

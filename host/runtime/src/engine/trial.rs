@@ -47,6 +47,7 @@ pub(super) fn run(
             Ok(()) => Ok(ModuleKind::Server(shape)),
             Err(why) => Err(failed(ExitReason::failed(why))),
         },
+        Ok(Some(Ok(None))) if matches!(prepared, Prepared::Command(_)) => Ok(ModuleKind::Command),
         Ok(Some(Ok(None))) => Ok(ModuleKind::Task),
         Ok(Some(Err(error))) => Err(understood(&error, &mut store)),
         Ok(None) => Err(failed(ExitReason::limit("time"))),

@@ -5,6 +5,7 @@
 //! threads for blocking work, never on the thread that runs the guest.
 
 mod clocks;
+mod console;
 mod environment;
 mod files;
 mod folders;
@@ -18,13 +19,14 @@ use parking_lot::Mutex;
 use skep_kernel::FileLimits;
 use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::filesystem::Descriptor;
-use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::context::Context;
 use super::output::{LineWriter, Tail, Work};
+use super::wrap::exit;
 use crate::api::Syscalls;
 use crate::observe::Level;
-use crate::spec::{Grants, Randomness};
+use crate::spec::{Grants, Output, Randomness};
 
 use clocks::Clock;
 use files::{OpenFiles, Parts};
@@ -35,6 +37,15 @@ pub use random::Streams;
 const RESOURCES: usize = 4_096;
 /// Random bytes for one request: the host produces them without giving way.
 const RANDOM_BYTES: u64 = 16 << 10;
+
+/// What a guest is called, and what it is.
+#[derive(Clone, Copy)]
+pub struct Program<'a> {
+    /// Its first argument, where it has any.
+    pub name: &'a str,
+    /// Whether it is a command, which has standard streams and a first argument always.
+    pub is_command: bool,
+}
 
 /// The WASI of one instance.
 pub struct Wasi {
@@ -49,21 +60,26 @@ pub struct Wasi {
 }
 
 impl Wasi {
-    /// Opens the granted folders; without `syscalls` output goes nowhere. `program` is what the guest is called.
+    /// Opens the granted folders; without `syscalls` output goes nowhere. `program` is what it is given to.
     pub fn new(
         syscalls: Option<&Arc<dyn Syscalls>>,
         limits: &FileLimits,
         grants: &Grants,
-        program: &str,
+        program: Program<'_>,
     ) -> Result<Self, FolderError> {
         let errors = Arc::new(Mutex::new(Tail::default()));
         let output = Arc::new(Work::default());
+        let console = syscalls.filter(|_| program.is_command).map(|syscalls| syscalls.console()).unwrap_or_default();
         let writer = |level, tail| LineWriter::new(syscalls.cloned(), level, tail, output.clone());
+        let owner = match console.output {
+            Output::Log => None,
+            Output::To(owner) => Some(owner),
+        };
         let ledger = syscalls.map(|syscalls| syscalls.ledger()).unwrap_or_default();
         let clock = || Clock { exactness: grants.outside.clocks, start: ledger.start() };
         let mut builder = WasiCtxBuilder::new();
         builder
-            .stdout(writer(Level::Info, None))
+            .stdout(writer(Level::Info, None).owned_by(owner))
             .stderr(writer(Level::Warn, Some(errors.clone())))
             .wall_clock(clock())
             .monotonic_clock(clock())
@@ -75,6 +91,9 @@ impl Wasi {
             ledger.streams(seed).give(&mut builder);
         }
         environment::give(&mut builder, &grants.outside, program);
+        if let Some(syscalls) = syscalls {
+            console::give(&mut builder, &console.input, syscalls, &ledger)?;
+        }
         folders::give(&mut builder, &grants.folders)?;
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
@@ -91,7 +110,8 @@ impl Wasi {
 
     /// Denies everything: for a module that is tried out.
     pub fn denied() -> Self {
-        let denied = Wasi::new(None, &FileLimits::default(), &Grants::default(), "");
+        let denied =
+            Wasi::new(None, &FileLimits::default(), &Grants::default(), Program { name: "", is_command: false });
         denied.expect("without folders nothing can fail")
     }
 
@@ -134,5 +154,8 @@ pub fn add_to_linker(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     files::add_to_linker(linker)?;
     linker.allow_shadowing(false);
+    linker.instance(exit::INTERFACE)?.func_wrap(exit::FUNCTION, |_, (status,): (u32,)| -> wasmtime::Result<()> {
+        Err(I32Exit(status.cast_signed()).into())
+    })?;
     Ok(())
 }

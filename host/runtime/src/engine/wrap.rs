@@ -3,10 +3,14 @@
 //! Owns telling components, core modules and rubbish apart, and which adapter a core module needs. Never compiles,
 //! runs or stores anything. Called when code is loaded, and by the build of guests.
 
+pub(super) mod exit;
+
 use std::borrow::Cow;
+use std::ops::Range;
 
 use wasi_preview1_component_adapter_provider::{
-    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER as REACTOR,
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME as PREVIEW1, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER as COMMAND,
+    WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER as REACTOR,
 };
 use wasmparser::{Chunk, Parser, Payload};
 use wit_component::ComponentEncoder;
@@ -41,7 +45,7 @@ pub enum WrapError {
     },
     /// A core module that says nothing about its interfaces.
     #[error(
-        "this is a core module without a `component-type` section, so its interfaces are unknown: \
+        "this is a core module without a `component-type` section and without `_start`, so its interfaces are unknown: \
          generate its bindings with wit-bindgen (in Rust: `skep-sdk`), and do not strip custom sections"
     )]
     NoContract,
@@ -64,6 +68,9 @@ pub fn component(bytes: &[u8]) -> Result<Cow<'_, [u8]>, WrapError> {
     if Parser::is_component(bytes) {
         return Ok(Cow::Borrowed(bytes));
     }
+    if !outline.has_contract && outline.has_start {
+        return command(bytes, outline).map(Cow::Owned);
+    }
     if !outline.has_contract {
         return Err(WrapError::NoContract);
     }
@@ -72,6 +79,16 @@ pub fn component(bytes: &[u8]) -> Result<Cow<'_, [u8]>, WrapError> {
         encoder = encoder.adapter(PREVIEW1, REACTOR).map_err(misfit)?;
     }
     encoder.encode().map(Cow::Owned).map_err(misfit)
+}
+
+/// A program of wasip1: its `_start` becomes `wasi:cli/run`.
+fn command(bytes: &[u8], outline: Outline) -> Result<Vec<u8>, WrapError> {
+    let module = match outline.imports {
+        Some((header, imports)) => exit::with_status(bytes, header, imports)?,
+        None => bytes.to_vec(),
+    };
+    let encoder = ComponentEncoder::default().module(&module).map_err(misfit)?;
+    encoder.adapter(PREVIEW1, COMMAND).map_err(misfit)?.encode().map_err(misfit)
 }
 
 /// In the alternate form, an error of the encoder prints what caused it too.
@@ -84,6 +101,10 @@ fn misfit(error: impl std::fmt::Display) -> WrapError {
 struct Outline {
     has_contract: bool,
     needs_preview1: bool,
+    /// Whether it begins like a program.
+    has_start: bool,
+    /// Where the section of imports of a core module begins, and what is in it.
+    imports: Option<(usize, Range<usize>)>,
 }
 
 /// Walks over the sections, which also finds out whether all of them are there.
@@ -97,6 +118,7 @@ fn outline(bytes: &[u8]) -> Result<Outline, WrapError> {
         // A reader that is told "more may come" says so where the file ends too early; "that was all" would only give
         // it words for an error like any other.
         let at_end = rest.is_empty();
+        let begins = bytes.len() - rest.len();
         let (consumed, payload) = match parser.parse(rest, at_end) {
             Ok(Chunk::Parsed { consumed, payload }) => (consumed, payload),
             Ok(Chunk::NeedMoreData(_)) => return Err(cut_off()),
@@ -111,7 +133,13 @@ fn outline(bytes: &[u8]) -> Result<Outline, WrapError> {
                 rest = usize::try_from(size).ok().and_then(|size| rest.get(size..)).ok_or_else(cut_off)?;
             }
             Payload::CustomSection(section) => outline.has_contract |= section.name().starts_with(CONTRACT_SECTION),
+            Payload::ExportSection(exports) => {
+                for export in exports {
+                    outline.has_start |= export.map_err(|error| damaged(&error))?.name == "_start";
+                }
+            }
             Payload::ImportSection(imports) => {
+                outline.imports = Some((begins, imports.range()));
                 for import in imports.into_imports() {
                     outline.needs_preview1 |= import.map_err(|error| damaged(&error))?.module == PREVIEW1;
                 }

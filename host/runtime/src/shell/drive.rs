@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use skep_kernel::budget::{Exceeded, Resource};
 use skep_kernel::process::Step;
-use skep_kernel::{Cause, Event, ExitReason, Process, State};
+use skep_kernel::{Body, Cause, Event, ExitReason, Process, State};
 
 use super::guest::{End, Guest};
 use super::incidents::Manner;
@@ -224,10 +224,17 @@ pub(super) async fn make(cell: &Arc<Cell>, code: &Module) -> Result<Instance, Ma
     })
 }
 
-/// `init`, or the whole of a task.
+/// `init`, or the whole of a task or of a command.
 async fn begin(cell: &Arc<Cell>, instance: &mut Instance) -> Result<(), End> {
     let guest = guest(cell);
     let args = guest.spec.args.clone();
+    if guest.module().is_command() {
+        let outcome = instance.command().await;
+        outcome.map_err(|failure| crash_at(cell, failure, None))?;
+        let nothing = Body::Json("null".to_owned());
+        cell.transition(|process, _, actions| process.finished(nothing, actions));
+        return Err(End::Exit { reason: ExitReason::Normal, manner: Manner::InOrder });
+    }
     if guest.module().is_task() {
         let result = instance.run(args).await;
         let result = result.map_err(|failure| crash_at(cell, failure, instance.excerpt()))?;

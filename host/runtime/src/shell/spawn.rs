@@ -14,7 +14,7 @@ use skep_kernel::{Action, Body, Caller, Limits, Mark, Name, Pid, Process, Refusa
 use super::guest::Guest;
 use super::supervise::{Overseer, Owner};
 use super::{App, Awaited, Cell, Content, Shell};
-use crate::spec::{Blueprint, Keep, ProcessSpec};
+use crate::spec::{Blueprint, Console, Keep, ProcessSpec};
 
 /// Where a process comes into the world.
 pub(crate) struct Birthplace {
@@ -83,9 +83,15 @@ impl Shell {
             return Err(Refusal::Limit("arguments larger than a body may be".into()));
         }
         let (name, claim) = (spec.name.clone(), spec.claim.clone());
-        let kind = if module.is_task() { Kind::Task } else { Kind::Server };
+        let kind = if module.runs_once() { Kind::Task } else { Kind::Server };
         let awaited = spec.awaited.clone();
-        if awaited.is_some() && kind != Kind::Task {
+        if spec.console != Console::default() && !module.is_command() {
+            return Err(Refusal::Invalid(format!(
+                "module {} is no command: it has no `stdin` and no `output`",
+                spec.module
+            )));
+        }
+        if awaited.is_some() && !module.is_task() {
             return Err(Refusal::Invalid(format!("module {} is no task", spec.module)));
         }
         let limits = Arc::new(spec.limits.clone());

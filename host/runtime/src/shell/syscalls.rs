@@ -16,7 +16,7 @@ use skep_kernel::process::{AliasMode, Callee, Monitoring, Received, Waiting, Wan
 use skep_kernel::registry::foreign;
 use skep_kernel::signal::Undelivered;
 use skep_kernel::{
-    Address, Alias, Body, CallError, Caller, Event, ExitReason, Limits, Mark, Pid, Process, Refusal, Signal,
+    Address, Alias, Body, CallError, Caller, Event, ExitReason, Limits, Mark, Name, Pid, Process, Refusal, Signal,
     SpawnError, Time,
 };
 
@@ -26,7 +26,7 @@ use super::{Birthplace, Cell, Content, Shell, Ties, Way};
 use crate::api::{Asked, Control, Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls, When};
 use crate::engine::Ledger;
 use crate::observe::Level;
-use crate::spec::{Blueprint, Grants, ProcessSpec};
+use crate::spec::{Blueprint, Console, Grants, ProcessSpec};
 
 /// One guest's way to the host.
 pub(super) struct GuestCalls {
@@ -168,6 +168,7 @@ impl GuestCalls {
             limits: module.limits,
             grants: Arc::new(module.grants.within(&parent.spec.grants)),
             keep: parent.spec.keep,
+            console: Console::default(),
             charge: parent.allowance().spawned(&module.name)?,
             awaited: None,
         })
@@ -474,6 +475,22 @@ impl Syscalls for GuestCalls {
         let owner = self.owner_of_timer(&shell, owner.unwrap_or(self.cell.pid))?;
         let left = owner.and_then(|owner| owner.process.lock().timer_left(mark, shell.now()));
         Ok(left.map(milliseconds))
+    }
+
+    fn console(&self) -> Console {
+        match &self.cell.content {
+            Content::Guest(guest) => guest.spec.console.clone(),
+            Content::Supervisor(_) | Content::Client(_) => Console::default(),
+        }
+    }
+
+    fn emit(&self, to: &Name, bytes: Vec<u8>) -> Result<Result<(), Refusal>, Ended> {
+        let shell = self.shell_to_send()?;
+        // The manifest has named it, so it is granted.
+        let delivered = shell
+            .way(&self.cell.app, &Address::Name(Arc::clone(to)))
+            .map(|way| shell.deliver(way.to, way.signal(Event::Info(Body::Raw(bytes)))));
+        Ok(delivered.map_or_else(|| Err(Refusal::Unknown("no process has this name".into())), send_result))
     }
 
     fn ledger(&self) -> Arc<Ledger> {

@@ -3,6 +3,7 @@
 //! Owns putting together what the runtime has and what the store has. Changes nothing.
 
 use serde::{Deserialize, Serialize};
+use skep_runtime::engine::ModuleKind;
 use skep_runtime::upgrade::ModuleInfo;
 
 use super::CodeId;
@@ -89,6 +90,10 @@ fn versions(app: &str, module: &ModuleInfo, ran: &Ran) -> Versions {
             id,
         });
     }
-    let kind = if module.current.is_task() { "task" } else { "server" };
+    let kind = match module.current.kind() {
+        ModuleKind::Server(_) => "server",
+        ModuleKind::Task => "task",
+        ModuleKind::Command => "command",
+    };
     Versions { app: app.to_owned(), module: module.name.to_string(), kind: kind.to_owned(), code }
 }

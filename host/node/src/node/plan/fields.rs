@@ -6,7 +6,7 @@ use skep_runtime::kernel::budget::{BudgetSpec, FuelRate, WhenOut};
 use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{AutoShutdown, Backoff, ChildSpec, Restart, Roster, Strategy, SupervisorSpec};
 use skep_runtime::kernel::{Body, Limits};
-use skep_runtime::spec::{Blueprint, Grants, ProcessSpec};
+use skep_runtime::spec::{Blueprint, Console, Grants, Input, Output, ProcessSpec};
 
 use super::super::rights::rights;
 use super::{Change, When};
@@ -74,6 +74,8 @@ impl Changes {
         self.field("name", name(was), name(is), When::NextStart);
         self.field("args", body(&was.args), body(&is.args), When::NextStart);
         self.field("hibernate_after", HibernateAfter(was.keep), HibernateAfter(is.keep), When::NextStart);
+        self.field("stdin", stdin(&was.console), stdin(&is.console), When::NextStart);
+        self.field("output", output(&was.console), output(&is.console), When::NextStart);
         self.limits(&was.limits, &is.limits);
         self.grants(&was.grants, &is.grants);
     }
@@ -142,6 +144,21 @@ impl Changes {
         for ((key, was), (_, is)) in rights(was).into_iter().zip(rights(is)) {
             self.field(&format!("grants.{key}"), list(was.into_iter()), list(is.into_iter()), When::NextStart);
         }
+    }
+}
+
+fn stdin(console: &Console) -> String {
+    match &console.input {
+        Input::Closed => "none".to_owned(),
+        Input::File(path) => path.display().to_string(),
+        Input::Messages => "messages".to_owned(),
+    }
+}
+
+fn output(console: &Console) -> String {
+    match &console.output {
+        Output::Log => "log".to_owned(),
+        Output::To(name) => format!("to {name}"),
     }
 }
 

@@ -169,6 +169,8 @@ fn who_stays_says_what_changes_and_when() {
         ("grants.groups = ['pg']", "", "grants.groups pg > none next_start"),
         ("", "grants.topics = ['a', 'b:*']", "grants.topics none > a, b:* next_start"),
         ("", "grants.control = ['a', 'b:*']", "grants.control none > a, b:* next_start"),
+        ("", "stdin = 'messages'", "stdin none > messages next_start"),
+        ("output = { to = 'x' }", "", "output to x > log next_start"),
         ("", "limits.written_bytes = 0", "limits.written_bytes 1GiB > 0B next_instance"),
         ("", "limits.open_files = 3", "limits.open_files 64 > 3 next_instance"),
         ("", "limits.log_bytes = 5", "limits.log_bytes 64KiB > 5B next_start"),

@@ -14,6 +14,7 @@ use crate::api::directory::{Answered, DirectoryCalls, Found};
 use crate::api::{Asked, Ended, PendingSpawn, SpawnOptions, Syscalls, When};
 use crate::engine::Ledger;
 use crate::observe::Level;
+use crate::spec::Console;
 
 #[derive(Default)]
 pub struct Recorder {
@@ -21,6 +22,8 @@ pub struct Recorder {
     pub asked: Mutex<Vec<String>>,
     /// What `more` and `receive` give.
     pub events: Mutex<VecDeque<Event>>,
+    /// The streams of a command.
+    pub console: Mutex<Console>,
     /// What outlives the instance.
     pub ledger: Arc<Ledger>,
 }
@@ -153,6 +156,13 @@ impl Syscalls for Recorder {
     }
     fn timer_left(&self, _: Option<Pid>, _: Mark) -> Result<Option<u64>, Ended> {
         Ok(None)
+    }
+    fn console(&self) -> Console {
+        self.console.lock().clone()
+    }
+    fn emit(&self, to: &Name, bytes: Vec<u8>) -> Result<Result<(), Refusal>, Ended> {
+        self.note(format!("emit {to} {:?}", String::from_utf8_lossy(&bytes)));
+        Ok(Ok(()))
     }
     fn ledger(&self) -> Arc<Ledger> {
         self.ledger.clone()

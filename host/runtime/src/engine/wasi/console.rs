@@ -119,7 +119,7 @@ impl Inbox {
         state.waits = false;
         let (body, caller) = match received? {
             Received::Event(Event::Info(body) | Event::Cast(body)) => (body, None),
-            Received::Event(Event::Call(caller, body)) => (body, Some(caller)),
+            Received::Event(Event::Call { caller, body }) => (body, Some(caller)),
             _ => return Ok(()),
         };
         let text = bytes(body);

@@ -2,10 +2,11 @@
 
 use wasmtime_wasi::WasiCtxBuilder;
 
+use super::Program;
 use crate::spec::{Outside, Variable};
 
-/// Gives what was granted. `program` comes before the arguments, as everywhere.
-pub(super) fn give(builder: &mut WasiCtxBuilder, outside: &Outside, program: &str) {
+/// Gives what was granted. The name of the program comes before the arguments, as everywhere.
+pub(super) fn give(builder: &mut WasiCtxBuilder, outside: &Outside, program: Program<'_>) {
     for (name, variable) in &outside.env {
         match variable {
             Variable::Value(value) => {
@@ -19,7 +20,7 @@ pub(super) fn give(builder: &mut WasiCtxBuilder, outside: &Outside, program: &st
             }
         }
     }
-    if !outside.argv.is_empty() {
-        builder.arg(program).args(&outside.argv);
+    if program.is_command || !outside.argv.is_empty() {
+        builder.arg(program.name).args(&outside.argv);
     }
 }

@@ -28,6 +28,7 @@ fn word(kind: &ModuleKind) -> &'static str {
     match kind {
         ModuleKind::Server(_) => "server",
         ModuleKind::Task => "task",
+        ModuleKind::Command => "command",
     }
 }
 

@@ -125,7 +125,7 @@ impl Going {
         let (shell, app) = (Arc::clone(&self.shell), Arc::clone(&self.app));
         let changing = &self.changing;
         let found: Vec<Arc<Cell>> = processes(&shell, &app, |module| changing.contains_key(module))
-            .filter(|cell| guest(cell).is_some_and(|guest| !guest.module().is_task()))
+            .filter(|cell| guest(cell).is_some_and(|guest| !guest.module().runs_once()))
             .filter(|cell| !self.members.contains_key(&cell.pid))
             .collect();
         let pids = found.iter().map(|cell| cell.pid).collect();
@@ -241,7 +241,7 @@ impl Going {
         }
         let is_left = |cell: &Arc<Cell>| {
             let on = |module: &Module| self.successor(cell).is_some_and(|successor| successor.code.is(module));
-            guest(cell).is_some_and(|guest| guest.module().is_task() && !on(&guest.module()))
+            guest(cell).is_some_and(|guest| guest.module().runs_once() && !on(&guest.module()))
         };
         summary.tasks =
             processes(&self.shell, &self.app, |module| self.changing.contains_key(module)).filter(is_left).count();
