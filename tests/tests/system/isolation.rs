@@ -155,7 +155,7 @@ async fn a_grant_lets_messages_through_and_nothing_that_ends_or_holds_up() {
         app.ask("some", json!({ "SendAfter": { "after_ms": 0, "to": by_name, "body": "later" } })).await;
         eventually("the timer", || {
             let pid = app.runtime.whereis(SHOP, "till")?;
-            app.runtime.inspect(pid).filter(|till| till.statistics.messages_in >= 7).map(|_| ())
+            app.runtime.inspect(pid).filter(|till| till.process.statistics.messages_in >= 7).map(|_| ())
         })
         .await;
         app.runtime.kill(app.runtime.whereis(SHOP, "till").expect("it lives"));

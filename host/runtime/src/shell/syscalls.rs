@@ -489,7 +489,7 @@ impl Syscalls for GuestCalls {
         // The manifest has named it, so it is granted.
         let delivered = shell
             .way(&self.cell.app, &Address::Name(Arc::clone(to)))
-            .map(|way| shell.deliver(way.to, way.signal(Event::Info(Body::Raw(bytes)))));
+            .map(|way| shell.deliver_on(&way, Event::Info(Body::Raw(bytes))));
         Ok(delivered.map_or_else(|| Err(Refusal::Unknown("no process has this name".into())), send_result))
     }
 
