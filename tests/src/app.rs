@@ -242,12 +242,21 @@ impl TestApp {
         Ok(app)
     }
 
-    /// Starts another app on the same runtime, of the same modules, with a budget.
+    /// Starts another app beside this one, with these children.
     ///
     /// # Panics
     ///
     /// If it does not start.
-    pub async fn start_beside(&self, name: &str, budget: BudgetSpec, root: SupervisorSpec<Blueprint>) {
+    pub async fn start_beside(&self, name: &str, children: impl IntoIterator<Item = Child>) {
+        self.start_bounded(name, BudgetSpec::default(), supervisor(children)).await;
+    }
+
+    /// As [`TestApp::start_beside`], of the same modules, with a budget and a root supervisor of one's own.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub async fn start_bounded(&self, name: &str, budget: BudgetSpec, root: SupervisorSpec<Blueprint>) {
         let spec = self.runtime.app_spec("test").unwrap_or_else(|| panic!("the app has ended"));
         let spec = AppSpec { name: name.into(), budget, root, ..spec };
         self.runtime.start_app(spec).await.unwrap_or_else(|error| panic!("{name} does not start: {error}"));

@@ -23,7 +23,7 @@ const CROWD: &str = "crowd";
 /// A neighbour in an app of its own, and the crowd.
 async fn crowd(keep: Keep, budget: BudgetSpec, children: impl IntoIterator<Item = Child>) -> TestApp {
     let app = app(keep, []).await;
-    app.start_beside(CROWD, budget, supervisor(children)).await;
+    app.start_bounded(CROWD, budget, supervisor(children)).await;
     app
 }
 
