@@ -251,7 +251,7 @@ impl TestApp {
     ///
     /// If it does not start.
     pub async fn start_beside(&self, app: &str, children: impl IntoIterator<Item = Child>) {
-        self.start_beside_with(app, BudgetSpec::default(), supervisor(children)).await;
+        self.start_bounded(app, BudgetSpec::default(), supervisor(children)).await;
     }
 
     /// As [`TestApp::start_beside`], with a budget and a root supervisor of its own.
@@ -259,7 +259,7 @@ impl TestApp {
     /// # Panics
     ///
     /// If it does not start.
-    pub async fn start_beside_with(&self, name: &str, budget: BudgetSpec, root: SupervisorSpec<Blueprint>) {
+    pub async fn start_bounded(&self, name: &str, budget: BudgetSpec, root: SupervisorSpec<Blueprint>) {
         let spec = self.runtime.app_spec("test").unwrap_or_else(|| panic!("the app has ended"));
         let spec = AppSpec { name: name.into(), budget, root, ..spec };
         self.runtime.start_app(spec).await.unwrap_or_else(|error| panic!("{name} does not start: {error}"));

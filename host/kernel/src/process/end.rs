@@ -30,8 +30,6 @@ impl Process {
         self.leave_system(actions);
         self.doomed = None;
         self.saved = None;
-        // Before anybody hears of it: whoever starts another one in its place finds room.
-        self.account.close();
         if let Some(starter) = self.birth.starter.take() {
             self.tell_starter(starter, reason, actions);
         }
@@ -41,6 +39,8 @@ impl Process {
         // Only now, because it knew of timers. Whoever looks at the process after its end finds nothing to do.
         self.plan = Plan::default();
         self.mailbox = crate::mailbox::Mailbox::default();
+        // Last, and before anybody hears of it: whoever starts another one in its place finds room for all of it.
+        self.account.close();
     }
 
     /// A start that failed is an answer, and no exit signal or `Down` besides (GS-02).

@@ -97,7 +97,7 @@ fn scaled(number: u64, step: u64, units: &[&str]) -> String {
         factor *= step;
         unit += 1;
     }
-    let tenths = number / (factor / 10).max(1) % 10;
+    let tenths = u128::from(number % factor) * 10 / u128::from(factor);
     if unit == 0 { format!("{number}{}", units[0]) } else { format!("{}.{tenths}{}", number / factor, units[unit]) }
 }
 

@@ -66,7 +66,7 @@ fn a_budget_that_makes_no_sense_is_refused() {
     ] {
         assert_eq!(refusal(&app(&format!("budget = {{ {budget} }}"), "")), expected);
     }
-    assert!(refusal(&app("budget = { files = 1 }", "")).contains("unknown field `files`"));
+    assert!(refusal(&app("budget = { files = 1 }", "")).contains("unknown key `files`"));
     assert!(refusal(&app("", "budget = { processes = 0 }")).contains("`processes` of a budget cannot be 0"));
-    assert!(refusal(&app("budget = { when_out_of_fuel = 'wait' }", "")).contains("unknown variant `wait`"));
+    assert!(refusal(&app("budget = { when_out_of_fuel = 'wait' }", "")).contains("unknown value `wait`"));
 }
