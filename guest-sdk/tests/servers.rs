@@ -140,6 +140,8 @@ struct Deaf;
 #[server]
 impl Server for Deaf {
     type Cast = u32;
+    type Continue = u32;
+    type Timer = u32;
 
     fn init(_: (), _: &Context) -> Start<Self> {
         Ok(Deaf)
@@ -163,12 +165,30 @@ fn gs_17_a_missing_handler_is_what_it_is_in_otp() {
         Err(CallError::Ended(ExitReason::Failed("cannot decode a call: this process takes none".to_owned())))
     );
 
+    let mut next = deaf();
+    next.deliver(Event::Continue(Body::Json("1".into())));
+    assert_eq!(next.ended().cloned(), failed("undef: handle_continue"));
+
+    // All that OTP hands to `handle_info`.
     let mut others = deaf();
-    for event in [Event::Info(Body::Text("x".into())), Event::Idle] {
+    let (pid, reason) = (Pid { node: 0, id: 9, tag: 9 }, ExitReason::Killed);
+    let others_hear = [
+        Event::Info(Body::Text("x".into())),
+        Event::Answer(types::Answer { mark: 1, outcome: Ok(Body::Json("1".into())) }),
+        Event::Exit(types::Ended { pid, reason: reason.clone() }),
+        Event::Down(types::Lost { mark: 2, target: Address::Pid(pid), reason, tag: None }),
+        Event::Timer(types::Alarm { mark: 3, body: Body::Json("1".into()) }),
+        Event::Change(types::Change { mark: 4, what: types::Changed::Missed }),
+        Event::Idle,
+    ];
+    let count = others_hear.len();
+    for event in others_hear {
         others.deliver(event);
     }
     assert_eq!(others.ended(), None);
-    assert!(matches!(&others.actions()[..], [Action::Log(Level::Warn, _), Action::Log(Level::Warn, _)]));
+    let actions = others.actions();
+    let all_warn = actions.iter().all(|action| matches!(action, Action::Log(Level::Warn, _)));
+    assert!(all_warn && actions.len() == count, "each is logged, and dropped: {actions:?}");
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Observer {
         self.awaited.lock().insert(mark.expect("it may"), holder);
         let Some(way) = shell.way(&cell.app, &address) else { return self.told.one_more() };
         let mark =
-            cell.transition(|process, _, actions| process.begin_call(Some(way.to), None, Waiting::AsEvent, actions));
+            cell.transition(|process, _, actions| process.begin_call(way.callee(), None, Waiting::AsEvent, actions));
         let mark = mark.expect("it may");
         self.awaited.lock().insert(mark, Some(way.to));
         shell.send_call(cell, way, mark, |caller| Event::Call { caller, body: Body::Raw(Vec::new()) });

@@ -243,6 +243,17 @@ impl TestApp {
         Ok(app)
     }
 
+    /// Starts another app beside this one, with these children.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub async fn start_beside(&self, name: &str, children: impl IntoIterator<Item = Child>) {
+        let modules = vec![module(&self.runtime, "probe")];
+        let spec = AppSpec { name: name.into(), modules, registries: registries(), root: supervisor(children) };
+        self.runtime.start_app(spec).await.unwrap_or_else(|error| panic!("the app does not start: {error}"));
+    }
+
     /// Calls a child by name with a JSON value.
     ///
     /// # Errors

@@ -235,8 +235,8 @@ impl Mailbox {
         })
     }
 
-    /// Gaps at the ends go at once. Those in the middle stay until there are more of them than events, so that closing
-    /// them costs each taking no more than a few moves; what a look into the middle passes over is bounded with them.
+    /// Gaps at the front go at once. All others stay until there are more of them than events, so that closing them
+    /// costs each taking no more than a few moves; what a look into the middle passes over is bounded with them.
     fn close_gaps(&mut self) {
         // Fewer are not worth the trouble, and as much buffer is kept by a process that waits.
         const FEW: usize = 64;

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use aliases::AliasMode;
-pub use calls::Waiting;
+pub use calls::{Callee, Waiting};
 pub use circle::Search;
 pub use lifecycle::Step;
 pub use looks::WaitsFor;

@@ -60,6 +60,8 @@ pub(crate) struct Asked {
     pub(crate) about: Question,
     pub(crate) number: u64,
     pub(crate) to: Option<Pid>,
+    /// The alias that it goes through, which nobody knows by the pid.
+    pub(crate) through: Option<Mark>,
     pub(crate) deadline: Option<Time>,
     pub(crate) blocking: bool,
     pub(crate) way: Way,

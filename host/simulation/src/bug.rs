@@ -44,6 +44,8 @@ pub enum Invariant {
     Timers,
     /// A call has one outcome (GS-01), and a late reply reaches nobody (GS-04).
     Calls,
+    /// Nobody waits in a circle of calls of which none is handled.
+    Circles,
     /// When an upgrade is over, nobody is suspended (HOT-09); and whoever the operator suspends handles nothing (SYS-01).
     Suspended,
     /// After an upgrade all run the same code: the new, or the old (HOT-09).
@@ -68,7 +70,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Invariant; 29] = [
+    pub const ALL: [Invariant; 30] = [
         Invariant::Mail,
         Invariant::Downs,
         Invariant::Exits,
@@ -88,6 +90,7 @@ impl Invariant {
         Invariant::Requests,
         Invariant::Timers,
         Invariant::Calls,
+        Invariant::Circles,
         Invariant::Suspended,
         Invariant::AllOrNone,
         Invariant::States,
@@ -176,6 +179,10 @@ pub enum Bug {
     DropAnswer,
     /// A guest is handed the answer to a call that was over.
     LateReply,
+    /// A search for a circle of calls gets lost.
+    DropSearch,
+    /// A request that has closed a circle of calls is not taken back.
+    DropRetract,
     /// A process is not resumed.
     ForgetResume,
     /// A process is resumed with the other verdict.
@@ -202,7 +209,7 @@ pub enum Bug {
 
 impl Bug {
     /// All of them, each with the invariant that it breaks.
-    pub const ALL: [(Bug, Invariant); 47] = [
+    pub const ALL: [(Bug, Invariant); 49] = [
         (Bug::DropMessage, Invariant::Mail),
         (Bug::DoubleMessage, Invariant::Mail),
         (Bug::SwapMessages, Invariant::Mail),
@@ -239,6 +246,8 @@ impl Bug {
         (Bug::DoubleTimer, Invariant::Timers),
         (Bug::DropAnswer, Invariant::Calls),
         (Bug::LateReply, Invariant::Calls),
+        (Bug::DropSearch, Invariant::Circles),
+        (Bug::DropRetract, Invariant::Circles),
         (Bug::ForgetResume, Invariant::Suspended),
         (Bug::OtherVerdict, Invariant::AllOrNone),
         (Bug::StaleState, Invariant::States),

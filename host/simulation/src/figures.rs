@@ -13,6 +13,8 @@ pub struct Figures {
     pub events: u64,
     /// Calls that were made.
     pub calls: u64,
+    /// Circles of calls of which somebody was told.
+    pub circles: u64,
     /// Timers that were started.
     pub timers: u64,
     /// Messages that came through an alias.
@@ -50,13 +52,14 @@ pub struct Figures {
 impl Figures {
     /// Each count and its name.
     #[must_use]
-    pub fn list(&self) -> [(&'static str, u64); 21] {
+    pub fn list(&self) -> [(&'static str, u64); 22] {
         [
             ("births", self.births),
             ("ends", self.ends),
             ("crashes", self.crashes),
             ("events", self.events),
             ("calls", self.calls),
+            ("circles", self.circles),
             ("timers", self.timers),
             ("through", self.through),
             ("asked_alive", self.asked_alive),
@@ -83,6 +86,7 @@ impl Figures {
         self.crashes += other.crashes;
         self.events += other.events;
         self.calls += other.calls;
+        self.circles += other.circles;
         self.timers += other.timers;
         self.through += other.through;
         self.asked_alive += other.asked_alive;

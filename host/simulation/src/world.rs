@@ -174,7 +174,8 @@ impl World {
         let pace = (dice.pick(&[8, 64, 256]), dice.pick(&[1, 3, 40]));
         let capacity = if plan.has(Feature::Hibernation) { dice.pick(&[2, 4, 8, 1000]) } else { 1000 };
         let fuse = plan.bug.map(|_| dice.pick(&[0, 1, 2, 5, 10, 19]));
-        let themes = [Feature::Aliases, Feature::Directory, Feature::Directory, Feature::Alive, Feature::Locks];
+        let themes =
+            [Feature::Calls, Feature::Aliases, Feature::Directory, Feature::Directory, Feature::Alive, Feature::Locks];
         let theme = dice.one_in(2).then(|| dice.pick(&themes));
         World {
             plan: plan.clone(),

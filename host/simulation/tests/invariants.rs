@@ -65,6 +65,8 @@ planted! {
     double_timer: DoubleTimer breaks Timers;
     drop_answer: DropAnswer breaks Calls;
     late_reply: LateReply breaks Calls;
+    drop_search: DropSearch breaks Circles;
+    drop_retract: DropRetract breaks Circles;
     forget_resume: ForgetResume breaks Suspended;
     other_verdict: OtherVerdict breaks AllOrNone;
     stale_state: StaleState breaks States;

@@ -197,10 +197,10 @@ async fn differential_system_messages_do_the_same_in_erlang() {
 }
 
 #[test]
-fn differential_scenarios_show_forty_promises() {
+fn differential_scenarios_show_eighty_promises() {
     let scenarios = by_hand();
     let ids: BTreeSet<&str> = scenarios.iter().flat_map(Scenario::ids).collect();
-    assert!(ids.len() >= 40, "only {}: {ids:?}", ids.len());
+    assert!(ids.len() >= 80, "only {}: {ids:?}", ids.len());
 }
 
 #[test]

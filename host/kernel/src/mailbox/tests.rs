@@ -45,6 +45,33 @@ fn limits_are_exact() {
 }
 
 #[test]
+fn a_request_is_found_among_others_and_taken_back() {
+    let caller = |id, mark| Caller { pid: Pid { node: 0, id, tag: id }, mark: Mark(mark) };
+    let call = |id, mark| Event::Call { caller: caller(id, mark), body: Body::Text("c".into()) };
+    let mut mailbox = Mailbox::default();
+    for event in [call(1, 1), info("a"), call(1, 2), call(2, 1), info("b")] {
+        mailbox.push(event);
+    }
+    // The newest are looked at first; what is found where so many looks are allowed, and how many of them are left.
+    for (of, looks, found, left) in [
+        (caller(1, 1), 9, true, 4),
+        (caller(1, 1), 4, false, 0),
+        (caller(1, 2), 3, true, 0),
+        (caller(2, 1), 3, true, 1),
+        (caller(2, 2), 9, false, 4),
+        (caller(1, 1), 0, false, 0),
+    ] {
+        let mut looks_left = looks;
+        assert_eq!(mailbox.has_request(of, &mut looks_left), found, "{looks} looks for {of:?}");
+        assert_eq!(looks_left, left, "{looks} looks for {of:?}");
+    }
+    assert!(!mailbox.take_request(caller(2, 2)));
+    assert!(mailbox.take_request(caller(1, 2)) && !mailbox.take_request(caller(1, 2)));
+    let rest: Vec<_> = std::iter::from_fn(|| mailbox.pop()).collect();
+    assert_eq!(rest, [call(1, 1), info("a"), call(2, 1), info("b")]);
+}
+
+#[test]
 fn a_flushed_loss_is_gone_and_others_stay() {
     let down = |mark| Event::Down {
         mark: Mark(mark),
@@ -182,7 +209,7 @@ fn mbx_01_what_a_selective_receive_costs_does_not_grow_with_the_backlog() {
     assert_eq!(std::mem::size_of::<Slot>(), 8 + std::mem::size_of::<Event>(), "a gap costs nothing beside");
     let (few, many) = (cost_of_a_receive(1_000), cost_of_a_receive(1_000_000));
     assert!(many <= few + 12, "a thousand times as many others, and {many} looks instead of {few}");
-    assert!(many < 50, "{many} looks");
+    assert!(0 < few && many < 50, "{few} and {many} looks");
 }
 
 #[test]
@@ -216,6 +243,22 @@ fn gaps_do_not_add_up() {
     assert_eq!(mailbox.behind(Some(0)), Some((100_001, &timer(2))));
     assert_eq!(mailbox.take_marked(&[Mark(2)]), Some(timer(2)));
     assert_eq!((mailbox.pop(), mailbox.pop(), mailbox.bytes()), (Some(info("stays")), None, 0));
+}
+
+#[test]
+fn gaps_are_closed_once_there_are_so_many_more_of_them_than_events() {
+    // Each taking makes one event less and one gap more, so that of an odd number the two differ by odd numbers.
+    for events in [100, 101] {
+        let mut mailbox = Mailbox::default();
+        mailbox.push(info("stays"));
+        (1..events).for_each(|_| mailbox.push(timer(1)));
+        let left_when_closed = (events - 65) / 2;
+        for left in (1..events).rev() {
+            assert_eq!(mailbox.take_marked(&[Mark(1)]), Some(timer(1)));
+            let places = if left > left_when_closed { events } else { left_when_closed };
+            assert_eq!((mailbox.len(), mailbox.queue.len()), (left, places), "of {events}");
+        }
+    }
 }
 
 #[test]

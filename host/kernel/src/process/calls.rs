@@ -17,10 +17,31 @@ pub(super) struct Request {
 
 #[derive(Clone, Debug)]
 pub(super) enum Asked {
-    /// A call to this process.
-    Call(Option<Pid>),
+    /// A call.
+    Call(Callee),
     /// A spawn of this process, with the mark of the monitor on it.
     Spawn { child: Pid, monitor: Option<Mark> },
+}
+
+/// Who is to answer a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Callee {
+    /// This process.
+    Pid(Pid),
+    /// This process, behind an alias: nobody is told who that is (MON-12).
+    Behind(Pid),
+    /// No process that is known: the answer comes another way, or not at all.
+    Nobody,
+}
+
+impl Callee {
+    /// The process, for those who may know.
+    pub(super) fn pid(self) -> Option<Pid> {
+        match self {
+            Callee::Pid(pid) | Callee::Behind(pid) => Some(pid),
+            Callee::Nobody => None,
+        }
+    }
 }
 
 /// How an answer is waited for.
@@ -51,12 +72,12 @@ impl Process {
     /// The guest calls. On success deliver the request with this mark; whatever it bounces to is delivered back here.
     pub fn begin_call(
         &mut self,
-        to: Option<Pid>,
+        to: Callee,
         deadline: Option<Time>,
         waiting: Waiting,
         actions: &mut Vec<Action>,
     ) -> Result<Mark, CallError> {
-        if to == Some(self.birth.pid) {
+        if to.pid() == Some(self.birth.pid) {
             // GS-06: it could only time out.
             return Err(CallError::Refused("a process cannot call itself".into()));
         }
@@ -95,7 +116,7 @@ impl Process {
         if let Some(at) = deadline {
             actions.push(Action::CancelTimer { mark, at });
         }
-        if let Some(to) = to {
+        if let Some(to) = to.pid() {
             actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.birth.pid, mark } });
         }
         true
@@ -225,7 +246,7 @@ impl Process {
         actions: &mut Vec<Action>,
     ) -> Effect {
         let Some(Request { what: Asked::Call(to), .. }) = self.requests.get(&mark) else { return Effect::Quiet };
-        if let Some(to) = *to
+        if let Some(to) = to.pid()
             && to != by
         {
             actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.birth.pid, mark } });
@@ -237,7 +258,9 @@ impl Process {
     pub(super) fn call_timed_out(&mut self, mark: Mark, actions: &mut Vec<Action>) -> Effect {
         if let Some(request) = self.requests.get_mut(&mark) {
             request.deadline = None;
-            if let Asked::Call(Some(to)) = request.what {
+            if let Asked::Call(callee) = request.what
+                && let Some(to) = callee.pid()
+            {
                 actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.birth.pid, mark } });
             }
         }
@@ -306,7 +329,9 @@ impl Process {
             if let Some(at) = request.deadline {
                 actions.push(Action::CancelTimer { mark, at });
             }
-            if let Asked::Call(Some(to)) = request.what {
+            if let Asked::Call(callee) = request.what
+                && let Some(to) = callee.pid()
+            {
                 actions.push(Action::Deliver { to, signal: Signal::Demonitor { from, mark } });
             }
         }

@@ -7,13 +7,13 @@
 //! is never drawn again while it is open, so what was there both times was there all the time, and all of it at once.
 //!
 //! The last request is then taken back, so that it was never delivered, and its caller told so. OTP lets all of them wait
-//! until their time is up.
+//! until their time is up; so it is here where one of them calls through an alias, which says nothing of whom it names.
 
 use std::fmt::Write;
 use std::sync::Arc;
 
 use super::Process;
-use super::calls::{Asked, Block};
+use super::calls::{Asked, Block, Callee};
 use super::delivery::Effect;
 use crate::{Action, CallError, Caller, Name, Pid, Signal};
 
@@ -131,7 +131,9 @@ impl Process {
         };
         let (mark, from) = (*mark, self.birth.pid);
         let to = match self.requests.get(&mark)?.what {
-            Asked::Call(to) => to?,
+            // Whoever was told of the circle would learn whom an alias names (MON-12).
+            Asked::Call(Callee::Behind(_) | Callee::Nobody) => return None,
+            Asked::Call(Callee::Pid(to)) => to,
             Asked::Spawn { child, .. } => child,
         };
         (!self.is_doomed()).then_some((Caller { pid: from, mark }, to))

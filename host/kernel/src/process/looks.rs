@@ -54,7 +54,7 @@ impl Process {
             Block::Receive { .. } => Some(WaitsFor::Message),
             Block::Shell(whose) => Some(*whose),
             Block::Call { mark, .. } => Some(WaitsFor::Reply(match asked(mark) {
-                Some(Asked::Call(to)) => *to,
+                Some(Asked::Call(to)) => to.pid(),
                 Some(Asked::Spawn { .. }) | None => None,
             })),
             Block::Spawn { mark, .. } => Some(WaitsFor::Start(match asked(mark) {

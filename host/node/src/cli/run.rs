@@ -1,39 +1,35 @@
 //! `skep run`: a node in the foreground.
 //!
-//! Owns the order in which things are refused, the signals, and the thread that prints the log. The node's life itself is
-//! `node`'s.
+//! Owns the order in which things are refused. The node's life itself is `node`'s.
 
-use std::io::{IsTerminal, Write};
+mod printer;
+mod signals;
+
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 use clap::Args;
 use skep_runtime::observe::Level;
 use skep_runtime::spec::AppSpec;
 use skep_runtime::{EngineConfig, RuntimeConfig};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::broadcast::error::RecvError;
 
+use super::Shared;
 use super::build::Progress;
 use super::failure::Failure;
-use super::log_line::{self, Colour};
-use super::{Shared, safe};
+use super::log_line::Colour;
 use crate::control::server::{Doors, Listener, Remote, serve};
 use crate::control::tls::Identity;
 use crate::manifest::Manifest;
 use crate::manifest::units::HibernateAfter;
 use crate::node::deploy::Code;
 use crate::node::home::{Claim, Home};
-use crate::node::log::{Entry, Log, What};
 use crate::node::watch::{self, Sources, Trouble};
 use crate::node::{Ending, Node, Stage, body, deploy};
 use crate::signing::admission::{Admission, BadKey, Signer};
-
-/// How long a second Ctrl-C waits for processes to be killed before this process ends whatever happens.
-const KILL_TIME: Duration = Duration::from_secs(2);
+use printer::Printer;
+use signals::Signals;
 
 /// Runs an app in the foreground
 ///
@@ -270,84 +266,6 @@ async fn live(node: &Arc<Node>, app: AppSpec, code: Vec<Code>, doors: Doors, up:
             let why = body::reason(&reason);
             Err(Failure::new(format!("`{name}` has ended: its root supervisor gave up ({why})"))
                 .remedy("the log above says which child failed, and how"))
-        }
-    }
-}
-
-/// What asks this process to end.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn catch() -> std::io::Result<Self> {
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hang_up.recv() => {}
-        }
-    }
-
-    /// The first one stops in order, the second one kills.
-    async fn obey(mut self, node: Arc<Node>) {
-        self.next().await;
-        node.log.note(Level::Info, "stopping in order; once more to kill".to_owned());
-        node.ask_to_stop();
-        self.next().await;
-        let _ = tokio::time::timeout(KILL_TIME, node.kill()).await;
-        // Whoever waits for the processes has learned it by now, or never will.
-        tokio::time::sleep(KILL_TIME).await;
-        std::process::exit(1);
-    }
-}
-
-/// A thread that prints the log. Standard error may block for as long as it likes; only this thread waits for it.
-struct Printer(JoinHandle<()>);
-
-impl Printer {
-    fn start(log: &Log, json: bool) -> Self {
-        let following = log.follow(usize::MAX, |_| true);
-        Printer(std::thread::spawn(move || {
-            let colour = Colour::on(std::io::stderr().is_terminal());
-            let print = |entry: &Entry| {
-                // Where nobody reads, nothing is printed; `skep logs` still has it.
-                let _ = if json {
-                    let text = serde_json::to_string(entry).unwrap_or_default();
-                    writeln!(std::io::stdout(), "{}", safe::json(&text))
-                } else {
-                    std::io::stderr().write_all(log_line::line(entry, colour).as_bytes())
-                };
-            };
-            following.past.iter().for_each(|entry| print(entry));
-            let Some(mut future) = following.future else { return };
-            loop {
-                match future.blocking_recv() {
-                    Ok(entry) => print(&entry),
-                    Err(RecvError::Lagged(lines)) => print(&Entry::now(What::Suppressed { lines })),
-                    Err(RecvError::Closed) => return,
-                }
-            }
-        }))
-    }
-
-    /// Waits until everything is printed, but not for ever for a terminal that stands still.
-    fn finish(self) {
-        const PATIENCE: Duration = Duration::from_secs(1);
-        const STEP: Duration = Duration::from_millis(5);
-        let mut waited = Duration::ZERO;
-        while !self.0.is_finished() && waited < PATIENCE {
-            std::thread::sleep(STEP);
-            waited += STEP;
         }
     }
 }

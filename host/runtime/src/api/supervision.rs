@@ -1,12 +1,11 @@
 //! `skep:process/supervision`: starting supervisors, and asking them for things.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod planting;
+mod words;
 
-use skep_kernel::supervisor::{
-    Answer, AutoShutdown, Backoff, ChildKind, ChildSpec, ChildStatus, ChildView, Counts, RequestError, Restart, Roster,
-    Shutdown, Strategy, SupervisorSpec,
-};
+use std::sync::Arc;
+
+use skep_kernel::supervisor::{Answer, Counts, RequestError, SupervisorSpec};
 use skep_kernel::{Address, Body, Mark, Name, Pid, Refusal, SpawnError, Time};
 use tokio::sync::oneshot;
 
@@ -17,6 +16,8 @@ use super::{Ended, PendingSpawn, Syscalls, convert};
 use crate::Request;
 use crate::engine::context::Context;
 use crate::engine::fuel;
+use planting::{Planting, size, sizes};
+use words::info;
 
 /// What a guest wants a child to be.
 #[derive(Clone, PartialEq, Debug)]
@@ -64,198 +65,6 @@ pub trait Supervision {
     fn partitions(&self, supervisor: &Address) -> Result<Result<usize, Refusal>, Ended>;
     /// The node's clock.
     fn now(&self) -> Result<Time, Ended>;
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        Error::Refused(refusal.into())
-    }
-}
-
-impl From<SpawnError> for Error {
-    fn from(error: SpawnError) -> Self {
-        match error {
-            SpawnError::Refused(refusal) => refusal.into(),
-            SpawnError::Ignored => Error::Ignored,
-            SpawnError::Failed(reason) => Error::Failed(reason.into()),
-        }
-    }
-}
-
-impl From<RequestError> for Error {
-    fn from(error: RequestError) -> Self {
-        match error {
-            RequestError::AlreadyStarted(pid) => Error::AlreadyStarted(pid.into()),
-            RequestError::AlreadyPresent => Error::AlreadyPresent,
-            RequestError::NotFound => Error::NotFound,
-            RequestError::Running => Error::Running,
-            RequestError::Restarting => Error::Restarting,
-            RequestError::Stopping => Error::Stopping,
-            RequestError::MaxChildren => Error::MaxChildren,
-            RequestError::OnlyByPid => Error::OnlyByPid,
-            RequestError::OnlyByNumber => Error::OnlyByNumber,
-            RequestError::OnlyByTemplate => Error::OnlyByTemplate,
-            RequestError::NoTemplate => Error::NoTemplate,
-            RequestError::NoSuchPartitions => Error::NoSuchPartitions,
-            RequestError::Invalid(why) => Refusal::Invalid(why.to_string()).into(),
-            RequestError::Failed(error) => error.into(),
-        }
-    }
-}
-
-impl From<wit::Restart> for Restart {
-    fn from(restart: wit::Restart) -> Self {
-        match restart {
-            wit::Restart::Permanent => Restart::Permanent,
-            wit::Restart::Transient => Restart::Transient,
-            wit::Restart::Temporary => Restart::Temporary,
-        }
-    }
-}
-
-impl From<Restart> for wit::Restart {
-    fn from(restart: Restart) -> Self {
-        match restart {
-            Restart::Permanent => wit::Restart::Permanent,
-            Restart::Transient => wit::Restart::Transient,
-            Restart::Temporary => wit::Restart::Temporary,
-        }
-    }
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn info(child: ChildView, now: Time) -> wit::Info {
-    wit::Info {
-        id: child.id.to_string(),
-        pid: child.status.pid().map(types::Pid::from),
-        status: match child.status {
-            ChildStatus::Stopped => wit::Status::Stopped,
-            ChildStatus::Starting => wit::Status::Starting,
-            ChildStatus::Running(_) => wit::Status::Running,
-            ChildStatus::Stopping(_) => wit::Status::Stopping,
-            ChildStatus::Restarting => wit::Status::Restarting,
-        },
-        supervisor: child.kind == ChildKind::Supervisor,
-        restart: child.restart.into(),
-        restarts: child.restarts,
-        restart_in_ms: child.restart_at.map(|at| milliseconds(at.saturating_sub(now))),
-    }
-}
-
-/// Bytes that a description carries across, for the price of it.
-fn size(child: &wit::Child) -> usize {
-    let process = match &child.start {
-        wit::ChildStart::Process(process) => {
-            let args = match &process.args {
-                types::Body::Raw(bytes) | types::Body::Messagepack(bytes) => bytes.len(),
-                types::Body::Json(text) | types::Body::Text(text) => text.len(),
-            };
-            args + process.module.len() + process.name.as_ref().map_or(0, String::len)
-        }
-        wit::ChildStart::Supervisor(_) => 0,
-    };
-    child.id.len() + process
-}
-
-fn sizes(supervisors: &[wit::Supervisor]) -> usize {
-    supervisors.iter().flat_map(|supervisor| &supervisor.children).map(size).sum()
-}
-
-/// Makes a tree of the flat form that the contract has.
-struct Planting {
-    /// Each is taken once, by one before it.
-    supervisors: Vec<Option<wit::Supervisor>>,
-    body_bytes: usize,
-}
-
-impl Planting {
-    fn new(supervisors: Vec<wit::Supervisor>, body_bytes: usize) -> Self {
-        Planting { supervisors: supervisors.into_iter().map(Some).collect(), body_bytes }
-    }
-
-    /// The supervisor of this number with all beneath it, which have higher numbers.
-    fn supervisor(&mut self, number: usize) -> Result<SupervisorSpec<Wish>, Refusal> {
-        let given = self.supervisors.get_mut(number).and_then(Option::take);
-        let given = given.ok_or_else(|| invalid(format!("supervisor {number} is not there, or is used twice")))?;
-        let children = given.children.into_iter();
-        let children = children.map(|child| self.child(child, number + 1)).collect::<Result<Vec<_>, _>>()?;
-        let name = given.name.map(|name| convert::check_name(&name).map(|()| Name::from(name))).transpose();
-        let ms = |ms| Duration::from_millis(ms);
-        Ok(SupervisorSpec {
-            strategy: match given.strategy {
-                wit::Strategy::OneForOne => Strategy::OneForOne,
-                wit::Strategy::OneForAll => Strategy::OneForAll,
-                wit::Strategy::RestForOne => Strategy::RestForOne,
-            },
-            max_restarts: given.max_restarts,
-            max_seconds: given.max_seconds,
-            auto_shutdown: match given.auto_shutdown {
-                wit::AutoShutdown::Never => AutoShutdown::Never,
-                wit::AutoShutdown::AnySignificant => AutoShutdown::AnySignificant,
-                wit::AutoShutdown::AllSignificant => AutoShutdown::AllSignificant,
-            },
-            backoff: given
-                .backoff
-                .map(|wit::Backoff { first_ms, most_ms }| Backoff { first: ms(first_ms), most: ms(most_ms) }),
-            roster: match given.roster {
-                wit::Roster::Listed => Roster::Listed,
-                wit::Roster::Partitions => Roster::Partitions,
-                wit::Roster::Template => Roster::Template,
-                wit::Roster::Dynamic(extra) => {
-                    Roster::Dynamic { extra_args: extra.map(|extra| self.body(extra)).transpose()? }
-                }
-            },
-            max_children: given.max_children.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX)),
-            name: name.map_err(Refusal::Invalid)?,
-            children,
-        })
-    }
-
-    /// A child; if it is a supervisor, its number is `from` at least.
-    fn child(&mut self, given: wit::Child, from: usize) -> Result<ChildSpec<Wish>, Refusal> {
-        convert::check_name(&given.id).map_err(Refusal::Invalid)?;
-        let id = Name::from(given.id);
-        let mut spec = match given.start {
-            wit::ChildStart::Process(wit::Process { module, args, name }) => {
-                convert::check_name(&module).map_err(Refusal::Invalid)?;
-                name.as_deref().map_or(Ok(()), convert::check_name).map_err(Refusal::Invalid)?;
-                let args = self.body(args)?;
-                ChildSpec::worker(id, Wish::Process { module: module.into(), args, name: name.map(Name::from) })
-            }
-            wit::ChildStart::Supervisor(number) => {
-                let number = usize::try_from(number).unwrap_or(usize::MAX);
-                if number < from {
-                    return Err(invalid(format!("child {id}: supervisor {number} does not come after its own")));
-                }
-                ChildSpec::supervisor(id, Wish::Supervisor(Arc::new(self.supervisor(number)?)))
-            }
-        };
-        spec.restart = given.restart.into();
-        spec.significant = given.significant;
-        spec.shutdown = match given.shutdown {
-            None => spec.shutdown,
-            Some(wit::Shutdown::BrutalKill) => Shutdown::BrutalKill,
-            Some(wit::Shutdown::Timeout(ms)) => Shutdown::Timeout(Duration::from_millis(ms)),
-            Some(wit::Shutdown::Infinity) => Shutdown::Infinity,
-        };
-        Ok(spec)
-    }
-
-    fn body(&self, body: types::Body) -> Result<Body, Refusal> {
-        let body = Body::from(body);
-        too_large(&body, self.body_bytes).map_or(Ok(body), |why| Err(Refusal::Limit(why)))
-    }
-
-    /// Whoever is in the list is in the tree.
-    fn done(self) -> Result<(), Refusal> {
-        match self.supervisors.iter().position(Option::is_some) {
-            Some(number) => Err(invalid(format!("supervisor {number} is a child of none"))),
-            None => Ok(()),
-        }
-    }
 }
 
 /// A start as the template says, and the bytes that it carries.

@@ -65,7 +65,7 @@ impl Client {
         };
         let mark = self.cell.transition(|process, now, actions| {
             let deadline = timeout.map(|timeout| now.saturating_add(timeout));
-            process.begin_call(Some(way.to), deadline, Waiting::Blocking, actions)
+            process.begin_call(way.callee(), deadline, Waiting::Blocking, actions)
         })?;
         self.shell.send_call(&self.cell, way, mark, |caller| Event::Call { caller, body });
         self.poll(|process, _, _| process.poll_call(mark)).await

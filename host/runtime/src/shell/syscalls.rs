@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::MutexGuard;
 use skep_kernel::mailbox::Number;
-use skep_kernel::process::{AliasMode, LinkRequest, Monitoring, Received, Waiting, Wanted};
+use skep_kernel::process::{AliasMode, Callee, LinkRequest, Monitoring, Received, Waiting, Wanted};
 use skep_kernel::signal::Undelivered;
 use skep_kernel::{
     Address, Alias, Body, CallError, Caller, Event, ExitReason, Limits, Mark, Name, Pid, Process, Refusal, Signal,
@@ -102,7 +102,7 @@ impl GuestCalls {
             return Ok(Err(CallError::Ended(ExitReason::Noproc)));
         }
         let begun = self.transition(&shell, |process, now, actions| {
-            process.begin_call(way.map(|way| way.to), deadline(now, timeout_ms), waiting, actions)
+            process.begin_call(way.map_or(Callee::Nobody, Way::callee), deadline(now, timeout_ms), waiting, actions)
         });
         if let (Ok(mark), Some(way)) = (&begun, way) {
             shell.send_call(&self.cell, way, *mark, content);
@@ -319,8 +319,9 @@ impl Syscalls for GuestCalls {
         if pid == self.cell.pid {
             return Ok(Asked::Known(true));
         }
-        let begun = self
-            .transition(&shell, |process, _, actions| process.begin_call(Some(pid), None, Waiting::Blocking, actions));
+        let begun = self.transition(&shell, |process, _, actions| {
+            process.begin_call(Callee::Pid(pid), None, Waiting::Blocking, actions)
+        });
         let mark = begun.map_err(|_| Ended(ExitReason::limit("requests")))?;
         let _ = shell.deliver(pid, Signal::Alive { from: self.cell.pid, mark });
         Ok(Asked::Waits(mark))

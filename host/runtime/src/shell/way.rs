@@ -3,6 +3,7 @@
 //! Owns the looking up: a pid is taken as it is, a name means its holder at this moment, an alias its owner. Never delivers,
 //! and never says whether an alias is open: its process decides that when something comes through it.
 
+use skep_kernel::process::Callee;
 use skep_kernel::{Address, Event, Mark, Pid, Signal};
 
 use super::{App, Shell};
@@ -15,6 +16,14 @@ pub(crate) struct Way {
 }
 
 impl Way {
+    /// Who is called on this way.
+    pub(crate) fn callee(self) -> Callee {
+        match self.through {
+            None => Callee::Pid(self.to),
+            Some(_) => Callee::Behind(self.to),
+        }
+    }
+
     /// A message on this way.
     pub(crate) fn signal(self, event: Event) -> Signal {
         match self.through {

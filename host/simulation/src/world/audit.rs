@@ -3,7 +3,7 @@
 use skep_kernel::process::Kind;
 
 use super::*;
-use crate::account::{Question, Way};
+use crate::account::{Asked, Question, Way};
 
 impl World {
     /// Checks every process and what lies between them. Nobody runs and nothing is under way.
@@ -21,6 +21,7 @@ impl World {
             self.audit_wake_ups(pid);
             self.audit_ties(pid);
             self.audit_waiting(pid);
+            self.audit_circles(pid);
         }
         let wrong = self.names.iter().find(|(_, holder)| !self.is_alive(*holder));
         if let Some((name, holder)) = wrong.map(|(name, holder)| (Arc::clone(name), holder)) {
@@ -100,10 +101,11 @@ impl World {
         let cell = &self.cells[&pid.id];
         let mut wrong = None;
         for (mark, asked) in cell.account.calls.iter().filter(|(_, asked)| asked.way == Way::Open) {
-            let is_lock = matches!(asked.about, Question::Lock(_));
+            // Through a closed alias nothing is heard, not even the end of whose it was.
+            let may_hear_nothing = matches!(asked.about, Question::Lock(_)) || asked.through.is_some();
             let lost = asked.replied
                 || asked.deadline.is_some_and(|at| at <= self.now)
-                || !(is_lock || asked.to.is_some_and(|to| self.is_alive(to)))
+                || !(may_hear_nothing || asked.to.is_some_and(|to| self.is_alive(to)))
                 || !cell.process.is_open(*mark);
             if lost {
                 wrong = Some((Invariant::Calls, format!("{pid} was not answered: {mark:?} {asked:?}")));
@@ -117,6 +119,38 @@ impl World {
         if let Some((invariant, what)) = wrong {
             self.violated(invariant, what);
         }
+    }
+
+    /// Whoever has closed a circle of calls, none of which can be handled any more, was told so.
+    fn audit_circles(&mut self, first: Pid) {
+        if let Some(circle) = self.circle_of(first) {
+            self.violated(Invariant::Circles, format!("{circle:?} wait for each other"));
+        }
+    }
+
+    /// The circle of calls in which a process stands still, if it does.
+    pub(super) fn circle_of(&self, first: Pid) -> Option<Pids> {
+        let mut circle = vec![first];
+        loop {
+            let next = self.stands_still_for(*circle.last()?)?;
+            if next == first {
+                return Some(circle);
+            }
+            if circle.contains(&next) {
+                return None;
+            }
+            circle.push(next);
+        }
+    }
+
+    /// Whom a process calls and waits for, who has the request in its mailbox.
+    fn stands_still_for(&self, pid: Pid) -> Option<Pid> {
+        let stands_still = |asked: &&Asked| {
+            asked.blocking && asked.way == Way::Open && asked.through.is_none() && matches!(asked.about, Question::Call)
+        };
+        let asked = self.cells.get(&pid.id)?.account.calls.values().find(stands_still)?;
+        let callee = self.cells.get(&asked.to?.id)?;
+        callee.account.mail.get(&pid.id)?.contains(&asked.number).then_some(callee.pid)
     }
 
     /// A supervised process whose supervisor is gone has been told to end, and does as soon as it can.

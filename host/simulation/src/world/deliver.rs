@@ -26,6 +26,7 @@ pub(super) enum Duty {
     SendCall {
         from: Pid,
         to: Pid,
+        through: Option<Mark>,
         mark: Mark,
         body: Body,
     },
@@ -61,9 +62,13 @@ impl World {
     pub(super) fn perform(&mut self, lane: usize, duty: Duty) {
         match duty {
             Duty::Act { owner, action } => self.act(lane, owner, action),
-            Duty::SendCall { from, to, mark, body } => {
-                let caller = Caller { pid: from, mark };
-                let _ = self.hand_over(lane, to, Signal::Message(Event::Call { caller, body }));
+            Duty::SendCall { from, to, through, mark, body } => {
+                let event = Event::Call { caller: Caller { pid: from, mark }, body };
+                let signal = match through {
+                    None => Signal::Message(event),
+                    Some(alias) => Signal::Through { alias, event },
+                };
+                let _ = self.hand_over(lane, to, signal);
             }
             Duty::AskAlive { from, to, mark } => {
                 let _ = self.hand_over(lane, to, Signal::Alive { from, mark });
@@ -131,16 +136,21 @@ impl World {
         }
     }
 
-    /// A message to whom an address means now, as by `way.rs` of the shell.
+    /// Whom an address means now, and through which alias, as in `way.rs` of the shell.
+    pub(super) fn way(&self, to: &Address) -> Option<(Pid, Option<Mark>)> {
+        let Address::Alias(alias) = to else { return self.resolve(to).map(|pid| (pid, None)) };
+        let (id, mark) = self.seal.open(*alias);
+        let owner = self.cells.get(&id).filter(|cell| cell.listed);
+        owner.map(|cell| (cell.pid, Some(mark)))
+    }
+
+    /// A message to whom an address means now.
     pub(super) fn send(&mut self, lane: usize, to: &Address, event: Event) {
-        if let Address::Alias(alias) = to {
-            let (id, mark) = self.seal.open(*alias);
-            if let Some(pid) = self.cells.get(&id).filter(|cell| cell.listed).map(|cell| cell.pid) {
-                let _ = self.hand_over(lane, pid, Signal::Through { alias: mark, event });
-            }
-        } else if let Some(to) = self.resolve(to) {
-            let _ = self.hand_over(lane, to, Signal::Message(event));
-        }
+        let _ = match self.way(to) {
+            Some((to, Some(alias))) => self.hand_over(lane, to, Signal::Through { alias, event }),
+            Some((to, None)) => self.hand_over(lane, to, Signal::Message(event)),
+            None => return,
+        };
     }
 
     pub(super) fn schedule(&mut self, pid: Pid) {
@@ -192,6 +202,7 @@ impl World {
             bytes,
         };
         let is_over = was_doomed || cell.process.is_gone();
+        self.figures.circles += u64::from(effect.shrank && matches!(fact, Fact::Retract { .. }));
         self.figures.through += u64::from(effect.delivered && matches!(fact, Fact::Through { .. }));
         let entry = match entered {
             Entered::Yes => cell.enter(fact, &effect, is_over, now),

@@ -55,6 +55,17 @@ async fn of_two_that_turn_to_each_other_the_second_is_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn mon_12_a_circle_through_an_alias_is_told_to_nobody() {
+    in_both_modes(probes(["a", "b"]), async |app| {
+        let way = app.ask("a", json!({ "OpenAlias": { "once": false } })).await;
+        let back = json!({ "Call": { "to": way, "body": { "Echo": "late" }, "timeout_ms": 30 } });
+        assert_eq!(app.ask("a", call("b", back)).await, json!({ "Ok": { "Err": "timeout" } }));
+        assert_eq!(heard(app, "a", "call", 1).await, [json!("late")], "nothing was taken back");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_child_that_calls_its_parent_from_init_is_told_so() {
     in_both_modes(probes(["a", "h"]), async |app| {
         let init = json!([call("a", json!("Me")), { "SendNamed": { "name": "h", "body": "it goes on" } }]);

@@ -7,7 +7,7 @@ use skep_runtime::kernel::supervisor::SupervisorSpec;
 use skep_runtime::spec::Grants;
 use skep_tests::{Child, TestApp, eventually, in_both_modes};
 
-use super::{block, call_and_wait, heard, probes, process, spawn, until};
+use super::{block, call_and_wait, heard, probes, process, spawn, through, until};
 
 fn counter(name: &str) -> Child {
     Child::new(name, "counter", &json!(40))
@@ -173,6 +173,28 @@ async fn sys_05_control_is_denied_unless_it_is_granted_by_the_name_of_a_start() 
         // An alias says nothing of whose it is.
         let way = app.ask("all", json!({ "OpenAlias": { "once": false } })).await;
         assert_eq!(ask(app, "boss", way, "Status").await, refused("unknown", "noproc"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sys_05_control_ends_at_the_border_of_the_app_and_goes_no_farther_than_the_parents() {
+    in_both_modes([controller("all", &["*"]), controller("boss", &["c"]), counter("c"), counter("d")], async |app| {
+        app.start_beside("other", [Child::probe("x")]).await;
+        let stranger = app.runtime.whereis("other", "x").expect("it runs").to_text();
+        for what in ["Suspend", "State", "Status"] {
+            let told = ask(app, "all", json!({ "pid": stranger }), what).await;
+            assert_eq!(told, refused("unknown", "noproc"), "nobody is there");
+        }
+        app.runtime.stop_app("other").await.expect("it runs");
+        // The module is granted everybody, and its parent passes on no more than it has.
+        let asks = |target: &str| json!({ "System": { "target": target, "ask": "Suspend" } });
+        let child = spawn(app, "boss", Value::Null).await;
+        for target in ["c", "d"] {
+            assert_eq!(through(app, "boss", &child, asks(target)).await, refused("denied", "control"));
+        }
+        let child = spawn(app, "all", Value::Null).await;
+        assert_eq!(through(app, "all", &child, asks("d")).await, done());
     })
     .await;
 }

@@ -61,7 +61,7 @@ async fn gs_17_a_message_that_no_handler_takes_is_logged_and_dropped_and_a_cast_
 async fn gs_18_normal_and_shutdown_write_no_report_and_everything_else_does() {
     let orderly = [json!("normal"), json!({ "shutdown": null }), json!({ "shutdown": { "text": "moving" } })];
     let others = [custom("x"), json!({ "failed": "no" }), json!("killed"), json!("noproc")];
-    let names = ["o0", "o1", "o2", "c0", "c1", "c2", "c3", "failed", "stopped", "killed"];
+    let names = ["o0", "o1", "o2", "c0", "c1", "c2", "c3", "failed", "stopped", "killed", "told", "linked"];
     in_both_modes(probes(names), async |app| {
         for (number, reason) in orderly.iter().enumerate() {
             let _ = app.call(&format!("o{number}"), json!({ "StopWith": reason })).await;
@@ -69,15 +69,17 @@ async fn gs_18_normal_and_shutdown_write_no_report_and_everything_else_does() {
         for (number, reason) in others.iter().enumerate() {
             let _ = app.call(&format!("c{number}"), json!({ "StopWith": reason })).await;
         }
+        app.ask("linked", json!({ "Link": { "to": app.pid_text("failed") } })).await;
         let _ = app.call("failed", json!({ "Fail": "because" })).await;
         // Whoever is ended by another's signal has not crashed.
         app.runtime.exit(app.pid("stopped"), ExitReason::Shutdown(None));
+        app.runtime.exit(app.pid("told"), ExitReason::Custom(std::sync::Arc::new(Body::Text("x".into()))));
         app.runtime.kill(app.pid("killed"));
         for label in ["c0", "c1", "c2", "c3", "failed"] {
             assert_eq!(reports(app, label, 1).await.len(), 1, "{label}");
         }
         eventually("all to be gone", || names.iter().all(|name| app.whereis(name).is_none()).then_some(())).await;
-        for label in ["o0", "o1", "o2", "stopped", "killed"] {
+        for label in ["o0", "o1", "o2", "stopped", "killed", "told", "linked"] {
             assert_eq!(app.crashes(label), [], "{label}");
         }
     })

@@ -442,6 +442,50 @@ async fn rpg_10_members_join_leave_and_go_with_their_process() {
         let gone = dead(app, "a").await;
         let refused = app.ask("a", group("red", join(&gone))).await;
         assert!(refused["Err"]["unknown"].is_string(), "{refused}");
+        assert_eq!(app.ask("a", group("red", leave(&gone))).await, ok(false), "nor does it leave");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rpg_10_a_dead_member_has_left_all_groups_and_whoever_watches_is_told() {
+    in_both_modes(probes(["a", "ear"]), async |app| {
+        let join = |name: &str| group(name, json!({ "Join": {} }));
+        for end in [
+            json!({ "Kill": { "to": { "step": 0 } } }),
+            json!({ "Send": { "to": { "step": 0 }, "body": { "do": [{ "StopWith": "normal" }] } } }),
+        ] {
+            let watch = app.ask("ear", group("red", json!("MonitorAll"))).await["Ok"][0].take();
+            let init = json!([join("red"), join("blue"), join("red")]);
+            let results = app.steps("a", json!([{ "Spawn": { "module": "probe", "args": init } }, end])).await;
+            let pid = &results[0]["Ok"]["pid"];
+            let journal = app.journal("ear", |journal| changes(journal).len() >= 6).await;
+            let (came, went) =
+                changes(&journal).into_iter().partition::<Vec<_>, _>(|change| change["added"].is_object());
+            assert_eq!(came.len(), 3, "{journal:?}");
+            let mut left: Vec<_> = went.iter().map(|change| change["removed"].clone()).collect();
+            left.sort_by_key(Value::to_string);
+            assert_eq!(left, ["blue", "red", "red"].map(|key| json!({ "key": key, "pid": pid })), "once for each time");
+            assert_eq!(app.ask("ear", group("", json!("Groups"))).await, ok(json!([])));
+            assert_eq!(app.ask("ear", group("red", json!({ "Demonitor": { "mark": watch } }))).await, json!(true));
+            app.ask("ear", json!("Take")).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rpg_10_nobody_of_another_app_is_made_a_member() {
+    in_both_modes(probes(["a"]), async |app| {
+        app.start_beside("other", [Child::probe("x")]).await;
+        let stranger = app.runtime.whereis("other", "x").expect("it runs").to_text();
+        let denied = json!({ "Err": { "denied": "members of another app" } });
+        for does in ["Join", "Leave"] {
+            assert_eq!(app.ask("a", group("red", json!({ does: { "pid": stranger } }))).await, denied, "{does}");
+        }
+        app.ask("a", group("red", json!({ "Join": {} }))).await;
+        assert_eq!(app.runtime.entries("other").expect("it runs"), []);
+        app.runtime.stop_app("other").await.expect("it runs");
     })
     .await;
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use skep_tests::{TestApp, in_both_modes};
 
-use super::{heard, monitor, of_kind, probes, reason, spawn, through};
+use super::{dead, heard, monitor, of_kind, probes, reason, spawn, through};
 
 /// Kills a process that `a` monitors, and brings the exit signals that `a` was handed by then.
 async fn exits_at_a_when_killed(app: &TestApp, pid: &str) -> Vec<Value> {
@@ -71,8 +71,11 @@ async fn link_02_there_is_one_link_a_pair() {
 async fn link_05_linking_oneself_and_unlinking_a_stranger_do_nothing() {
     in_both_modes(probes(["a", "b"]), async |app| {
         let (a, b) = (app.pid_text("a"), app.pid_text("b"));
-        let steps = json!([{ "Link": { "to": a } }, { "Unlink": { "to": b } }, { "Unlink": { "to": a } }]);
-        assert_eq!(app.steps("a", steps).await, json!([{ "Ok": null }, null, null]));
+        let dead = dead(app, "a").await;
+        let [b_again, gone] = [&b, &dead].map(|pid| json!({ "Unlink": { "to": pid } }));
+        let steps = json!([{ "Link": { "to": a } }, b_again, gone, { "Unlink": { "to": a } }, { "Link": { "to": a } }]);
+        assert_eq!(app.steps("a", steps).await, json!([{ "Ok": null }, null, null, null, { "Ok": null }]));
+        assert_eq!(app.ask("a", json!("Journal")).await, json!([]), "and nothing is heard of it");
         let mark = monitor(app, "b", a).await;
         app.ask("a", json!({ "ReplyAndStop": { "custom": { "text": "alone" } } })).await;
         assert_eq!(reason(app, "b", &mark).await, json!({ "custom": { "text": "alone" } }));

@@ -69,6 +69,35 @@ async fn proc_01_what_is_sent_behind_an_exit_signal_is_never_handled() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn proc_01_the_last_messages_come_before_the_exit_signal_of_a_link() {
+    in_both_modes(probes(["a"]), async |app| {
+        app.ask("a", json!({ "TrapExit": true })).await;
+        let a = app.pid_text("a");
+        for end in
+            [json!({ "StopWith": "normal" }), json!({ "Stop": { "reason": custom("x") } }), json!({ "Panic": "x" })]
+        {
+            let words = json!([
+                { "Link": { "to": a } },
+                { "Send": { "to": a, "body": 1 } },
+                { "SendNamed": { "name": "a", "body": 2 } },
+                { "Cast": { "to": { "pid": a }, "body": 3 } },
+                end
+            ]);
+            let spawn = json!({ "Spawn": { "module": "probe" } });
+            let tell = json!({ "Send": { "to": { "step": 0 }, "body": { "do": words } } });
+            let results = app.steps("a", json!([spawn, tell])).await;
+            heard(app, "a", "exit", 1).await;
+            let journal = app.ask("a", json!("Take")).await;
+            let expected = [json!({ "info": 1 }), json!({ "info": 2 }), json!({ "cast": 3 })];
+            assert_eq!(journal.as_array().map(|journal| &journal[..3]), Some(&expected[..]), "{journal}");
+            assert_eq!(journal[3]["exit"]["pid"], results[0]["Ok"]["pid"]);
+            assert_eq!(journal[4], Value::Null, "{journal}");
+        }
+    })
+    .await;
+}
+
 fn tells(what: u32) -> Value {
     json!({ "SendNamed": { "name": "o", "body": what } })
 }
@@ -274,9 +303,28 @@ async fn proc_07_each_way_to_end_has_its_reason() {
         ("probe", Value::Null, json!({ "do": [{ "Stop": { "reason": own } }] }), own.clone()),
         ("probe", Value::Null, json!({ "do": [{ "Fail": "no" }] }), json!({ "failed": "no" })),
     ];
+    // A reason that a process chooses is passed on as it is, whatever the host makes of the same word.
+    let words = [
+        shutdown(),
+        json!({ "shutdown": { "json": "{\"for\":\"good\"}" } }),
+        json!("killed"),
+        json!("noproc"),
+        json!("noconnection"),
+        json!({ "limit": "patience" }),
+        json!({ "failed": "no" }),
+        json!({ "custom": { "messagepack": [1] } }),
+    ];
     in_both_modes(probes(["a"]), async |app| {
         for (module, args, message, expected) in &ways {
             assert_eq!(end_of(app, module, args, message).await, *expected, "{module} {args} {message}");
+        }
+        for word in &words {
+            for end in ["StopWith", "Stop"] {
+                let step = if end == "Stop" { json!({ end: { "reason": word } }) } else { json!({ end: word }) };
+                assert_eq!(end_of(app, "probe", &Value::Null, &json!({ "do": [step] })).await, *word, "{end}");
+            }
+            let stop = json!([{ "Stop": { "reason": word } }]);
+            assert_eq!(end_of(app, "probe-task", &stop, &Value::Null).await, *word, "by a task");
         }
         let panic = json!({ "do": [{ "Panic": "oh no" }] });
         let trap = end_of(app, "probe", &Value::Null, &panic).await;

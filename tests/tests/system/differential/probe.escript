@@ -542,6 +542,14 @@ do(#{<<"Cast">> := #{<<"to">> := To, <<"body">> := Body}}, Done) ->
     null;
 do(#{<<"Call">> := #{<<"to">> := To, <<"body">> := Body} = Options}, Done) ->
     outcome(fun() -> gen_server:call(address(To, Done), Body, timeout(Options)) end, fun(Reply) -> #{<<"Ok">> => Reply} end);
+do(#{<<"StopServer">> := #{<<"to">> := To, <<"reason">> := Reason} = Options}, Done) ->
+    try gen_server:stop(address(To, Done), term(Reason), timeout(Options)) of
+        ok -> #{<<"Ok">> => null}
+    catch
+        exit:timeout -> #{<<"Err">> => <<"timeout">>};
+        exit:{Other, {sys, terminate, _}} -> #{<<"Err">> => #{<<"ended">> => reason(Other)}};
+        exit:Other -> #{<<"Err">> => #{<<"ended">> => reason(Other)}}
+    end;
 do(#{<<"CallOrExit">> := #{<<"to">> := To, <<"body">> := Body}}, Done) -> gen_server:call(address(To, Done), Body);
 do(#{<<"ReplyTo">> := #{<<"caller">> := Caller, <<"body">> := Body}}, _) ->
     gen_server:reply(Caller, Body),

@@ -91,7 +91,7 @@ fn send(to: &str, body: &str) -> Value {
 }
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    [vec![repeated(), mail(), strangers(), states(), counted(), nobody()], ends(), signals()]
+    [vec![repeated(), mail(), strangers(), states(), counted(), nobody()], ends(), stops(), signals()]
         .into_iter()
         .flatten()
         .collect()
@@ -178,6 +178,50 @@ fn ends() -> Vec<Scenario> {
             steps.push(sys("a", json!({ "terminate": reason })));
             scenarios.push(Scenario::new("SYS-05 a server is told to end", &["a", "b"], steps));
         }
+    }
+    scenarios
+}
+
+fn stop(who: &str, reason: &Value) -> Value {
+    json!({ "StopServer": { "to": format!("${who}"), "reason": reason } })
+}
+
+/// One that runs handles its mail before it stops. One that is suspended stops at once, and its mail goes with it: what was
+/// sent, whoever waits for an answer, and whoever wants to stop it, too.
+fn stops() -> Vec<Scenario> {
+    let mut scenarios = Vec::new();
+    for reason in [json!("normal"), shutdown(), custom("x")] {
+        for trap in [false, true] {
+            for suspended in [false, true] {
+                let at_end = json!({ "AtEnd": { "tell": { "name": "b" } } });
+                let mut steps = vec![
+                    at("a", json!({ "Many": [{ "TrapExit": trap }, at_end] })),
+                    at("b", json!({ "Monitor": { "target": "$a" } })),
+                    at("d", json!({ "Many": [{ "TrapExit": true }, { "Link": { "to": "$a" } }] })),
+                ];
+                if suspended {
+                    steps.extend(words("a", ["suspend"]));
+                    let call = json!({ "Call": { "to": "$a", "body": { "Echo": 1 }, "timeout_ms": null } });
+                    steps.push(tell("c", json!([call])));
+                }
+                let mail = json!({ "do": [send("b", "handled")] });
+                let mail = json!({ "SendNamed": { "name": "a", "body": mail } });
+                steps.push(at("b", json!({ "Many": [mail, stop("a", &reason), stop("a", &reason)] })));
+                steps.extend(words("a", ["resume"]));
+                let title = "SYS-05 GS-14 GS-06 a server is stopped, suspended or not";
+                scenarios.push(Scenario::new(title, &["a", "b", "c", "d"], steps));
+            }
+        }
+    }
+    // It cannot end as it should: whoever wanted that is told how it has.
+    for suspended in [false, true] {
+        let other = json!({ "AtEnd": { "steps": [{ "Stop": { "reason": custom("other") } }] } });
+        let mut steps = vec![at("a", other)];
+        if suspended {
+            steps.extend(words("a", ["suspend"]));
+        }
+        steps.push(at("b", stop("a", &json!("normal"))));
+        scenarios.push(Scenario::new("SYS-05 GS-14 a server that is stopped ends otherwise", &["a", "b"], steps));
     }
     scenarios
 }

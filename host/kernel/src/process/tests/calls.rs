@@ -104,7 +104,7 @@ impl World {
             Op::Alive(who) => {
                 let who = self.pid(&who);
                 let begun = self.transition(pid, |process, _, actions| {
-                    process.begin_call(Some(who), None, Waiting::Blocking, actions)
+                    process.begin_call(Callee::Pid(who), None, Waiting::Blocking, actions)
                 });
                 match begun {
                     Ok(mark) => {
@@ -250,9 +250,12 @@ impl World {
         let begun = match self.resolve(&self.address(to)) {
             Some(callee) => {
                 let deadline = timeout.map(|ms| self.after(ms));
-                let begun = self.transition(pid, |process, _, actions| {
-                    process.begin_call(Some(callee), deadline, waiting, actions)
-                });
+                let known = match self.address(to) {
+                    Address::Alias(_) => Callee::Behind(callee),
+                    Address::Pid(_) | Address::Name(_) | Address::Via(_) => Callee::Pid(callee),
+                };
+                let begun =
+                    self.transition(pid, |process, _, actions| process.begin_call(known, deadline, waiting, actions));
                 begun.map(|mark| (callee, mark))
             }
             None => Err(CallError::Ended(ExitReason::Noproc)),

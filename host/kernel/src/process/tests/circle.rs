@@ -66,9 +66,10 @@ fn a_reply_that_was_deferred_may_come_from_anybody() {
     check(&[
         ("new a; new b; new h", ""),
         ("a: call b - {say b hears}", "b says b hears"),
-        ("b: call a - {say a hears}", ""),
+        // What waits there besides is not what it owes.
+        ("b: call a - {say a hears}; info b other", ""),
         ("h: answer b by h", "a = by h, a says a hears"),
-        ("a: answer a on", "b = on"),
+        ("a: answer a on", "b = on, b: info other"),
     ]);
 }
 
@@ -85,6 +86,20 @@ fn where_a_caller_may_have_been_passed_on_nobody_is_told() {
         let trace = world.trace();
         assert!(trace.contains("b = error ended killed"), "{passes}: {trace}");
     }
+}
+
+/// Or whoever was told could ask whom it names, and whether it is open.
+#[test]
+fn mon_12_a_circle_through_an_alias_is_told_to_nobody() {
+    check(&[
+        ("new a; new b; new c; a: alias x; b: alias y", ""),
+        ("a: call b - {call ~a.x 20 hello, say on}", ""),
+        ("wait 20", "b = error timeout, b says on"),
+        ("b: answer b late", "a = late, a: call hello"),
+        // Nor to one who calls by pid, and would be told whom another's alias names.
+        ("a: call ~b.y 50 {call c 30 {call a 20 hello, say on}}", ""),
+        ("wait 20", "c = error timeout, c says on"),
+    ]);
 }
 
 #[test]

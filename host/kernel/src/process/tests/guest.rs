@@ -3,17 +3,17 @@
 //! A message whose body is JSON is a script to follow; any other is only noted. Every operation is the one system call
 //! of the same name, in the order of the runtime: first the process's own tables, then the signal.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
+mod deeds;
+mod waits;
 
-use super::notation;
+use std::collections::{BTreeMap, VecDeque};
+
 use super::op::Op;
 use super::takeover;
-use super::world::{Child, Code, Duty, Lane, Once, SEAL, Seen, World};
-use crate::mailbox::Number;
+use super::world::{Child, Code, Lane, Seen, World};
 use crate::process::*;
 use crate::system::SystemId;
-use crate::{Address, Body, Event, Fault, Next, Outcome, Signal, Start};
+use crate::{Body, Event, Next, Outcome, Start};
 
 /// Where the guest stands.
 #[derive(Clone, PartialEq, Debug)]
@@ -222,70 +222,6 @@ impl World {
         Went::Nowhere
     }
 
-    /// Each call of the host looks first whether an exit signal has come.
-    fn doom(&mut self, pid: Pid) -> Option<ExitReason> {
-        self.person(pid).process.doom().cloned()
-    }
-
-    fn poll(&mut self, pid: Pid) -> Went {
-        if let Some(reason) = self.doom(pid) {
-            return Went::Ended(reason);
-        }
-        let seen = match self.person(pid).guest.blocked {
-            Blocked::Call(mark) => {
-                let answer = self.person(pid).process.poll_call(mark);
-                if answer.is_some() {
-                    self.is_over(pid, Once::Answer(mark));
-                }
-                answer.map(|answer| Seen::Result(notation::answer(&answer)))
-            }
-            Blocked::Spawn(mark) => {
-                let answer = self.person(pid).process.poll_spawn(mark);
-                answer.map(|answer| Seen::Result(self.show_spawn(&answer)))
-            }
-            Blocked::Receive => match self.transition(pid, |process, _, actions| process.poll_receive(actions)) {
-                Received::Event(event) => Some(Seen::Event(event)),
-                Received::Seen(number, event) => return self.looks_at(pid, number, event),
-                Received::Nothing => Some(Seen::Result("nothing".into())),
-                Received::NotYet => None,
-            },
-            Blocked::Alive(mark) => {
-                let answer = self.person(pid).process.poll_call(mark);
-                answer.map(|answer| Seen::Result(if answer.is_ok() { "alive" } else { "dead" }.into()))
-            }
-            Blocked::No => unreachable!("it is blocked"),
-        };
-        let Some(seen) = seen else { return Went::Nowhere };
-        self.person(pid).guest.blocked = Blocked::No;
-        if let Seen::Event(event) = seen {
-            self.take_event(pid, event);
-        } else {
-            self.see(pid, seen);
-        }
-        Went::On
-    }
-
-    /// It takes the event, if it is the one, or goes on looking behind it.
-    fn looks_at(&mut self, pid: Pid, number: Number, event: Event) -> Went {
-        let (text, until) = self.person(pid).guest.choosing.clone().expect("it chooses");
-        if matches!(&event, Event::Info(Body::Text(said)) if *said == text) {
-            assert!(self.person(pid).process.take_seen(number), "nobody else takes its mail");
-            self.person(pid).guest.blocked = Blocked::No;
-            // It is not the oldest that it was handed.
-            let mail = &mut self.person(pid).mail;
-            let place = mail.iter().position(|mail| *mail == event).expect("it came");
-            let taken = mail.remove(place).expect("it is there");
-            mail.push_front(taken);
-            self.take_event(pid, event);
-        } else {
-            let begun = self.transition(pid, |process, now, actions| {
-                process.begin_receive(Wanted::Behind(Some(number)), until, now, actions)
-            });
-            assert_eq!(begun, Ok(()));
-        }
-        Went::On
-    }
-
     /// The script is at its end: what the guest's function returns.
     fn returns(&mut self, pid: Pid) -> Went {
         let guest = &mut self.person(pid).guest;
@@ -379,121 +315,5 @@ impl World {
             Step::Wait => Went::Nowhere,
             Step::Exit(reason) => Went::Ended(reason),
         }
-    }
-
-    /// Notes an event, or follows the script it brings. A call that brings text is replied to.
-    fn take_event(&mut self, pid: Pid, event: Event) {
-        let person = self.person(pid);
-        person.heard += 1;
-        person.guest.memory += 1;
-        if matches!(event, Event::Call { .. } | Event::Cast(_) | Event::Info(_)) {
-            assert_eq!(person.mail.pop_front().as_ref(), Some(&event), "HOT-02: {pid} is handed another message");
-        }
-        match &event {
-            Event::Down { mark, .. } => self.is_over(pid, Once::Down(*mark)),
-            Event::Timer { mark, .. } => self.is_over(pid, Once::Timer(*mark)),
-            Event::Answer { mark, .. } => self.is_over(pid, Once::Answer(*mark)),
-            _ => {}
-        }
-        let script = match &event {
-            Event::Call { caller, body } => {
-                let guest = &mut self.person(pid).guest;
-                guest.call = Some(*caller);
-                if let Body::Text(text) = body {
-                    guest.reply = Some(Body::Text(format!("re {text}")));
-                }
-                notation::script(body)
-            }
-            Event::Cast(body) | Event::Info(body) | Event::Continue(body) => notation::script(body),
-            _ => None,
-        };
-        match script {
-            Some(script) => {
-                let guest = &mut self.person(pid).guest;
-                let rest = std::mem::replace(&mut guest.script, script.into());
-                guest.script.extend(rest);
-            }
-            None => self.see(pid, Seen::Event(event)),
-        }
-    }
-
-    /// A call that was not replied to is still owed an answer.
-    fn leave_open(&mut self, pid: Pid, replied: bool) {
-        let call = self.person(pid).guest.call.take();
-        if let Some(caller) = call.filter(|_| !replied) {
-            self.owed.entry(pid).or_default().push_back(caller);
-        }
-    }
-
-    pub(super) fn address(&self, to: &str) -> Address {
-        match to.strip_prefix('@') {
-            Some(name) => Address::Name(name.into()),
-            None => match to.strip_prefix('~').and_then(|to| to.split_once('.')) {
-                Some((whose, label)) => {
-                    let whose = self.pid(whose);
-                    Address::Alias(SEAL.close(whose, self.people[&whose].guest.aliases[label]))
-                }
-                None => Address::Pid(self.pid(to)),
-            },
-        }
-    }
-
-    fn system_call(&mut self, pid: Pid, op: Op) -> Went {
-        if let Some(reason) = self.doom(pid) {
-            return Went::Ended(reason);
-        }
-        match op {
-            Op::Say(text) => self.see(pid, Seen::Says(text)),
-            Op::Reply(body) => self.person(pid).guest.reply = Some(body),
-            Op::Next(Next::Stop(reason)) if self.person(pid).guest.stage == Stage::Init => {
-                if self.person(pid).process.kind() == Kind::Task {
-                    return Went::Ended(reason);
-                }
-                self.person(pid).guest.start = Some(Start::Stop(reason));
-            }
-            Op::Next(next) => self.person(pid).guest.next = Some(next),
-            Op::Ignore => self.person(pid).guest.start = Some(Start::Ignore),
-            Op::Finish(body) => self.person(pid).guest.result = Some(body),
-            Op::Hold(on) => self.person(pid).guest.holds = on,
-            Op::Spin => return Went::TooFar,
-            Op::Crash(kind) => {
-                let fault = Fault { kind, message: String::new(), trace: String::new() };
-                return Went::Ended(ExitReason::Trap(fault.into()));
-            }
-            Op::Fail(text) => return self.fails(pid, ExitReason::failed(text)),
-            Op::More => {
-                let reply = self.person(pid).guest.reply.take();
-                self.leave_open(pid, reply.is_some());
-                match self.transition(pid, |process, now, actions| process.more(reply, now, actions)) {
-                    Some((event, _)) => self.take_event(pid, event),
-                    None => self.see(pid, Seen::Result("no more".into())),
-                }
-            }
-            op => return self.act_on_others(pid, op),
-        }
-        Went::On
-    }
-
-    /// An export answers with an error; its instance is sound.
-    fn fails(&mut self, pid: Pid, reason: ExitReason) -> Went {
-        let person = self.person(pid);
-        person.guest.script.clear();
-        match std::mem::replace(&mut person.guest.stage, Stage::Loop) {
-            Stage::Handler => {
-                person.guest.call = None;
-                person.process.failed(reason);
-                Went::On
-            }
-            _ => Went::Ended(reason),
-        }
-    }
-
-    /// Sends a signal from a process; what comes of it is its lane's business.
-    pub(super) fn post(&mut self, from: Pid, to: Pid, signal: Signal) {
-        self.give(Lane::Of(from), Duty::Action { owner: from, action: crate::Action::Deliver { to, signal } });
-    }
-
-    pub(super) fn after(&self, ms: u64) -> Time {
-        self.now.saturating_add(Duration::from_millis(ms))
     }
 }

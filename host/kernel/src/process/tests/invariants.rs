@@ -117,9 +117,9 @@ impl World {
         let process = &person.process;
         for (mark, request) in &process.requests {
             match &request.what {
-                Asked::Call(None) => panic!("{pid} asked nobody"),
+                Asked::Call(Callee::Nobody) => panic!("{pid} asked nobody"),
                 Asked::Call(_) if self.unheard.contains(&(pid, *mark)) => {}
-                Asked::Call(Some(callee)) => {
+                Asked::Call(Callee::Pid(callee) | Callee::Behind(callee)) => {
                     let there =
                         self.alive(*callee).unwrap_or_else(|| panic!("{pid} waits for {callee}, which is gone"));
                     let known = Watcher { pid, mark: *mark, why: Watch::Call };

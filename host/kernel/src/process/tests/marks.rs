@@ -32,7 +32,7 @@ fn a_mark_in_use_is_not_drawn_again() {
     let mut actions = Vec::new();
     let first = process.marks_drawn;
     // What it has drawn is drawn once more, as if by chance.
-    let call = process.begin_call(Some(b), None, Waiting::AsEvent, &mut actions);
+    let call = process.begin_call(Callee::Pid(b), None, Waiting::AsEvent, &mut actions);
     process.marks_drawn = first;
     let timer = process.start_timer(Duration::MAX, None, Body::Raw(Vec::new()), &mut actions);
     process.marks_drawn = first;
@@ -53,7 +53,7 @@ fn what_a_process_does_not_wait_for_it_is_told_at_once() {
     let refused = Some(Err(CallError::Refused("no such call".into())));
     assert_eq!(process.poll_call(Mark(1)), refused);
     assert_eq!(process.poll_receive(&mut Vec::new()), Received::Nothing);
-    let call = process.begin_call(Some(b), None, Waiting::Blocking, &mut Vec::new()).expect("a call");
+    let call = process.begin_call(Callee::Pid(b), None, Waiting::Blocking, &mut Vec::new()).expect("a call");
     assert_eq!(process.poll_call(call), None);
     assert_eq!(process.poll_call(Mark(call.0 ^ 1)), refused);
     assert!(matches!(process.poll_spawn(call), Some(Err(crate::SpawnError::Refused(_)))));
@@ -75,8 +75,8 @@ fn the_answer_of_an_abandoned_call_is_not_taken_for_that_of_the_next() {
         let outcome = Ok(Body::Text(by.to_string()));
         let _ = process.deliver(Signal::Answer { mark, by, outcome }, Duration::ZERO, &mut actions);
     };
-    let first = process.begin_call(Some(b), None, Waiting::Blocking, &mut Vec::new()).expect("a call");
-    let second = process.begin_call(Some(c), None, Waiting::Blocking, &mut Vec::new()).expect("a call");
+    let first = process.begin_call(Callee::Pid(b), None, Waiting::Blocking, &mut Vec::new()).expect("a call");
+    let second = process.begin_call(Callee::Pid(c), None, Waiting::Blocking, &mut Vec::new()).expect("a call");
     answer(process, first, b);
     assert_eq!((process.poll_call(second), process.mailbox().len()), (None, 1));
     answer(process, second, c);
@@ -177,7 +177,7 @@ fn a_call_is_open_until_it_is_answered_or_out_of_time() {
     let process = &mut world.person(a).process;
     let at = Some(Duration::from_secs(1));
     let [answered, late] =
-        [(); 2].map(|()| process.begin_call(Some(b), at, Waiting::AsEvent, &mut Vec::new()).expect("a call"));
+        [(); 2].map(|()| process.begin_call(Callee::Pid(b), at, Waiting::AsEvent, &mut Vec::new()).expect("a call"));
     assert!(process.is_open(answered) && process.is_open(late) && !process.is_open(Mark(answered.0 ^ 1)));
     let answer = Signal::Answer { mark: answered, by: b, outcome: Ok(Body::Raw(Vec::new())) };
     let _ = process.deliver(answer, Duration::ZERO, &mut Vec::new());

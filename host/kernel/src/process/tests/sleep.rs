@@ -45,7 +45,9 @@ fn who_waits_for_a_supervisor_is_blocked_and_keeps_its_instance() {
     assert!(!process.is_blocked());
     assert!(matches!(process.next_step(now, &mut actions), Step::Handle { event: Event::Cast(_), .. }));
     // Nothing else is ended by it.
-    process.begin_call(None, None, crate::process::Waiting::Blocking, &mut actions).expect("it may call");
+    process
+        .begin_call(crate::process::Callee::Nobody, None, crate::process::Waiting::Blocking, &mut actions)
+        .expect("it may call");
     process.end_wait();
     assert!(process.is_blocked());
 }

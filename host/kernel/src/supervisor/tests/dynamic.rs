@@ -143,6 +143,12 @@ fn dsup_04_a_restart_has_its_own_arguments_and_a_temporary_child_keeps_none() {
     assert_eq!(scenario.happens("down c1 x"), ["c1 ended (failed: x)"]);
     assert_eq!(scenario.happens("down d1 normal"), [""; 0]);
     assert_eq!(scenario.happens("which"), ["[which] b:restarting a:restarting"]);
+    // With a template they are not the template's.
+    let mut scenario = Scenario::new(template("w"));
+    for what in ["begin", "start w:new", "ok w1"] {
+        scenario.happens(what);
+    }
+    assert_eq!(scenario.happens("down w1 x")[1..], ["restarting w #1", "restart new w2"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use skep_kernel::directory::{Holding, HowMany, Keys, Locking, Place, Table, Watched, valid_key};
-use skep_kernel::process::Waiting;
+use skep_kernel::process::{Callee, Waiting};
 use skep_kernel::registry::NAME_BYTES;
 use skep_kernel::{Address, Body, Mark, Name, Pid, Refusal, Signal};
 
@@ -161,7 +161,7 @@ impl DirectoryCalls for GuestCalls {
             return Ok(Err(refusal));
         }
         let begun = self.transition(&shell, |process, now, actions| {
-            process.begin_call(None, deadline(now, timeout_ms), Waiting::Blocking, actions)
+            process.begin_call(Callee::Nobody, deadline(now, timeout_ms), Waiting::Blocking, actions)
         });
         let Ok(mark) = begun else {
             self.process()?.drop_lock(&place);

@@ -53,7 +53,7 @@ impl Fact {
             Signal::Message(Event::Call { body, .. } | Event::Cast(body) | Event::Info(body)) => {
                 read(body).map_or(Fact::Other, |(_, from, number)| Fact::Mail { from, number, bytes: body.len() })
             }
-            Signal::Through { alias, event: Event::Cast(body) | Event::Info(body) } => {
+            Signal::Through { alias, event: Event::Call { body, .. } | Event::Cast(body) | Event::Info(body) } => {
                 read(body).map_or(Fact::Other, |(_, from, number)| Fact::Through { alias: *alias, from, number })
             }
             Signal::Change { mark, what } => {

@@ -72,6 +72,9 @@ impl World {
             }
             (Bug::DropExit, Signal::LinkExit { from, .. }) => account.exits_due.contains(from) && is_guest(cell),
             (Bug::HalfUnlink, Signal::Unlink { .. }) => true,
+            (Bug::DropSearch, Signal::Search(_)) | (Bug::DropRetract, Signal::Retract { .. }) => {
+                self.circle_of(to).is_some()
+            }
             (Bug::DropAnswer, Signal::Answer { mark, .. }) => {
                 account.calls.get(mark).is_some_and(|asked| asked.way == Way::Open)
             }
@@ -98,6 +101,7 @@ impl World {
         let cell = self.cells.get_mut(&to.id).filter(|cell| cell.listed && !cell.process.is_doomed())?;
         let mode = cell.account.aliases.get(alias).copied();
         let is_prey = match bug {
+            _ if matches!(event, Event::Call { .. }) => false,
             Bug::SecondReply => mode == Some(AliasMode::Reply),
             _ => mode.is_none() && cell.process.mailbox().len() < cell.limits.mailbox_messages,
         };

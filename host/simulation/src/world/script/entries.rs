@@ -1,7 +1,7 @@
 //! Registries, groups, topics and locks, as in `syscalls/directory.rs` of the shell.
 
 use skep_kernel::directory::{Claim, Holding, HowMany, Place, Watched};
-use skep_kernel::process::Waiting;
+use skep_kernel::process::{Callee, Waiting};
 
 use super::*;
 use crate::account::{Asked, Question, Way};
@@ -106,14 +106,24 @@ impl World {
             return self.goes_on(pid, Doing::Runs(script));
         }
         let waiting = Waiting::Blocking;
-        let begun =
-            self.transition(lane, pid, |process, _, actions| process.begin_call(None, deadline, waiting, actions));
+        let begun = self.transition(lane, pid, |process, _, actions| {
+            process.begin_call(Callee::Nobody, deadline, waiting, actions)
+        });
         let Ok(mark) = begun else {
             self.cell(pid).process.drop_lock(&lock_place(lock));
             return self.goes_on(pid, Doing::Runs(script));
         };
         let about = Question::Lock(lock);
-        let asked = Asked { about, number: 0, to: None, deadline, blocking: true, way: Way::Open, replied: false };
+        let asked = Asked {
+            about,
+            number: 0,
+            to: None,
+            through: None,
+            deadline,
+            blocking: true,
+            way: Way::Open,
+            replied: false,
+        };
         self.cell(pid).account.calls.insert(mark, asked);
         self.errand(lane, Errand::Lock { owner: pid, lock, mark });
         self.goes_on(pid, Doing::WaitsForAnswer(mark, script))

@@ -1,23 +1,26 @@
 //! Calls: asked, answered, answered by somebody else.
 
 use skep_kernel::Caller;
-use skep_kernel::process::Waiting;
+use skep_kernel::process::{Callee, Waiting};
 
 use super::*;
 use crate::account::{Asked, Question, Way};
 
 impl World {
     pub(super) fn begin_call(&mut self, lane: usize, pid: Pid, waiting: Waiting) -> Option<Mark> {
-        let target = self.target(pid);
-        let to = self.resolve(&target)?;
-        let deadline = (!self.dice.one_in(4)).then(|| self.now + Duration::from_millis(self.dice.between(0, 60)));
+        let target = self.callee(pid);
+        let (to, through) = self.way(&target)?;
+        // Nobody hears of a call through an alias that is closed before its time is up.
+        let is_patient = through.is_none() && self.dice.one_in(4);
+        let deadline = (!is_patient).then(|| self.now + Duration::from_millis(self.dice.between(0, 60)));
+        let callee = if through.is_some() { Callee::Behind(to) } else { Callee::Pid(to) };
         let mark = self
-            .transition(lane, pid, |process, _, actions| process.begin_call(Some(to), deadline, waiting, actions))
+            .transition(lane, pid, |process, _, actions| process.begin_call(callee, deadline, waiting, actions))
             .ok()?;
         let number = self.number();
         let blocking = waiting == Waiting::Blocking;
-        let asked =
-            Asked { about: Question::Call, number, to: Some(to), deadline, blocking, way: Way::Open, replied: false };
+        let about = Question::Call;
+        let asked = Asked { about, number, to: Some(to), through, deadline, blocking, way: Way::Open, replied: false };
         self.figures.calls += 1;
         let cell = self.cell(pid);
         let (limit, open) = (cell.limits.requests, cell.account.calls.len());
@@ -26,9 +29,21 @@ impl World {
             self.violated(Invariant::Limits, format!("{pid} has {open} requests, and one more"));
         }
         let body = body('c', pid.id, number);
-        self.lanes[lane].duties.push_back(Duty::SendCall { from: pid, to, mark, body });
+        self.lanes[lane].duties.push_back(Duty::SendCall { from: pid, to, through, mark, body });
         self.lanes[lane].duties.push_back(Duty::CheckCall { from: pid, to, mark });
         Some(mark)
+    }
+
+    /// Some address; in an episode about calls, often of somebody who waits for an answer himself.
+    fn callee(&mut self, pid: Pid) -> Address {
+        if self.theme == Some(Feature::Calls) && !self.dice.one_in(4) {
+            let waits = |cell: &&Cell| cell.process.is_blocked() && cell.pid != pid;
+            let waiting: Pids = self.cells.values().filter(waits).map(|cell| cell.pid).collect();
+            if !waiting.is_empty() {
+                return Address::Pid(self.dice.pick(&waiting));
+            }
+        }
+        self.destination(pid)
     }
 
     pub(super) fn call(&mut self, lane: usize, pid: Pid, script: Script) -> Flow {
@@ -63,13 +78,21 @@ impl World {
 
     fn ask_about(&mut self, lane: usize, pid: Pid, to: Pid, script: Script) -> Flow {
         let waiting = Waiting::Blocking;
-        let begun =
-            self.transition(lane, pid, |process, _, actions| process.begin_call(Some(to), None, waiting, actions));
+        let begun = self
+            .transition(lane, pid, |process, _, actions| process.begin_call(Callee::Pid(to), None, waiting, actions));
         let Ok(mark) = begun else { return self.goes_on(pid, Doing::Runs(script)) };
         let account = &mut self.cell(pid).account;
         let about = Question::Alive { told_to_end: account.killed.contains(&to) };
-        let asked =
-            Asked { about, number: 0, to: Some(to), deadline: None, blocking: true, way: Way::Open, replied: false };
+        let asked = Asked {
+            about,
+            number: 0,
+            to: Some(to),
+            through: None,
+            deadline: None,
+            blocking: true,
+            way: Way::Open,
+            replied: false,
+        };
         account.calls.insert(mark, asked);
         self.lanes[lane].duties.push_back(Duty::AskAlive { from: pid, to, mark });
         self.goes_on(pid, Doing::WaitsForAnswer(mark, script))

@@ -1,6 +1,8 @@
 //! DSUP: children that come and go.
 
 use skep_runtime::kernel::supervisor::{Counts, Roster};
+use skep_runtime::observe::Report;
+use skep_tests::app::{PATIENCE, SLOTS};
 
 use super::*;
 
@@ -118,25 +120,36 @@ async fn dsup_02_children_are_stopped_by_their_pids() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dsup_03_stopping_takes_no_longer_than_one_deadline() {
+async fn dsup_03_all_are_told_at_once_and_share_one_deadline() {
     const MANY: usize = 20;
+    // Told to end, they wait for `o`.
+    let stubborn = json!([{ "TrapExit": true }, { "AtEnd": { "steps": [call_and_wait("o")] } }]);
     in_both_modes(probes(["o"]), async |app| {
-        let patience = Duration::from_millis(50);
-        // They do not end when asked: they wait for an answer that does not come.
-        let stubborn = json!([{ "TrapExit": true }, { "AtEnd": { "steps": [call_and_wait("o")] } }]);
-        let child = plain(&stubborn).shutdown(Shutdown::Timeout(patience));
-        let sup = add(app, workers(child)).await;
-        for _ in 0..MANY {
-            let begun = ask(app, sup, Request::StartFromTemplate(None)).await;
-            assert!(matches!(begun, Ok(Answer::Started(Some(_)))), "{begun:?}");
+        for (patience, expected) in [(10 * PATIENCE, "shutdown"), (Duration::from_millis(50), "killed")] {
+            let child = plain(&stubborn).restart(Restart::Temporary).shutdown(Shutdown::Timeout(patience));
+            let sup = add(app, workers(child)).await;
+            let mut marks = Vec::new();
+            for _ in 0..MANY {
+                let pid = started(app, sup, Value::Null).await;
+                marks.push(monitor(app, "o", pid.to_text()).await);
+            }
+            let all_wait = async {
+                if expected == "shutdown" {
+                    // All have their last words at once: nobody had to end for the next one to be told.
+                    until(app, "o", json!("Held"), |held| held.as_array().is_some_and(|held| held.len() == MANY)).await;
+                    app.steps("o", vec![json!({ "Release": { "body": null } }); MANY].into()).await;
+                }
+            };
+            let begun = Instant::now();
+            let stop = ask(app, root(app), Request::TerminateChild("workers".into()));
+            let both = tokio::time::timeout(PATIENCE, async { tokio::join!(stop, all_wait) });
+            assert_eq!(both.await.expect("they stop").0, Ok(Answer::Done));
+            assert!(expected == "shutdown" || begun.elapsed() >= patience);
+            for mark in &marks {
+                let reason = reason(app, "o", mark).await;
+                assert_eq!(reason, if expected == "killed" { json!("killed") } else { shutdown() });
+            }
         }
-        let mark = monitor(app, "o", sup.to_text()).await;
-        let begun = Instant::now();
-        assert_eq!(ask(app, root(app), Request::TerminateChild("workers".into())).await, Ok(Answer::Done));
-        // All were asked before any was killed.
-        assert!(begun.elapsed() >= patience);
-        until(app, "o", json!("Held"), |held| held.as_array().is_some_and(|held| held.len() == MANY)).await;
-        assert_eq!(reason(app, "o", &mark).await, shutdown());
     })
     .await;
 }
@@ -185,16 +198,26 @@ async fn dsup_08_the_limit_of_restarts_is_shared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn dsup_08_a_thousand_children_start_and_stop() {
-    const MANY: usize = 1_000;
+async fn dsup_08_ten_thousand_children_start_and_stop_under_one_deadline() {
+    const MANY: usize = 10_000;
     in_both_modes(probes(["o"]), async |app| {
-        let sup = add(app, workers(plain(&Value::Null).restart(Restart::Temporary))).await;
+        // Each one ends in its own code, for which it needs an instance again. That takes however long it takes: this is no
+        // test of a clock, and the deadline is far away.
+        let steps = json!([{ "TrapExit": true }, { "AtEnd": { "steps": [{ "Log": "down" }] } }]);
+        let child = plain(&steps).restart(Restart::Temporary).shutdown(Shutdown::Timeout(10 * PATIENCE));
+        let sup = add(app, workers(child)).await;
         for _ in 0..MANY {
-            started(app, sup, Value::Null).await;
+            let begun = ask(app, sup, Request::StartFromTemplate(None)).await;
+            assert!(matches!(begun, Ok(Answer::Started(Some(_)))), "{begun:?}");
         }
         assert_eq!(counts(app, sup).await.active, MANY);
+        let guests = || app.runtime.processes().into_iter().filter(|process| process.module.is_some());
+        let with_instance = guests().filter(|process| process.saved_bytes.is_none()).count();
+        assert!(with_instance <= SLOTS as usize, "who waits holds no instance, but {with_instance} do");
         assert_eq!(ask(app, root(app), Request::TerminateChild("workers".into())).await, Ok(Answer::Done));
-        assert_eq!(app.runtime.processes().iter().filter(|process| process.module.is_some()).count(), 1, "only `o`");
+        let down = |report: &Report| matches!(report, Report::Log { message, .. } if message == "down");
+        assert_eq!(app.reports().iter().filter(|report| down(report)).count(), MANY, "nobody was killed");
+        assert_eq!(guests().count(), 1, "only `o`");
     })
     .await;
 }
