@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use skep_runtime::kernel::budget::BudgetSpec;
 use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{ChildSpec, Restart, Shutdown, Strategy, SupervisorSpec};
 use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Limits, Name, Pid};
@@ -239,7 +240,7 @@ impl TestApp {
         let runtime = Runtime::new(config, observer).unwrap_or_else(|error| panic!("no runtime: {error}"));
         let modules = GUESTS.iter().map(|name| module(&runtime, name)).collect();
         let app = TestApp { runtime, reports };
-        app.runtime.start_app(AppSpec { name: "test".into(), modules, registries: registries(), root }).await?;
+        app.runtime.start_app(AppSpec { modules, registries: registries(), root, ..AppSpec::new("test") }).await?;
         Ok(app)
     }
 
@@ -249,9 +250,33 @@ impl TestApp {
     ///
     /// If it does not start.
     pub async fn start_beside(&self, name: &str, children: impl IntoIterator<Item = Child>) {
-        let modules = vec![module(&self.runtime, "probe")];
-        let spec = AppSpec { name: name.into(), modules, registries: registries(), root: supervisor(children) };
-        self.runtime.start_app(spec).await.unwrap_or_else(|error| panic!("the app does not start: {error}"));
+        self.start_bounded(name, BudgetSpec::default(), supervisor(children)).await;
+    }
+
+    /// As [`TestApp::start_beside`], of the same modules, with a budget and a root supervisor of one's own.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub async fn start_bounded(&self, name: &str, budget: BudgetSpec, root: SupervisorSpec<Blueprint>) {
+        let spec = self.runtime.app_spec("test").unwrap_or_else(|| panic!("the app has ended"));
+        let spec = AppSpec { name: name.into(), budget, root, ..spec };
+        self.runtime.start_app(spec).await.unwrap_or_else(|error| panic!("{name} does not start: {error}"));
+    }
+
+    /// Calls a child of another app by name.
+    ///
+    /// # Errors
+    ///
+    /// What became of the call.
+    pub async fn call_beside(&self, app: &str, name: &str, request: Value) -> Result<Value, CallError> {
+        let body = Body::Json(request.to_string());
+        let reply = self.runtime.call(app, Address::Name(name.into()), body, Some(PATIENCE)).await?;
+        Ok(match reply {
+            Body::Json(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
+            Body::Text(text) => Value::String(text),
+            Body::Raw(bytes) | Body::MessagePack(bytes) => Value::from(bytes),
+        })
     }
 
     /// Calls a child by name with a JSON value.
@@ -260,15 +285,7 @@ impl TestApp {
     ///
     /// What became of the call.
     pub async fn call(&self, name: &str, request: Value) -> Result<Value, CallError> {
-        let reply = self
-            .runtime
-            .call("test", Address::Name(name.into()), Body::Json(request.to_string()), Some(PATIENCE))
-            .await?;
-        Ok(match reply {
-            Body::Json(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
-            Body::Text(text) => Value::String(text),
-            Body::Raw(bytes) | Body::MessagePack(bytes) => Value::from(bytes),
-        })
+        self.call_beside("test", name, request).await
     }
 
     /// Calls a child that must answer.

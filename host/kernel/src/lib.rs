@@ -6,6 +6,7 @@
 
 pub mod alias;
 pub mod body;
+pub mod budget;
 pub mod directory;
 pub mod event;
 pub mod limits;

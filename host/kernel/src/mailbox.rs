@@ -9,6 +9,7 @@ mod tests;
 
 use std::collections::{BTreeSet, VecDeque};
 
+use crate::budget::Credit;
 use crate::signal::Undelivered;
 use crate::{Caller, Event, ExitReason, Limits, Mark, Pid};
 
@@ -30,6 +31,8 @@ pub struct Mailbox {
     bytes: usize,
     /// How many casts and exit signals of strangers were dropped because it was full.
     dropped: u64,
+    /// What it has taken of the budgets above it.
+    credit: Credit,
     /// How many slots were looked at so far.
     #[cfg(test)]
     looked_at: std::cell::Cell<usize>,
@@ -59,6 +62,12 @@ impl Slot {
 }
 
 impl Mailbox {
+    /// An empty one, whose bytes count against these budgets.
+    #[must_use]
+    pub fn on(credit: Credit) -> Self {
+        Mailbox { credit, ..Mailbox::default() }
+    }
+
     /// How many events wait.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -96,6 +105,7 @@ impl Mailbox {
         if self.waiting >= limits.mailbox_messages || self.bytes + event.len() > limits.mailbox_bytes {
             return Err(Undelivered::MailboxFull);
         }
+        self.credit.admit(self.bytes + event.len()).map_err(|exceeded| Undelivered::OverBudget(exceeded.whose))?;
         self.push(event);
         Ok(())
     }
@@ -106,6 +116,7 @@ impl Mailbox {
         self.came += 1;
         self.waiting += 1;
         self.bytes += event.len();
+        self.credit.hold(self.bytes);
         self.marked.extend(event.mark().map(|mark| (mark, number)));
         self.queue.push_back(Slot { number, event: Some(event) });
     }
@@ -211,6 +222,7 @@ impl Mailbox {
         let (number, event) = (slot.number, slot.event.take()?);
         self.waiting -= 1;
         self.bytes -= event.len();
+        self.credit.keep(self.bytes);
         if let Some(mark) = event.mark() {
             self.marked.remove(&(mark, number));
         }

@@ -37,6 +37,7 @@ pub use receiving::{Received, Wanted};
 pub use relations::{LinkRequest, Monitoring, TAG_BYTES};
 pub use turns::{SliceEnd, Turn};
 
+use crate::budget::Account;
 use crate::directory::Claim;
 use crate::mailbox::Mailbox;
 use crate::pid::NUMBER_LIMIT;
@@ -141,6 +142,8 @@ enum Run {
     Idle,
     /// On the queue.
     Queued,
+    /// Taken off the queue until its budget has fuel again.
+    Parked,
     /// On a worker. With `stirred`, something came meanwhile that it must look at.
     Running { stirred: bool },
 }
@@ -195,6 +198,7 @@ pub struct Process {
     requests: BTreeMap<Mark, calls::Request>,
     timers: BTreeMap<Mark, timers::Timer>,
     marks_drawn: u64,
+    account: Account,
 }
 
 /// A monitor that this process has set.
@@ -235,6 +239,7 @@ impl Process {
             requests: BTreeMap::new(),
             timers: BTreeMap::new(),
             marks_drawn: 0,
+            account: Account::default(),
             birth,
         };
         if let Some(parent) = process.birth.parent {
@@ -256,6 +261,12 @@ impl Process {
             process.limit_init(now, actions);
         }
         process
+    }
+
+    /// Has it count against the budgets above it. Before it has anything.
+    pub fn charge_to(&mut self, account: Account) {
+        self.mailbox = Mailbox::on(account.credit());
+        self.account = account;
     }
 
     /// Its pid.
@@ -327,6 +338,7 @@ impl Process {
             (Phase::New | Phase::Starting, _) => "starting",
             (Phase::Up, _) if self.is_suspended() => "suspended",
             (Phase::Up, Run::Queued) => "runnable",
+            (Phase::Up, Run::Parked) => "throttled",
             (Phase::Up, Run::Running { .. }) => "running",
             (Phase::Up, Run::Idle) if self.is_blocked() => "blocked",
             (Phase::Up, Run::Idle) if self.saved.is_some() => "hibernating",

@@ -251,12 +251,14 @@ pub enum Action {
 }
 
 /// Why a signal had no effect on its receiver.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Undelivered {
     /// It has ended.
     Gone,
     /// Its mailbox is full.
     MailboxFull,
+    /// There are as many bytes in mailboxes as this budget lets there be.
+    OverBudget(Name),
     /// The body is larger than it takes.
     TooLarge,
     /// It has as many links as it may have.
@@ -271,6 +273,7 @@ impl From<Undelivered> for CallError {
         match why {
             Undelivered::Gone => CallError::Ended(ExitReason::Noproc),
             Undelivered::MailboxFull => CallError::Refused("mailbox full".into()),
+            Undelivered::OverBudget(whose) => CallError::Refused(format!("mailbox_bytes of {whose}").into()),
             Undelivered::TooLarge => CallError::Refused("body larger than the receiver takes".into()),
             Undelivered::TooManyLinks => CallError::Refused("too many links".into()),
             Undelivered::NotAServer => CallError::Refused("only a server ends in order".into()),
@@ -279,7 +282,7 @@ impl From<Undelivered> for CallError {
 }
 
 /// What came of delivering a signal.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 #[must_use]
 pub struct Delivery {
     /// Whether it took effect.

@@ -22,6 +22,7 @@ mod tests;
 
 use std::collections::VecDeque;
 
+use crate::budget::BudgetSpec;
 use crate::{ExitReason, Name, Pid, SpawnError, Time};
 
 pub use backoff::Backoff;
@@ -80,6 +81,7 @@ pub struct Supervisor<S, A> {
     backoff: Option<Backoff>,
     roster: Roster,
     max_children: usize,
+    budget: BudgetSpec,
     intensity: Intensity,
     children: Children<S, A>,
     partitions: Partitions<A>,
@@ -120,6 +122,7 @@ impl<S: Clone, A> Supervisor<S, A> {
             backoff: spec.backoff,
             roster: spec.roster,
             max_children: spec.max_children,
+            budget: spec.budget,
             intensity,
             children,
             partitions: Partitions::default(),
@@ -200,6 +203,12 @@ impl<S: Clone, A> Supervisor<S, A> {
 
     fn is_ready(&self) -> bool {
         !matches!(self.phase, Phase::New | Phase::Init)
+    }
+
+    /// What all below it may use together.
+    #[must_use]
+    pub fn budget(&self) -> &BudgetSpec {
+        &self.budget
     }
 
     fn is_ending(&self) -> bool {

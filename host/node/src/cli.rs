@@ -14,6 +14,7 @@ mod inspect;
 mod json;
 mod log_line;
 mod logs;
+mod metrics;
 mod names;
 mod new;
 mod output;
@@ -27,6 +28,7 @@ mod sys;
 mod table;
 mod talk;
 mod token;
+mod top;
 mod tree;
 mod undeploy;
 mod upgrade;
@@ -64,11 +66,13 @@ enum Command {
     Sign(sign::Sign),
     Demo(demo::Demo),
     Ps(ps::Ps),
+    Top(top::Top),
     Tree(tree::Tree),
     Inspect(inspect::Inspect),
     Sys(sys::Sys),
     Child(child::Child),
     Names(names::Names),
+    Metrics(metrics::Metrics),
     Call(talk::Call),
     Cast(talk::Cast),
     Logs(logs::Logs),
@@ -159,6 +163,8 @@ impl Command {
             | Command::Inspect(inspect::Inspect { asking, .. })
             | Command::Child(child::Child { asking, .. })
             | Command::Names(names::Names { asking, .. })
+            | Command::Metrics(metrics::Metrics { asking })
+            | Command::Top(top::Top { asking, .. })
             | Command::Call(talk::Call { asking, .. })
             | Command::Cast(talk::Cast { asking, .. })
             | Command::Logs(logs::Logs { asking, .. })
@@ -178,11 +184,13 @@ impl Command {
             Command::Sign(sign) => sign.perform(),
             Command::Demo(demo) => demo.perform(shared).await,
             Command::Ps(ps) => ps.perform(shared).await,
+            Command::Top(top) => top.perform(shared).await,
             Command::Tree(tree) => tree.perform(shared).await,
             Command::Inspect(inspect) => inspect.perform(shared).await,
             Command::Sys(sys) => sys.perform(shared).await,
             Command::Child(child) => child.perform(shared).await,
             Command::Names(names) => names.perform(shared).await,
+            Command::Metrics(metrics) => metrics.perform(shared).await,
             Command::Call(call) => call.perform(shared).await,
             Command::Cast(cast) => cast.perform(shared).await,
             Command::Logs(logs) => logs.perform(shared).await,

@@ -105,6 +105,36 @@
 //! `written_bytes` counts over the whole life of a process: what it writes, what a file is made longer by, and 4 KiB for each
 //! new name in a folder. At most four operations of a process on files block a thread at a time; the next one waits.
 //!
+//! # Budgets
+//!
+//! What many processes use together is bounded by a `budget`: of the app, where it stands before the first section, or of a
+//! supervisor and all that is below it. They nest: each process counts in its own limits, in the budget of each supervisor
+//! above it that has one, and in its app's. A reason or refusal says whose budget it was (`processes of app tally`).
+//!
+//! ```toml
+//! name = "tally"
+//! budget = { memory = "64MiB", processes = 1000, fuel_per_second = 1_000_000_000 }
+//!
+//! [supervisor]
+//! budget = { instances = 50, mailbox_bytes = "4MiB", timers = 100 }
+//! ```
+//!
+//! | budget             | unit         | what happens beyond it                                                       |
+//! | ------------------ | ------------ | ---------------------------------------------------------------------------- |
+//! | `memory`           | size         | growing fails, as beyond a process's own limit; see below                    |
+//! | `instances`        | instances    | whoever wants one waits until another gives its own back                     |
+//! | `processes`        | processes    | a start is refused; a restart that is refused counts as one that failed      |
+//! | `mailbox_bytes`    | size         | a send is refused, a cast dropped                                            |
+//! | `timers`           | timers       | the process that starts one more ends                                        |
+//! | `fuel_per_second`  | instructions | see `when_out_of_fuel`                                                       |
+//!
+//! Memory is that of live instances and of saved states. When seven eighths of it are used, processes give their instances
+//! back as soon as they rest. Whoever finds no memory to begin with fails if nobody can give any back now, and a process that
+//! wakes waits. Fuel may be used at once up to `burst` (default: as much as flows in in a second). `when_out_of_fuel` is
+//! `"throttle"` (the default: processes wait for their next turn until fuel has flown in, and nobody else is delayed; the
+//! time for `init` and that of calls goes on) or `"end"`: whoever uses the last of it ends. A restart that finds no place for
+//! a process is tried again as after any failed start, so that it counts towards `max_restarts`; `backoff` makes it wait.
+//!
 //! Nothing is granted that `grants` does not say: `read` and `write` give folders (`"host:guest"`, or a table with `host`
 //! and `guest`), `spawn` modules to start processes of, `names` the right to register and look up names, `supervisors` the
 //! right to start supervisors of its own, `supervise` names of supervisors whose children it may start, stop and list,
@@ -139,6 +169,7 @@
 //! is coarse no exact one, of a seed the seed, of the node's variables those that it sees. What the manifest itself
 //! writes for a module (`argv`, the values in `env`) is the module's, whoever spawns it.
 
+mod budgets;
 mod check;
 mod error;
 mod grants;
@@ -154,6 +185,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use skep_runtime::kernel::budget::BudgetSpec;
 use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::SupervisorSpec;
 use skep_runtime::kernel::{Limits, Name};
@@ -170,6 +202,8 @@ pub struct Manifest {
     pub modules: Vec<Module>,
     /// Its registries.
     pub registries: BTreeMap<Name, Keys>,
+    /// What all its processes may use together.
+    pub budget: BudgetSpec,
     /// Its root supervisor.
     pub root: SupervisorSpec<Blueprint>,
     /// The text, for errors that are found later.
@@ -228,6 +262,12 @@ impl Manifest {
             limits: declared.limits,
             grants: declared.grants,
         });
-        AppSpec { name: self.name, modules: modules.collect(), registries: self.registries, root: self.root }
+        AppSpec {
+            name: self.name,
+            modules: modules.collect(),
+            registries: self.registries,
+            budget: self.budget,
+            root: self.root,
+        }
     }
 }

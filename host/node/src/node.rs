@@ -13,6 +13,7 @@ pub mod deployment;
 pub(crate) mod file;
 pub mod home;
 pub mod log;
+pub mod metrics;
 pub mod plan;
 pub mod state;
 pub mod tokens;

@@ -23,6 +23,7 @@ mod topics;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use skep_kernel::budget::Budget;
 use skep_kernel::directory::Claim;
 use skep_kernel::mailbox::Number;
 use skep_kernel::process::{AliasMode, Monitoring, Received, Wanted};
@@ -44,6 +45,12 @@ pub struct Ended(pub ExitReason);
 pub trait Syscalls: directory::DirectoryCalls {
     /// The process itself.
     fn pid(&self) -> Pid;
+    /// The budgets that its instance counts in.
+    fn budget(&self) -> Option<Arc<Budget>> {
+        None
+    }
+    /// The instance has used so much fuel in all, up to now.
+    fn has_used(&self, _fuel: u64) {}
     /// Sends a message, which arrives as `info`.
     fn send(&self, to: Address, body: Body) -> Result<Result<(), Refusal>, Ended>;
     /// Sends a request without a reply; dropped and counted if it cannot be delivered.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use skep_kernel::budget::BudgetSpec;
 use skep_kernel::directory::Table;
 use skep_kernel::supervisor::ChildKind;
 use skep_kernel::system::Statistics;
@@ -41,6 +42,46 @@ pub struct ProcessInfo {
     pub timers: usize,
     /// Bytes of its saved state; none while it has an instance.
     pub saved_bytes: Option<usize>,
+    /// Bytes of its linear memory, up to the last event that it handled; 0 without an instance, none for a process of the
+    /// host.
+    pub memory_bytes: Option<usize>,
+    /// Fuel that it has used, up to the last event that it handled.
+    pub fuel_used: Option<u64>,
+    /// What it has done.
+    pub statistics: Statistics,
+}
+
+/// What an app uses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AppUsage {
+    /// Its name.
+    pub app: Name,
+    /// Processes, supervisors among them.
+    pub processes: u64,
+    /// Live instances.
+    pub instances: u64,
+    /// Bytes of linear memory of these, and of saved states.
+    pub memory_bytes: u64,
+    /// Timers that run.
+    pub timers: u64,
+    /// Fuel used since it was started.
+    pub fuel_used: u64,
+    /// Events that wait.
+    pub mailbox_messages: u64,
+    /// Bytes of their bodies.
+    pub mailbox_bytes: u64,
+    /// Processes that wait for fuel.
+    pub throttled: u64,
+    /// Events that processes were handed since it was started.
+    pub messages_in: u64,
+    /// Messages, calls and replies that they have sent.
+    pub messages_out: u64,
+    /// Casts and exit signals of strangers dropped because a mailbox was full.
+    pub dropped: u64,
+    /// How often a supervisor has restarted a child.
+    pub restarts: u64,
+    /// Its budget.
+    pub bounds: BudgetSpec,
 }
 
 /// One entry of a registry, a group or a topic.
@@ -122,12 +163,6 @@ pub struct Inspection {
     pub suspended: Option<Suspended>,
     /// Whether exit signals arrive as messages.
     pub traps_exits: bool,
-    /// What it has done.
-    pub statistics: Statistics,
-    /// Fuel that it has used, up to the last event that it handled; of a task, nothing before it ends.
-    pub fuel_used: Option<u64>,
-    /// Bytes of its linear memory, as above; 0 without an instance.
-    pub memory_bytes: Option<usize>,
     /// Its bounds.
     pub limits: Arc<Limits>,
 }

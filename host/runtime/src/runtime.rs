@@ -4,6 +4,7 @@ mod client;
 mod inspect;
 mod reconfigure;
 mod system;
+mod usage;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use skep_kernel::budget::{Budget, BudgetSpec};
 use skep_kernel::directory::Keys;
 use skep_kernel::supervisor::{Answer, ChildKind, ChildStatus, ChildView, RequestError, RouteError, SupervisorSpec};
 use skep_kernel::{Address, Body, CallError, Event, ExitReason, Name, Pid, Signal, SpawnError};
@@ -104,6 +106,8 @@ struct Running {
     told: Arc<AtomicBool>,
     /// The tree as it was last given.
     spec: Arc<SupervisorSpec<Blueprint>>,
+    /// Its budget as it was last given.
+    bounds: BudgetSpec,
     /// Held by whoever changes the app.
     reconfiguring: Arc<tokio::sync::Mutex<()>>,
 }
@@ -132,7 +136,8 @@ impl Runtime {
             return Err(StartError::Taken(spec.name));
         }
         prepare(&spec.modules, &spec.root).await?;
-        let app = App::new(Arc::clone(&spec.name), spec.modules, spec.registries);
+        let budget = Budget::new(format!("app {}", spec.name), None, &spec.budget, self.inner.shell.now());
+        let app = App::new(Arc::clone(&spec.name), budget, spec.modules, spec.registries);
         let mut owner = shell::Client::new(&self.inner.shell, Arc::clone(&app), Some("app".into()));
         let tree = Arc::new(spec.root);
         let root = Blueprint::Supervisor(Arc::clone(&tree));
@@ -145,6 +150,7 @@ impl Runtime {
             ended,
             told: Arc::default(),
             spec: tree,
+            bounds: spec.budget,
             reconfiguring: Arc::default(),
         };
         if let Some(other) = self.inner.apps.lock().insert(Arc::clone(&spec.name), running) {
@@ -463,6 +469,7 @@ fn status_word(status: ChildStatus) -> &'static str {
 
 fn info(cell: &Cell) -> ProcessInfo {
     let code = inspect::code(cell);
+    let usage = inspect::usage(cell);
     let process = cell.process.lock();
     ProcessInfo {
         pid: cell.pid,
@@ -485,5 +492,8 @@ fn info(cell: &Cell) -> ProcessInfo {
         links: process.links().count(),
         timers: process.timers_running(),
         saved_bytes: process.saved_bytes(),
+        memory_bytes: usage.map(|usage| usage.memory_bytes()),
+        fuel_used: usage.map(|usage| usage.fuel()),
+        statistics: process.statistics(),
     }
 }

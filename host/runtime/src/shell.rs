@@ -32,6 +32,8 @@ mod supervision;
 mod sync;
 mod syscalls;
 mod table;
+mod tally;
+mod throttle;
 mod traces;
 mod turns;
 pub(crate) mod upgrade;
@@ -67,6 +69,7 @@ pub(crate) struct Shell {
     clock: clock::Clock,
     queue: queue::RunQueue,
     rooms: rooms::Rooms,
+    throttle: throttle::Throttle,
     pairs: pairs::Pairs,
     upgrades: upgrade::Upgrades,
     operators: operators::Operators,
@@ -85,6 +88,7 @@ impl Shell {
             clock: clock::Clock::new(),
             queue: queue::RunQueue::new(workers),
             rooms: rooms::Rooms::default(),
+            throttle: throttle::Throttle::default(),
             pairs: pairs::Pairs::default(),
             upgrades: upgrade::Upgrades::default(),
             operators: operators::Operators::default(),

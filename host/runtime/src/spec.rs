@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use skep_kernel::budget::BudgetSpec;
 use skep_kernel::directory::{Claim, Keys};
 use skep_kernel::supervisor::{ChildSpec, SupervisorSpec};
 use skep_kernel::{Body, Limits, Name};
@@ -28,6 +29,8 @@ pub struct AppSpec {
     pub modules: Vec<ModuleSpec>,
     /// Its registries, and how many entries a key of each may have.
     pub registries: BTreeMap<Name, Keys>,
+    /// What all its processes may use together.
+    pub budget: BudgetSpec,
     /// Its root supervisor.
     pub root: SupervisorSpec<Blueprint>,
 }
@@ -37,7 +40,19 @@ impl AppSpec {
     #[must_use]
     pub fn new(name: &str) -> Self {
         let root = SupervisorSpec { max_restarts: 3, ..SupervisorSpec::default() };
-        AppSpec { name: name.into(), modules: Vec::new(), registries: BTreeMap::new(), root }
+        AppSpec {
+            name: name.into(),
+            modules: Vec::new(),
+            registries: BTreeMap::new(),
+            budget: BudgetSpec::default(),
+            root,
+        }
+    }
+
+    /// With this budget.
+    #[must_use]
+    pub fn budget(self, budget: BudgetSpec) -> Self {
+        AppSpec { budget, ..self }
     }
 
     /// With this module too.

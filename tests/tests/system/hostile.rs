@@ -3,6 +3,7 @@
 //! Owns the neighbour and its stopwatch, and how a misbehaving guest is added to a running app and watched to its end. The
 //! modules below hold the crimes.
 
+mod budgets;
 mod cache;
 mod faults;
 mod floods;

@@ -228,6 +228,7 @@ impl Process {
         self.plan.kept = false;
         // An instance that was wanted back is given back.
         self.plan.evict = false;
+        self.account.keep_state(after.body.len());
         self.saved = Some(after);
     }
 

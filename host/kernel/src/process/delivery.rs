@@ -43,6 +43,12 @@ impl Process {
                 true
             }
             Run::Queued => false,
+            // Fuel is all that it waits for, but to end it needs none.
+            Run::Parked if self.doomed.is_some() => {
+                self.run = Run::Queued;
+                true
+            }
+            Run::Parked => false,
             Run::Running { .. } => {
                 self.run = Run::Running { stirred: true };
                 false

@@ -39,6 +39,8 @@ impl Process {
         // Only now, because it knew of timers. Whoever looks at the process after its end finds nothing to do.
         self.plan = Plan::default();
         self.mailbox = crate::mailbox::Mailbox::default();
+        // Last, and before anybody hears of it: whoever starts another one in its place finds room for all of it.
+        self.account.close();
     }
 
     /// A start that failed is an answer, and no exit signal or `Down` besides (GS-02).

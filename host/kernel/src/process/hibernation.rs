@@ -71,7 +71,8 @@ impl Process {
     pub fn saved(&mut self, state: State) {
         self.plan.evict = false;
         // Meanwhile the new code may have made something of that state.
-        self.saved.get_or_insert(state);
+        let kept = self.saved.get_or_insert(state).body.len();
+        self.account.keep_state(kept);
         self.discarded();
     }
 
@@ -96,6 +97,7 @@ impl Process {
 
     /// The state for a new instance.
     pub fn take_saved(&mut self) -> Option<State> {
+        self.account.keep_state(0);
         self.saved.take()
     }
 

@@ -86,9 +86,11 @@ impl Process {
                 Ok(())
             }
             Undelivered::Gone => Err(Refusal::Unknown("noproc".into())),
-            Undelivered::MailboxFull | Undelivered::TooLarge | Undelivered::TooManyLinks | Undelivered::NotAServer => {
-                Err(Refusal::Limit("links of the other process".into()))
-            }
+            Undelivered::MailboxFull
+            | Undelivered::OverBudget(_)
+            | Undelivered::TooLarge
+            | Undelivered::TooManyLinks
+            | Undelivered::NotAServer => Err(Refusal::Limit("links of the other process".into())),
         }
     }
 

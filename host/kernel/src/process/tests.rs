@@ -25,6 +25,7 @@ mod servers;
 mod sleep;
 mod system;
 mod tasks;
+mod throttle;
 mod ties;
 mod timers;
 mod upgrade;

@@ -28,6 +28,7 @@ impl Process {
         if self.timers.len() >= self.birth.limits.timers {
             return Err(ExitReason::limit("timers"));
         }
+        self.account.start_timer().map_err(|exceeded| ExitReason::limit(&exceeded.to_string()))?;
         if to.is_some() {
             self.disclose();
         }
@@ -40,6 +41,7 @@ impl Process {
     /// The guest stops a timer: what was left of it. Nothing will arrive (TMR-04).
     pub fn cancel_timer(&mut self, mark: Mark, now: Time, actions: &mut Vec<Action>) -> Option<Duration> {
         let timer = self.timers.remove(&mark)?;
+        self.account.stop_timers(1);
         actions.push(Action::CancelTimer { mark, at: timer.at });
         Some(timer.at.saturating_sub(now))
     }
@@ -58,6 +60,7 @@ impl Process {
 
     pub(super) fn take_time_up(&mut self, mark: Mark, now: Time, actions: &mut Vec<Action>) -> Effect {
         if let Some(timer) = self.timers.remove(&mark) {
+            self.account.stop_timers(1);
             return match timer.to {
                 Some(to) => {
                     actions.push(Action::Send { to, body: timer.body });
@@ -114,6 +117,7 @@ impl Process {
 
     /// Stops every timer, at the end.
     pub(super) fn cancel_all_timers(&mut self, actions: &mut Vec<Action>) {
+        self.account.stop_timers(self.timers.len());
         for (mark, timer) in std::mem::take(&mut self.timers) {
             actions.push(Action::CancelTimer { mark, at: timer.at });
         }

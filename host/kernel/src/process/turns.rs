@@ -27,6 +27,45 @@ pub enum SliceEnd {
 }
 
 impl Process {
+    /// A worker has taken this process off the queue, and its budget has no fuel: it is not looked at until it is put back by
+    /// [`Process::unpark`], whatever comes meanwhile but its end. False if it is to end now: then its turn is due.
+    #[must_use]
+    pub fn park(&mut self) -> bool {
+        let waits = self.run == Run::Queued && self.doomed.is_none();
+        if waits {
+            self.run = Run::Parked;
+        }
+        waits
+    }
+
+    /// There is fuel again. True if the caller must put it on the run queue.
+    #[must_use]
+    pub fn unpark(&mut self) -> bool {
+        let waited = self.is_parked();
+        if waited {
+            self.run = Run::Queued;
+        }
+        waited
+    }
+
+    /// Whether a place for an instance is of use to it now. One that waits for fuel would keep it from others.
+    #[must_use]
+    pub fn can_take_place(&self) -> bool {
+        !self.is_doomed() && !self.is_parked()
+    }
+
+    /// Whether it is on a worker and wants another turn at once.
+    #[must_use]
+    pub fn is_stirred(&self) -> bool {
+        self.run == Run::Running { stirred: true }
+    }
+
+    /// Whether it waits for fuel.
+    #[must_use]
+    pub fn is_parked(&self) -> bool {
+        self.run == Run::Parked
+    }
+
     /// A worker begins with this process.
     pub fn begin_slice(&mut self) -> Turn {
         self.run = Run::Running { stirred: false };
@@ -59,7 +98,7 @@ impl Process {
                 self.run = Run::Queued;
                 SliceEnd::Preempted
             }
-            Run::Running { stirred: false } | Run::Idle | Run::Queued => {
+            Run::Running { stirred: false } | Run::Idle | Run::Queued | Run::Parked => {
                 self.run = Run::Idle;
                 SliceEnd::Waiting
             }

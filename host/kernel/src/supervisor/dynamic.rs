@@ -12,6 +12,7 @@ mod views;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::budget::BudgetSpec;
 use crate::{ExitReason, Pid, SpawnError, Time};
 
 use super::backoff::Backoff;
@@ -41,6 +42,7 @@ pub struct DynamicSupervisor<S, A> {
     template: Option<ChildSpec<S>>,
     max_children: usize,
     backoff: Option<Backoff>,
+    budget: BudgetSpec,
     intensity: Intensity,
     phase: Phase,
     children: Children<S, A>,
@@ -63,6 +65,7 @@ impl<S: Clone, A> DynamicSupervisor<S, A> {
             template: spec.children.into_iter().next(),
             max_children: spec.max_children,
             backoff: spec.backoff,
+            budget: spec.budget,
             phase: Phase::New,
             children: Children::default(),
             deadlines: BTreeSet::new(),
@@ -130,6 +133,12 @@ impl<S: Clone, A> DynamicSupervisor<S, A> {
         matches!(self.phase, Phase::Ending(_) | Phase::Ended)
     }
 
+    /// What all below it may use together.
+    #[must_use]
+    pub fn budget(&self) -> &BudgetSpec {
+        &self.budget
+    }
+
     fn token(&mut self) -> Token {
         self.tokens += 1;
         Token(self.tokens)
@@ -147,6 +156,7 @@ impl<S: Clone, A> DynamicSupervisor<S, A> {
         self.roster = spec.roster;
         self.max_children = spec.max_children;
         self.backoff = spec.backoff;
+        self.budget = spec.budget;
         self.template = spec.children.into_iter().next();
         Ok(())
     }

@@ -2,6 +2,7 @@
 //!
 //! Owns nothing but the choice. What runs supervisors holds one of these and need not know which.
 
+use crate::budget::BudgetSpec;
 use crate::{Pid, Time};
 
 use super::Supervisor;
@@ -26,6 +27,15 @@ impl<S: Clone, A> Machine<S, A> {
             DynamicSupervisor::new(spec).map(|machine| Machine::Dynamic(Box::new(machine)))
         } else {
             Supervisor::new(spec).map(|machine| Machine::Listed(Box::new(machine)))
+        }
+    }
+
+    /// What all below it may use together.
+    #[must_use]
+    pub fn budget(&self) -> &BudgetSpec {
+        match self {
+            Machine::Listed(machine) => machine.budget(),
+            Machine::Dynamic(machine) => machine.budget(),
         }
     }
 

@@ -75,6 +75,7 @@ impl<S: Clone, A> Supervisor<S, A> {
             self.auto_shutdown = spec.auto_shutdown;
             self.backoff = spec.backoff;
             self.max_children = spec.max_children;
+            self.budget = spec.budget.clone();
             self.intensity.replace(&spec);
             let listed = spec.children.len();
             self.children.replace(spec.children);

@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::backoff::Backoff;
+use crate::budget::BudgetSpec;
 use crate::registry::valid_name;
 use crate::{Body, Name};
 
@@ -166,6 +167,8 @@ pub struct SupervisorSpec<S> {
     pub roster: Roster,
     /// How many children it has at most; a start beyond is refused (DSUP-07).
     pub max_children: usize,
+    /// What all below it may use together.
+    pub budget: BudgetSpec,
     /// The name that its process holds.
     pub name: Option<Name>,
     /// In start order; for [`Roster::Template`], the template.
@@ -184,6 +187,7 @@ impl<S> SupervisorSpec<S> {
             backoff: None,
             roster: Roster::default(),
             max_children: usize::MAX,
+            budget: BudgetSpec::default(),
             name: None,
             children,
         }

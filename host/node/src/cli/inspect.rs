@@ -72,9 +72,12 @@ fn shown(seen: &Inspected) -> String {
     line("callers", Some(several(&seen.callers, seen.callers.len())));
     line("traps exits", seen.traps_exits.then(|| "yes".to_owned()));
     line("timers", Some(process.timers).filter(|timers| *timers > 0).map(|timers| timers.to_string()));
-    line("messages", Some(format!("{} handled, {} sent", seen.messages_in, seen.messages_out)));
-    line("fuel", seen.fuel_used.map(|fuel| format!("{fuel} used, {} a message at most", seen.limits.fuel_per_message)));
-    line("memory", seen.memory_bytes.map(|bytes| memory(bytes, seen)));
+    line("messages", Some(format!("{} handled, {} sent", seen.process.messages_in, seen.process.messages_out)));
+    line(
+        "fuel",
+        seen.process.fuel_used.map(|fuel| format!("{fuel} used, {} a message at most", seen.limits.fuel_per_message)),
+    );
+    line("memory", seen.process.memory_bytes.map(|bytes| memory(bytes, seen)));
     match (&seen.state, &seen.state_problem) {
         (Some(state), _) => text.push_str(&state_shown(state)),
         (None, Some(problem)) => {

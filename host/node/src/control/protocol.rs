@@ -8,6 +8,7 @@ mod deploy;
 mod inspect;
 mod names;
 mod upgrade;
+mod usage;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -20,6 +21,7 @@ pub use deploy::{Agreed, DeployLine, DeployStep, Deployed, FailedChild, Proposal
 pub use inspect::{Answered, Ask, Asked, Bounds, Inspected, TraceLine, Waiting};
 pub use names::Known;
 pub use upgrade::{Step, UpgradeLine, Upgraded};
+pub use usage::{Budget, Usage};
 
 /// `GET /v1/node`
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -69,6 +71,14 @@ pub struct Process {
     pub timers: usize,
     /// Bytes of its saved state; none while it has an instance.
     pub saved_bytes: Option<usize>,
+    /// Bytes of its linear memory; 0 without an instance, none for a process of the host.
+    pub memory_bytes: Option<usize>,
+    /// Fuel used up to the last event it handled; none for a process of the host.
+    pub fuel_used: Option<u64>,
+    /// Events it was handed.
+    pub messages_in: u64,
+    /// Messages, calls and replies it has sent.
+    pub messages_out: u64,
 }
 
 impl From<&ProcessInfo> for Process {
@@ -90,6 +100,10 @@ impl From<&ProcessInfo> for Process {
             links: info.links,
             timers: info.timers,
             saved_bytes: info.saved_bytes,
+            memory_bytes: info.memory_bytes,
+            fuel_used: info.fuel_used,
+            messages_in: info.statistics.messages_in,
+            messages_out: info.statistics.messages_out,
         }
     }
 }

@@ -15,6 +15,7 @@ mod refusal;
 mod remote;
 mod stream;
 mod upgrade;
+mod usage;
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -114,6 +115,8 @@ fn router(node: &Arc<Node>) -> Router {
     let read = Router::new()
         .route("/v1/node", get(info))
         .route("/v1/processes", get(processes))
+        .route("/v1/usage", get(usage::usage))
+        .route("/metrics", get(usage::metrics))
         .route("/v1/tree", get(tree))
         .route("/v1/inspect", get(inspect::inspect))
         .route("/v1/trace", get(inspect::trace))

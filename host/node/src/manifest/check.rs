@@ -15,7 +15,7 @@ use skep_runtime::spec::{Blueprint, Console, Grants, Input, Keep, Output, Proces
 use toml::Spanned;
 
 use super::grants::{Ground, resolved};
-use super::{Code, Manifest, ManifestError, Module, Source, limits, shape, supervisors};
+use super::{Code, Manifest, ManifestError, Module, Source, budgets, limits, shape, supervisors};
 use crate::node::home::valid_node_name;
 
 /// A pool larger than this is a slip of the finger.
@@ -58,7 +58,8 @@ pub(super) fn manifest(file: shape::File, source: Source, home: &Path) -> Result
             "add a section [[supervisor.children]] with an `id` and a `module`",
         ));
     }
-    Ok(Manifest { name: name.as_str().into(), modules, registries, root, source })
+    let budget = budgets::budget(file.budget.as_ref(), &source)?;
+    Ok(Manifest { name: name.as_str().into(), modules, registries, budget, root, source })
 }
 
 fn registries(
@@ -131,6 +132,7 @@ impl Tree<'_> {
         let shape::Supervisor { strategy, max_restarts, max_seconds, children, .. } = given.get_ref();
         let mut spec = SupervisorSpec { strategy: (*strategy.get_ref()).into(), ..SupervisorSpec::default() };
         supervisors::options(given, &mut spec, self.ground.source)?;
+        spec.budget = budgets::budget(given.get_ref().budget.as_ref(), self.ground.source)?;
         if let Some(most) = max_restarts {
             spec.max_restarts = *most;
         }

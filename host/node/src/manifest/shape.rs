@@ -20,7 +20,30 @@ pub(super) struct File {
     pub(super) modules: BTreeMap<Spanned<String>, Spanned<Module>>,
     #[serde(default)]
     pub(super) registries: BTreeMap<Spanned<String>, Keys>,
+    pub(super) budget: Option<Spanned<Budget>>,
     pub(super) supervisor: Spanned<Supervisor>,
+}
+
+/// `budget`, of an app or of a supervisor.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Budget {
+    pub(super) memory: Option<Spanned<Size>>,
+    pub(super) instances: Option<Spanned<u64>>,
+    pub(super) processes: Option<Spanned<u64>>,
+    pub(super) mailbox_bytes: Option<Spanned<Size>>,
+    pub(super) timers: Option<Spanned<u64>>,
+    pub(super) fuel_per_second: Option<Spanned<u64>>,
+    pub(super) burst: Option<Spanned<u64>>,
+    pub(super) when_out_of_fuel: Option<Spanned<OutOfFuel>>,
+}
+
+/// `when_out_of_fuel`
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum OutOfFuel {
+    Throttle,
+    End,
 }
 
 /// `[modules.NAME]`
@@ -49,6 +72,7 @@ pub(super) struct Supervisor {
     pub(super) max_children: Option<Spanned<u64>>,
     pub(super) partitioned: Option<Spanned<bool>>,
     pub(super) extra_args: Option<Spanned<toml::Value>>,
+    pub(super) budget: Option<Spanned<Budget>>,
     #[serde(default)]
     pub(super) children: Vec<Spanned<Child>>,
 }

@@ -1,5 +1,6 @@
 //! Good manifests become trees; each bad one is refused with place, reason and remedy.
 
+mod budgets;
 mod supervisors;
 
 use std::path::Path;

@@ -189,6 +189,9 @@ mod tests {
                 links: 0,
                 timers: 0,
                 saved_bytes: None,
+                memory_bytes: None,
+                fuel_used: None,
+                statistics: skep_runtime::kernel::system::Statistics::default(),
             });
             processes.collect()
         }

@@ -12,6 +12,7 @@ use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 use skep_runtime::difference::{Differences, Path};
+use skep_runtime::kernel::budget::BudgetSpec;
 use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{ChildSpec, SupervisorSpec};
 use skep_runtime::kernel::{Limits, Name};
@@ -32,6 +33,9 @@ pub struct Plan {
     /// Registries that come, go, or take their keys in another way, of an app that runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub registries: Vec<Change>,
+    /// What changes of the budget of an app that runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub budget: Vec<Change>,
     /// Children that change, then those that are stopped, then those that are started.
     pub children: Vec<ChildStep>,
 }
@@ -184,6 +188,8 @@ pub struct App<'a> {
     pub modules: Vec<Module<'a>>,
     /// Its registries.
     pub registries: &'a BTreeMap<Name, Keys>,
+    /// Its budget.
+    pub budget: &'a BudgetSpec,
     /// Its root supervisor.
     pub root: &'a SupervisorSpec<Blueprint>,
 }
@@ -208,7 +214,7 @@ impl<'a> From<&'a AppSpec> for App<'a> {
             limits: &module.limits,
             grants: &module.grants,
         });
-        App { modules: modules.collect(), registries: &spec.registries, root: &spec.root }
+        App { modules: modules.collect(), registries: &spec.registries, budget: &spec.budget, root: &spec.root }
     }
 }
 
@@ -224,18 +230,17 @@ impl Plan {
                 does: Does::Start,
                 modules: modules(&[], &wanted.modules),
                 registries: Vec::new(),
+                budget: Vec::new(),
                 children: in_rows(starts),
             };
         };
         let modules = modules(&running.modules, &wanted.modules);
         let registries = registries(running.registries, wanted.registries);
+        let budget = budget(running.budget, wanted.budget);
         let children = children(running.root, wanted.root);
-        let does = if modules.is_empty() && registries.is_empty() && children.is_empty() {
-            Does::Nothing
-        } else {
-            Does::Change
-        };
-        Plan { app: app.to_owned(), does, modules, registries, children }
+        let same = modules.is_empty() && registries.is_empty() && budget.is_empty() && children.is_empty();
+        let does = if same { Does::Nothing } else { Does::Change };
+        Plan { app: app.to_owned(), does, modules, registries, budget, children }
     }
 }
 
@@ -245,6 +250,12 @@ fn registries(running: &BTreeMap<Name, Keys>, wanted: &BTreeMap<Name, Keys>) -> 
     for name in names {
         changes.registry(name, running.get(name).copied(), wanted.get(name).copied());
     }
+    changes.list()
+}
+
+fn budget(running: &BudgetSpec, wanted: &BudgetSpec) -> Vec<Change> {
+    let mut changes = Changes::default();
+    changes.budget("", running, wanted, When::Now);
     changes.list()
 }
 

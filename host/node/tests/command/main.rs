@@ -13,4 +13,5 @@ mod refusals;
 mod sign;
 mod skep;
 mod sys;
+mod top;
 mod upgrade;

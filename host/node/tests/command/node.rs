@@ -70,8 +70,8 @@ fn a_dead_node_is_not_taken_for_a_live_one_and_its_name_is_free() {
 fn every_command_has_an_example_in_its_help() {
     let home = Home::new();
     for command in [
-        "run", "new", "build", "ps", "tree", "inspect", "sys", "call", "cast", "logs", "upgrade", "rollback",
-        "versions", "deploy", "undeploy", "stop", "demo",
+        "run", "new", "build", "ps", "top", "metrics", "tree", "inspect", "sys", "call", "cast", "logs", "upgrade",
+        "rollback", "versions", "deploy", "undeploy", "stop", "demo",
     ] {
         let help = home.ok(&[command, "--help"]);
         assert!(help.contains(&format!("skep {command}")) && help.contains("--json"), "{command}:\n{help}");

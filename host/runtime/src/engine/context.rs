@@ -110,13 +110,14 @@ pub struct Context {
 
 impl Context {
     pub(crate) fn new(syscalls: Option<Arc<dyn Syscalls>>, limits: &Limits, wasi: Option<Box<Wasi>>) -> Self {
+        let budget = syscalls.as_ref().and_then(|syscalls| syscalls.budget());
         Context {
             syscalls,
             phase: Phase::Start,
             body_bytes: limits.body_bytes,
             fuel_per_message: limits.fuel_per_message,
             meter: Meter::default(),
-            limiter: MemoryLimiter::new(limits.memory_bytes),
+            limiter: MemoryLimiter::new(limits.memory_bytes, budget),
             wasi,
             handed: Handed::default(),
             last_words: None,
@@ -137,6 +138,9 @@ impl Context {
         // Output has a budget of the same size: what is too much has trapped already.
         let _ = self.meter.pay(output);
         self.meter.end(left);
+        if let Some(syscalls) = &self.syscalls {
+            syscalls.has_used(self.meter.used());
+        }
     }
 
     /// Pays for `import` and gives access to the shell, or traps where nothing may act.

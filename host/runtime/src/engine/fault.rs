@@ -12,6 +12,7 @@ use wasmtime::component::ResourceTableError;
 use wasmtime_wasi::I32Exit;
 
 use super::context::{Context, Misuse, Phase};
+use super::limits::Refused;
 use super::trace::Trace;
 use crate::api::Ended;
 use crate::api::convert::TEXT_BYTES;
@@ -38,8 +39,11 @@ pub(crate) fn reason(error: &wasmtime::Error, context: &mut Context) -> ExitReas
         let message = format!("a file was used in `{}`, where nothing may act but the log", context.phase.name());
         return fault(&format!("side-effect-in-{}", context.phase.name()), message, &trace);
     }
-    if context.limiter.take_refused() {
-        return ExitReason::limit("memory");
+    if let Some(refused) = context.limiter.take_refused() {
+        return match refused {
+            Refused::Own => ExitReason::limit("memory"),
+            Refused::Budget(which) => ExitReason::limit(&which.to_string()),
+        };
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => ExitReason::limit("fuel"),

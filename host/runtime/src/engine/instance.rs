@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use skep_kernel::budget::{Charge, Exceeded, Resource};
 use skep_kernel::{Body, Cause, Event, ExitReason, Form, Limits, Outcome, Start, State};
 use wasmtime::{PoolConcurrencyLimitError, Store};
 
@@ -31,6 +32,8 @@ const HOSTCALL_SLACK: usize = 64 << 10;
 pub enum InstantiateError {
     /// All places of the class are taken (which one, says [`Module::class_for`]): give one back and try again.
     Full,
+    /// A budget above the process has no place for an instance, or not the memory that it begins with.
+    OverBudget(Exceeded),
     /// The guest, or what was granted to it, is at fault.
     Failed(ExitReason),
 }
@@ -77,6 +80,8 @@ pub struct Instance {
     /// The version and the form in which it saves, as its module has described; none for a task.
     saves: Option<(u32, Form)>,
     _permit: Permit,
+    /// Its place in the budgets above the process.
+    _place: Option<Charge>,
 }
 
 impl Module {
@@ -104,6 +109,8 @@ impl Module {
         let failed = |text: String| InstantiateError::Failed(ExitReason::failed(text));
         let prepared = self.prepared(class).map_err(|error| failed(error.to_string()))?;
         let permit = self.engine().budget(class).take().ok_or(InstantiateError::Full)?;
+        let place = syscalls.budget().map(|budget| Charge::take(budget, Resource::Instances, 1));
+        let place = place.transpose().map_err(InstantiateError::OverBudget)?;
         let wasi = match self.needs_wasi() {
             true => {
                 let program = Program { name: self.name(), is_command: self.is_command() };
@@ -121,11 +128,18 @@ impl Module {
         match made {
             Ok(exports) => {
                 let saves = self.shape().map(|shape| (shape.version, shape.writes));
-                Ok(Instance { store, exports, class, saves, _permit: permit })
+                Ok(Instance { store, exports, class, saves, _permit: permit, _place: place })
             }
             Err(error) if error.is::<PoolConcurrencyLimitError>() => Err(InstantiateError::Full),
-            Err(error) => Err(InstantiateError::Failed(fault::reason(&error, store.data_mut()))),
+            Err(error) => Err(not_made(&error, store.data_mut())),
         }
+    }
+}
+
+fn not_made(error: &wasmtime::Error, context: &mut Context) -> InstantiateError {
+    match context.limiter.take_exceeded() {
+        Some(exceeded) => InstantiateError::OverBudget(exceeded),
+        None => InstantiateError::Failed(fault::reason(error, context)),
     }
 }
 

@@ -45,9 +45,6 @@ impl Runtime {
             }),
             suspended: seen.suspended,
             traps_exits: seen.traps_exits,
-            statistics: seen.statistics,
-            fuel_used: usage(&cell).map(|usage| usage.fuel()),
-            memory_bytes: usage(&cell).map(|usage| usage.memory_bytes()),
             limits: Arc::clone(cell.process.lock().limits()),
             process,
         })
@@ -66,7 +63,6 @@ struct Seen {
     waits_for: Option<WaitsFor>,
     suspended: Option<Suspended>,
     traps_exits: bool,
-    statistics: skep_kernel::system::Statistics,
 }
 
 impl Seen {
@@ -88,7 +84,6 @@ impl Seen {
                 (false, false) => None,
             },
             traps_exits: process.traps_exits(),
-            statistics: process.statistics(),
         }
     }
 }
@@ -102,7 +97,7 @@ fn watched(shell: &Shell, target: Address, pid: Option<Pid>) -> Watched {
     Watched { name, peer: pid.map(|pid| shell.peer(pid)) }
 }
 
-fn usage(cell: &Cell) -> Option<&crate::shell::Usage> {
+pub(super) fn usage(cell: &Cell) -> Option<&crate::shell::Usage> {
     match &cell.content {
         Content::Guest(guest) => Some(&guest.usage),
         Content::Supervisor(_) | Content::Client(_) => None,

@@ -20,11 +20,12 @@ impl Runtime {
     /// that others have added to its supervisors are not in it.
     #[must_use]
     pub fn app_spec(&self, app: &str) -> Option<AppSpec> {
-        let Running { app, spec, .. } = self.app(app).ok()?;
+        let Running { app, spec, bounds, .. } = self.app(app).ok()?;
         Some(AppSpec {
             name: Arc::clone(&app.name),
             modules: app.modules(),
             registries: app.registries(),
+            budget: bounds,
             root: SupervisorSpec::clone(&spec),
         })
     }
@@ -49,7 +50,7 @@ impl Runtime {
         check(&wanted.app)?;
         prepare(&wanted.app.modules, &wanted.app.root).await?;
 
-        let Reconfiguration { app: AppSpec { modules, registries, root, .. }, wait, migrate_within } = wanted;
+        let Reconfiguration { app: AppSpec { modules, registries, budget, root, .. }, wait, migrate_within } = wanted;
         let changes = changed(&running.app.modules(), &modules);
         let upgraded = if changes.is_empty() {
             None
@@ -66,6 +67,10 @@ impl Runtime {
         let mut all = running.app.registries();
         all.extend(registries.clone());
         running.app.set_registries(all);
+
+        // What is new counts in the new budget already.
+        running.app.budget.set(&budget, self.inner.shell.now());
+        self.inner.shell.budgets_changed();
 
         let differences = Differences::between(&running.spec, &root);
         let tree = Tree { runtime: self, root: running.root };
@@ -87,6 +92,7 @@ impl Runtime {
         running.app.set_registries(registries);
         if let Some(running) = self.inner.apps.lock().get_mut(&name) {
             running.spec = root;
+            running.bounds = budget.clone();
         }
         Ok(Reconfigured { upgraded, stopped, started, failed })
     }

@@ -6,11 +6,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock};
 
 use parking_lot::{Mutex, RwLock};
+use skep_kernel::budget::{Budget, BudgetSpec};
 use skep_kernel::directory::{Directory, Keys, Place, Table, Via};
 use skep_kernel::registry::Registry;
-use skep_kernel::{Address, Name, Pid, Refusal};
+use skep_kernel::{Address, Name, Pid, Refusal, Time};
 
 use super::modules::ModuleSlot;
+use super::tally::Tally;
 use crate::spec::ModuleSpec;
 
 /// Enough that two processes registering at once seldom meet.
@@ -19,6 +21,9 @@ const SHARDS: usize = 16;
 /// An app: its names and its modules.
 pub(crate) struct App {
     pub(crate) name: Name,
+    /// What its processes may use together.
+    pub(crate) budget: Arc<Budget>,
+    pub(crate) tally: Tally,
     modules: RwLock<HashMap<Name, Arc<ModuleSlot>>>,
     shards: [Mutex<Registry>; SHARDS],
     registries: RwLock<BTreeMap<Name, Keys>>,
@@ -31,9 +36,16 @@ fn slot(module: ModuleSpec) -> (Name, Arc<ModuleSlot>) {
 }
 
 impl App {
-    pub(crate) fn new(name: Name, modules: Vec<ModuleSpec>, registries: BTreeMap<Name, Keys>) -> Arc<Self> {
+    pub(crate) fn new(
+        name: Name,
+        budget: Arc<Budget>,
+        modules: Vec<ModuleSpec>,
+        registries: BTreeMap<Name, Keys>,
+    ) -> Arc<Self> {
         Arc::new(App {
             name,
+            budget,
+            tally: Tally::default(),
             modules: RwLock::new(modules.into_iter().map(slot).collect()),
             shards: Default::default(),
             registries: RwLock::new(registries),
@@ -44,7 +56,10 @@ impl App {
 
     /// The app of what belongs to none.
     pub(crate) fn nowhere() -> Arc<Self> {
-        static NOWHERE: LazyLock<Arc<App>> = LazyLock::new(|| App::new("".into(), Vec::new(), BTreeMap::new()));
+        static NOWHERE: LazyLock<Arc<App>> = LazyLock::new(|| {
+            let budget = Budget::new("no app", None, &BudgetSpec::default(), Time::ZERO);
+            App::new("".into(), budget, Vec::new(), BTreeMap::new())
+        });
         Arc::clone(&NOWHERE)
     }
 

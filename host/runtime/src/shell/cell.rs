@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
+use skep_kernel::budget::Budget;
 use skep_kernel::{Name, Pid, Process, Time};
 
 use super::client::Hands;
@@ -15,6 +16,8 @@ use crate::observe::Subject;
 pub(crate) struct Cell {
     pub(crate) pid: Pid,
     pub(crate) app: Arc<App>,
+    /// The nearest budget above it: of a supervisor, or its app's.
+    pub(crate) budget: Arc<Budget>,
     /// Its child id, or its name.
     pub(crate) label: Option<Name>,
     /// Locked for the time of one transition, never while a guest runs or an action is performed.
@@ -37,12 +40,14 @@ impl Cell {
     pub(crate) fn new(
         shell: &Arc<Shell>,
         app: Arc<App>,
+        budget: Arc<Budget>,
         label: Option<Name>,
         process: Process,
         content: Content,
     ) -> Arc<Self> {
         let (pid, born) = (process.pid(), shell.now());
-        Arc::new(Cell { pid, app, label, process: Mutex::new(process), content, born, shell: Arc::downgrade(shell) })
+        let (process, shell) = (Mutex::new(process), Arc::downgrade(shell));
+        Arc::new(Cell { pid, app, budget, label, process, content, born, shell })
     }
 
     /// The shell; none once it is being taken down, when nothing matters any more.

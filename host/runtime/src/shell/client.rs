@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use skep_kernel::budget::Account;
 use skep_kernel::process::{Birth, Kind, LinkRequest, Monitoring, Step, Waiting};
 use skep_kernel::{
     Action, Address, Body, CallError, Caller, Event, ExitReason, Mark, Name, Next, Outcome, Pid, Process, Refusal,
@@ -12,7 +13,7 @@ use skep_kernel::{
 };
 
 use super::incidents::Manner;
-use super::spawn::native_limits;
+use super::spawn::{Home, native_limits};
 use super::{App, Birthplace, Cell, Content, Shell, Ties};
 use crate::spec::Blueprint;
 
@@ -39,7 +40,9 @@ pub(crate) struct Client {
 impl Client {
     pub(crate) fn new(shell: &Arc<Shell>, app: Arc<App>, label: Option<Name>) -> Self {
         let birth = Birth::without_parent(shell.table.new_pid(), Kind::Native, native_limits(), rand::random());
-        let cell = shell.enter(app, label, birth, Content::Client(Hands::default())).expect("it wants no name");
+        // The host's own hands count in no budget.
+        let home = Home { budget: Arc::clone(&app.budget), app, account: Account::default() };
+        let cell = shell.enter(home, label, birth, Content::Client(Hands::default())).expect("it wants no name");
         let ended = cell.transition(|process, now, actions| {
             let begun = process.next_step(now, actions);
             debug_assert_eq!(begun, Step::Init);
@@ -90,6 +93,7 @@ impl Client {
         let place = Birthplace {
             pid,
             app: Arc::clone(&self.cell.app),
+            budget: Arc::clone(&self.cell.budget),
             label,
             parent: self.cell.pid,
             starter,

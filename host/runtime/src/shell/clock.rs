@@ -13,6 +13,7 @@ use skep_kernel::timer_queue::{TimerKey, TimerQueue};
 use skep_kernel::{Mark, Pid, Signal, Time};
 
 use super::Shell;
+use super::throttle::Throttle;
 
 const SHARDS: u64 = 16;
 
@@ -59,6 +60,11 @@ impl Clock {
             let key = shard.queue.insert(at, (pid, mark));
             shard.keys.insert((pid.id, mark), key);
         }
+        self.nudge(at);
+    }
+
+    /// Somebody wants to be looked at by then.
+    pub(super) fn nudge(&self, at: Time) {
         if nanos(at) < self.sleeps_until.load(Ordering::SeqCst) {
             let _sleep = self.sleep.lock();
             self.alarm.notify_one();
@@ -91,12 +97,12 @@ impl Clock {
         self.shards.iter().filter_map(|shard| shard.lock().queue.next_at()).min()
     }
 
-    /// Sleeps until something is due, or an earlier deadline was set.
-    fn sleep(&self) {
+    /// Sleeps until something is due here or for those who wait for fuel, or an earlier deadline was set.
+    fn sleep(&self, throttle: &Throttle) {
         let mut sleep = self.sleep.lock();
         // First say that everything wakes, then look: a deadline set in between is seen by one of the two.
         self.sleeps_until.store(u64::MAX, Ordering::SeqCst);
-        let until = self.next_at();
+        let until = self.next_at().into_iter().chain(throttle.next_at()).min();
         self.sleeps_until.store(until.map_or(u64::MAX, nanos), Ordering::SeqCst);
         if self.closed.load(Ordering::SeqCst) {
             return;
@@ -125,7 +131,8 @@ pub(super) fn start(shell: &Arc<Shell>) -> std::io::Result<()> {
                 // A process that has ended needs no timer.
                 let _ = shell.deliver(pid, Signal::TimeUp { mark });
             }
-            clock.sleep();
+            shell.release_throttled(clock.now());
+            clock.sleep(&shell.throttle);
         }
     })?;
     Ok(())

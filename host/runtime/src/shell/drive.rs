@@ -7,11 +7,13 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
+use skep_kernel::budget::{Exceeded, Resource};
 use skep_kernel::process::Step;
 use skep_kernel::{Body, Cause, Event, ExitReason, Process, State};
 
 use super::guest::{End, Guest};
 use super::incidents::Manner;
+use super::rooms::Full;
 use super::serve;
 use super::syscalls::GuestCalls;
 use super::traces::Traces;
@@ -129,8 +131,8 @@ async fn asleep(cell: &Arc<Cell>, step: Step) -> End {
         Step::Migrate => {
             let before = cell.process.lock().saved_state().cloned();
             let before = before.expect("it sleeps, and nothing wakes it but this driver");
-            if !take_over(cell, before).await {
-                return End::NoRoom;
+            if let Some(full) = take_over(cell, before).await {
+                return End::NoRoom(full);
             }
         }
         Step::ReplaceState(id) => return serve::replace_asleep(cell, id).await,
@@ -165,41 +167,39 @@ async fn migrate(cell: &Arc<Cell>, instance: &mut Instance) -> Result<Option<End
             };
         }
     };
-    if take_over(cell, before.clone()).await {
-        return Ok(None);
-    }
+    let Some(full) = take_over(cell, before.clone()).await else { return Ok(None) };
     // It gives its own place, for want of another, and goes on as if it had been hibernated.
     cell.process.lock().saved(before);
-    Ok(Some(End::NoRoom))
+    Ok(Some(End::NoRoom(full)))
 }
 
-/// False if there was no room for it now.
-async fn take_over(cell: &Arc<Cell>, before: State) -> bool {
+/// What is full, if there was no room for it now.
+async fn take_over(cell: &Arc<Cell>, before: State) -> Option<Full> {
     match takeover::take_over(cell, before).await {
         Taken::Over(after) => {
             cell.transition(|process, _, actions| process.migrated(after, actions));
         }
         Taken::Not(why) => cell.transition(|process, _, actions| process.not_migrated(why, actions)),
         Taken::Unwanted => {}
-        Taken::NoRoom => {
+        Taken::NoRoom(full) => {
             cell.process.lock().migration_postponed();
-            return false;
+            return Some(full);
         }
     }
-    true
+    None
 }
 
 /// Why no instance could be made.
 pub(super) enum MakeError {
     /// All places are taken.
-    NoRoom,
+    NoRoom(Full),
     /// The guest is at fault.
     Failed(ExitReason),
 }
 
 fn no_instance(error: MakeError) -> End {
     match error {
-        MakeError::NoRoom => End::NoRoom,
+        MakeError::NoRoom(full) => End::NoRoom(full),
         MakeError::Failed(reason) => End::Exit { manner: Manner::by_itself(&reason), reason },
     }
 }
@@ -212,12 +212,14 @@ pub(super) async fn make(cell: &Arc<Cell>, code: &Module) -> Result<Instance, Ma
     let grants = &guest(cell).spec.grants;
     let calls = Arc::new(GuestCalls::new(Arc::clone(cell)));
     let usual = code.class_for(limits.memory_bytes);
+    let since = cell.budget.departures();
     let mut made = code.instantiate_in(usual, calls.clone(), &limits, grants).await;
     if matches!(made, Err(InstantiateError::Full)) && usual == Class::Small && !cell.can_expect_room(usual) {
         made = code.instantiate_in(Class::Large, calls, &limits, grants).await;
     }
     made.map_err(|error| match error {
-        InstantiateError::Full => MakeError::NoRoom,
+        InstantiateError::Full => MakeError::NoRoom(Full::Class(usual)),
+        InstantiateError::OverBudget(exceeded) => cell.no_place(exceeded, since),
         InstantiateError::Failed(reason) => MakeError::Failed(reason),
     })
 }
@@ -309,6 +311,18 @@ async fn once(suspend: impl Fn(&std::task::Waker)) {
 }
 
 impl Cell {
+    /// What becomes of a process that a budget has no place for. It waits, as for a place of its class; but to begin, it needs
+    /// memory that somebody can give back, or it would wait for what may never come.
+    fn no_place(&self, exceeded: Exceeded, since: u64) -> MakeError {
+        let failed = || MakeError::Failed(ExitReason::limit(&exceeded.to_string()));
+        let (Some(budget), Some(shell)) = (self.budget.called(&exceeded.whose), self.shell()) else { return failed() };
+        let begins = self.process.lock().is_new();
+        if begins && exceeded.what == Resource::Memory.word() && !shell.rooms.has_candidate_within(&budget) {
+            return failed();
+        }
+        MakeError::NoRoom(Full::Budget { budget, since })
+    }
+
     /// Whether somebody can be asked to give back an instance.
     fn can_expect_room(&self, class: Class) -> bool {
         self.shell().is_some_and(|shell| shell.rooms.has_candidate(class))

@@ -13,49 +13,69 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use skep_kernel::ExitReason;
+use skep_kernel::budget::Burnt;
 use skep_kernel::process::Turn;
 
 use super::allowance::Allowance;
 use super::incidents::Manner;
-use super::rooms::Ticket;
+use super::rooms::{Full, Ticket};
 use super::upgrade::Successor;
 use super::worker::Ended;
 use super::{Cell, Shell, drive};
 use crate::Module;
+use crate::engine::fuel::SLICE;
 use crate::engine::{Class, Instance, Ledger, fault};
 use crate::spec::ProcessSpec;
 
-/// What a guest has used, as of the last event that it handled.
+/// What a guest has used: of fuel, up to the last event that it handled.
 #[derive(Default)]
 pub(crate) struct Usage {
-    /// Fuel of instances that are gone.
-    before: AtomicU64,
-    /// Fuel of the present one.
-    present: AtomicU64,
+    /// Of all its instances.
+    fuel: AtomicU64,
+    /// As much of it has been counted in the budgets.
+    counted: AtomicU64,
+    /// Fuel taken out of the budgets for whole slices of an event that is not over yet.
+    advanced: AtomicU64,
     memory_bytes: AtomicUsize,
 }
 
 impl Usage {
+    /// An instance has used so much more.
+    pub(super) fn add_fuel(&self, fuel: u64) {
+        self.fuel.fetch_add(fuel, Ordering::Relaxed);
+    }
+
     /// The present instance has come to a rest.
     pub(super) fn note(&self, instance: &Instance) {
-        self.present.store(instance.fuel_used(), Ordering::Relaxed);
         self.memory_bytes.store(instance.memory_bytes(), Ordering::Relaxed);
     }
 
     /// There is no instance any more.
     pub(super) fn instance_gone(&self) {
-        self.before.fetch_add(self.present.swap(0, Ordering::Relaxed), Ordering::Relaxed);
         self.memory_bytes.store(0, Ordering::Relaxed);
     }
 
     /// Fuel used by all of its instances.
     pub(crate) fn fuel(&self) -> u64 {
-        self.before.load(Ordering::Relaxed) + self.present.load(Ordering::Relaxed)
+        self.fuel.load(Ordering::Relaxed)
     }
 
     /// Bytes of linear memory; 0 without an instance.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.memory_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Fuel that is known since this was last asked. Only the worker whose turn it is asks.
+    fn settle(&self) -> u64 {
+        let fuel = self.fuel();
+        fuel - self.counted.swap(fuel, Ordering::Relaxed)
+    }
+
+    /// What is to be taken out of the flow, of which whole slices have been taken before they were known.
+    fn due(&self, settled: u64, slices: u64) -> u64 {
+        let advanced = self.advanced.load(Ordering::Relaxed);
+        self.advanced.store(advanced.saturating_sub(settled) + slices, Ordering::Relaxed);
+        settled.saturating_sub(advanced) + slices
     }
 }
 
@@ -87,7 +107,7 @@ pub(super) enum End {
     /// The state is saved; the process goes on without an instance.
     GaveBack,
     /// There was no room for an instance.
-    NoRoom,
+    NoRoom(Full),
 }
 
 impl Guest {
@@ -152,7 +172,7 @@ impl Guest {
         let mut context = Context::from_waker(&waker);
         let polled = catch_unwind(AssertUnwindSafe(|| driver.driver.as_mut().poll(&mut context)));
         let end = match polled {
-            Ok(Poll::Pending) => return ControlFlow::Continue(()),
+            Ok(Poll::Pending) => return self.pay(shell, cell),
             Ok(Poll::Ready(end)) => end,
             // A panic in a host function ends the process in whose name it ran, and nothing else.
             Err(panic) => {
@@ -161,23 +181,46 @@ impl Guest {
             }
         };
         drop(waker);
+        // Whoever ends anyway ends for its own reason.
+        let spent = self.pay(shell, cell);
         let ended = live.take();
         drop(live);
         match end {
-            End::NoRoom => {
+            End::NoRoom(full) => {
                 if let Some(Live { ticket, .. }) = ended {
                     shell.rooms.withdraw(ticket);
                 }
-                shell.rooms.wait(cell, self.class(cell), shell);
-                ControlFlow::Continue(())
+                shell.rooms.wait(cell, full, shell);
+                spent
             }
             End::GaveBack => {
-                discard(ended, shell);
-                ControlFlow::Continue(())
+                discard(ended, shell, cell);
+                spent
             }
             End::Exit { reason, manner } => {
-                discard(ended, shell);
+                discard(ended, shell, cell);
                 ControlFlow::Break(Ended { reason, manner })
+            }
+        }
+    }
+
+    /// Counts the fuel of a turn in the budgets above. If it was the last that one of them had, and that is how it is to be,
+    /// the process ends.
+    fn pay(&self, shell: &Shell, cell: &Cell) -> ControlFlow<Ended> {
+        let settled = self.usage.settle();
+        if settled > 0 {
+            cell.budget.count_fuel(settled);
+        }
+        if !cell.budget.is_rated() {
+            return ControlFlow::Continue(());
+        }
+        // In the middle of an event it has used its slice, or it would not want the next one.
+        let slices = if settled == 0 && cell.process.lock().is_stirred() { SLICE } else { 0 };
+        match cell.budget.burn(self.usage.due(settled, slices), shell.now()) {
+            Burnt::Left => ControlFlow::Continue(()),
+            Burnt::Ends(exceeded) => {
+                let reason = ExitReason::limit(&exceeded.to_string());
+                ControlFlow::Break(Ended { manner: Manner::by_itself(&reason), reason })
             }
         }
     }
@@ -193,18 +236,18 @@ impl Guest {
     pub(super) fn discard(&self, shell: &Shell, cell: &Cell) {
         let live = self.live.lock().take();
         if live.is_none() {
-            shell.rooms.pass_on(self.class(cell), shell);
+            shell.rooms.pass_on(self.class(cell), cell, shell);
         }
-        discard(live, shell);
+        discard(live, shell, cell);
         if let Some(ledger) = self.ledger.get() {
             cell.log_dropped(self, ledger.take_dropped());
         }
     }
 }
 
-fn discard(live: Option<Live>, shell: &Shell) {
+fn discard(live: Option<Live>, shell: &Shell, cell: &Cell) {
     if let Some(Live { driver, ticket }) = live {
         drop(driver);
-        shell.rooms.leave(ticket, shell);
+        shell.rooms.leave(ticket, cell, shell);
     }
 }

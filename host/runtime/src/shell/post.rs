@@ -74,8 +74,8 @@ impl Shell {
         let mut actions = Vec::new();
         let delivery = cell.process.lock().deliver(signal, self.now(), &mut actions);
         duties.extend(actions.into_iter().map(|action| Duty::of(&cell, action)));
-        if let Err(why) = delivery.outcome {
-            let answer = complaint.map(|complaint| complaint.action(to, why));
+        if let Err(why) = &delivery.outcome {
+            let answer = complaint.map(|complaint| complaint.action(to, why.clone()));
             duties.extend(answer.map(|action| Duty::of(&cell, action)));
         }
         if delivery.wake {

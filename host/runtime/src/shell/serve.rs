@@ -12,6 +12,7 @@ use skep_kernel::{Cause, ExitReason, State};
 use super::Cell;
 use super::drive::{MakeError, crash, guest, make};
 use super::guest::End;
+use super::rooms::Full;
 use crate::engine::{Failure, Instance, Soundness, fault};
 
 fn failed(step: &'static str, failure: &Failure) -> CallbackFailed {
@@ -54,57 +55,57 @@ pub(super) async fn replace_live(cell: &Arc<Cell>, instance: &mut Instance, id: 
             };
         }
     };
-    if replace(cell, id, present.clone()).await {
-        return Ok(None);
-    }
+    let Some(full) = replace(cell, id, present.clone()).await else { return Ok(None) };
     // It gives its own place, for want of another.
     cell.process.lock().saved(present);
-    Ok(Some(End::NoRoom))
+    Ok(Some(End::NoRoom(full)))
 }
 
 /// Replaces the state of a process without an instance, which is not woken for that.
 pub(super) async fn replace_asleep(cell: &Arc<Cell>, id: SystemId) -> End {
     let present = cell.process.lock().saved_state().cloned();
     let present = present.expect("it sleeps, and nothing wakes it but this driver");
-    if !replace(cell, id, present).await {
-        return End::NoRoom;
+    if let Some(full) = replace(cell, id, present).await {
+        return End::NoRoom(full);
     }
     cell.process.lock().discarded();
     End::GaveBack
 }
 
-/// False if there was no room for it now.
-async fn replace(cell: &Arc<Cell>, id: SystemId, present: State) -> bool {
+/// What is full, if there was no room for it now.
+async fn replace(cell: &Arc<Cell>, id: SystemId, present: State) -> Option<Full> {
     match attempt(cell, id, present).await {
-        Some(after) => finish(cell, id, after),
-        None => {
+        Ok(after) => {
+            finish(cell, id, after);
+            None
+        }
+        Err(full) => {
             cell.transition(|process, now, actions| process.replacement_postponed(id, now, actions));
-            return false;
+            Some(full)
         }
     }
-    true
 }
 
 fn finish(cell: &Arc<Cell>, id: SystemId, after: Result<State, CallbackFailed>) {
     cell.transition(|process, now, actions| process.state_replaced(id, after, now, actions));
 }
 
-/// None if there is no room for an instance.
-async fn attempt(cell: &Arc<Cell>, id: SystemId, present: State) -> Option<Result<State, CallbackFailed>> {
+/// What is full, if there is no room for an instance.
+async fn attempt(cell: &Arc<Cell>, id: SystemId, present: State) -> Result<Result<State, CallbackFailed>, Full> {
     let mut copy = match make(cell, &guest(cell).module()).await {
         Ok(copy) => copy,
-        Err(MakeError::NoRoom) => return None,
-        Err(MakeError::Failed(reason)) => return Some(Err(refused(RESTORE, reason.to_string()))),
+        Err(MakeError::NoRoom(full)) => return Err(full),
+        Err(MakeError::Failed(reason)) => return Ok(Err(refused(RESTORE, reason.to_string()))),
     };
     // Only now: it can be had once.
     let wanted = match wanted(cell, id, present) {
         Ok(wanted) => wanted,
-        Err(why) => return Some(Err(why)),
+        Err(why) => return Ok(Err(why)),
     };
     if let Err(failure) = copy.restore(wanted, Cause::Wake).await {
-        return Some(Err(failed(RESTORE, &failure)));
+        return Ok(Err(failed(RESTORE, &failure)));
     }
-    Some(copy.save(None).await.map_err(|failure| failed(SAVE_ANEW, &failure)))
+    Ok(copy.save(None).await.map_err(|failure| failed(SAVE_ANEW, &failure)))
 }
 
 /// The state that the operator makes of the present one. His function may panic: that is a failure like any other.

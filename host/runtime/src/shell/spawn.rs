@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use skep_kernel::budget::{Account, Budget};
 use skep_kernel::directory::{Claim, Keys, Place, Via};
 use skep_kernel::process::{Birth, Kind};
 use skep_kernel::registry::valid_name;
@@ -19,6 +20,8 @@ use crate::spec::{Blueprint, Console, Keep, ProcessSpec};
 pub(crate) struct Birthplace {
     pub(crate) pid: Pid,
     pub(crate) app: Arc<App>,
+    /// The nearest budget above it.
+    pub(crate) budget: Arc<Budget>,
     pub(crate) label: Option<Name>,
     pub(crate) parent: Pid,
     /// Who waits for its `init`.
@@ -27,6 +30,13 @@ pub(crate) struct Birthplace {
     pub(crate) monitor: Option<Mark>,
     /// The guest that a supervisor belongs to, unless the app declares it.
     pub(crate) owner: Option<Owner>,
+}
+
+/// Where a process belongs, and what it counts against.
+pub(super) struct Home {
+    pub(super) app: Arc<App>,
+    pub(super) budget: Arc<Budget>,
+    pub(super) account: Account,
 }
 
 /// How a child is tied to its parent from before it runs.
@@ -99,7 +109,7 @@ impl Shell {
     }
 
     fn supervisor(self: &Arc<Self>, place: Birthplace, spec: &SupervisorSpec<Blueprint>) -> Result<(), Refusal> {
-        let overseer = Overseer::new(spec, &place)?;
+        let overseer = Overseer::new(spec, &place, self.now())?;
         let content = Content::Supervisor(Box::new(overseer));
         let traits = Traits {
             name: spec.name.clone(),
@@ -114,6 +124,7 @@ impl Shell {
     }
 
     fn bear(self: &Arc<Self>, place: Birthplace, traits: Traits, content: Content) -> Result<Arc<Cell>, Refusal> {
+        let account = Account::open(Arc::clone(&place.budget)).map_err(|full| Refusal::Limit(full.to_string()))?;
         let Traits { name, claim, kind, limits, hibernate_after, held, awaited } = traits;
         if let Some(name) = &name {
             valid_name(name).map_err(|why| Refusal::Invalid(why.into()))?;
@@ -133,7 +144,8 @@ impl Shell {
             held,
             awaited: awaited.as_ref().map(|awaited| awaited.by),
         };
-        let cell = self.enter(place.app, place.label.or(name), birth, content)?;
+        let cell =
+            self.enter(Home { app: place.app, budget: place.budget, account }, place.label.or(name), birth, content)?;
         if let Some(awaited) = &awaited {
             self.end_unless_awaited(&cell, awaited);
         }
@@ -145,15 +157,17 @@ impl Shell {
     /// finds a name must reach its holder. Refused if one of them is taken; without any, never.
     pub(super) fn enter(
         self: &Arc<Self>,
-        app: Arc<App>,
+        home: Home,
         label: Option<Name>,
         birth: Birth,
         content: Content,
     ) -> Result<Arc<Cell>, Refusal> {
         let mut actions: Vec<Action> = Vec::new();
         let (name, claim) = (birth.name.clone(), birth.claim.clone());
-        let process = Process::new(birth, self.now(), &mut actions);
-        let cell = Cell::new(self, app, label, process, content);
+        let Home { app, budget, account } = home;
+        let mut process = Process::new(birth, self.now(), &mut actions);
+        process.charge_to(account);
+        let cell = Cell::new(self, app, budget, label, process, content);
         self.table.insert(Arc::clone(&cell));
         // Nobody knows the pid yet, so it goes as it came.
         if let Some(name) = &name {

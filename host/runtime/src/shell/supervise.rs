@@ -8,13 +8,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use skep_kernel::budget::{Budget, BudgetSpec};
 use skep_kernel::process::{Monitoring, Step, Waiting};
 use skep_kernel::supervisor::{
     Answer, ChildKind, ChildSpec, ChildStatus, ChildView, Input, Machine, Order, Report as Told, RequestError, Roster,
     RouteError, SupervisorSpec, Token,
 };
 use skep_kernel::{
-    Address, Body, Event, ExitReason, Mark, Name, Next, Outcome, Pid, Process, Refusal, Signal, SpawnError, Start,
+    Address, Body, Event, ExitReason, Mark, Name, Next, Outcome, Pid, Process, Refusal, Signal, SpawnError, Start, Time,
 };
 use tokio::sync::oneshot;
 
@@ -47,6 +48,8 @@ pub(crate) struct Owner {
 /// A supervisor.
 pub(crate) struct Overseer {
     owner: Option<Owner>,
+    /// What is above its children: a budget of its own, or the nearest one above itself.
+    budget: Mutex<Arc<Budget>>,
     /// Whether its owner started it, and not one of the owner's supervisors.
     watches_owner: bool,
     /// What guests may let it hold.
@@ -71,6 +74,8 @@ struct Inner {
     owner: Option<Owner>,
     /// Of whose end the event tells that is handled now.
     ended: Option<Pid>,
+    /// The bounds that its budget has.
+    bounds: BudgetSpec,
 }
 
 /// A child being started.
@@ -89,7 +94,7 @@ enum Alarm {
 }
 
 impl Overseer {
-    pub(crate) fn new(spec: &SupervisorSpec<Blueprint>, place: &Birthplace) -> Result<Self, Refusal> {
+    pub(crate) fn new(spec: &SupervisorSpec<Blueprint>, place: &Birthplace, now: Time) -> Result<Self, Refusal> {
         let machine = Machine::new(spec.clone()).map_err(|why| Refusal::Invalid(why.to_string()))?;
         let owner = place.owner.clone();
         let permit = owner.as_ref().map(|owner| owner.allowance.supervisor()).transpose()?;
@@ -100,8 +105,14 @@ impl Overseer {
             marks: HashMap::new(),
             owner: owner.clone(),
             ended: None,
+            bounds: spec.budget.clone(),
+        };
+        let budget = match spec.budget.is_unbounded() {
+            true => Arc::clone(&place.budget),
+            false => own_budget(place.label.as_ref(), &place.budget, &spec.budget, now),
         };
         Ok(Overseer {
+            budget: Mutex::new(budget),
             watches_owner: owner.as_ref().is_some_and(|owner| owner.pid == place.parent),
             allowance: owner.as_ref().map_or_else(Allowance::of_declared, |owner| Arc::clone(&owner.allowance)),
             owner,
@@ -110,6 +121,22 @@ impl Overseer {
             asked: Mutex::default(),
             crashes: Crashes::default(),
         })
+    }
+
+    /// Takes over other bounds, if its machine has been given some. Where it had no budget, those count in it who start from
+    /// now on.
+    fn follow_bounds(&self, inner: &mut Inner, shell: &Shell, cell: &Cell) {
+        if *inner.machine.budget() == inner.bounds {
+            return;
+        }
+        let had_one = !inner.bounds.is_unbounded() || !Arc::ptr_eq(&self.budget.lock(), &cell.budget);
+        inner.bounds = inner.machine.budget().clone();
+        if had_one {
+            self.budget.lock().set(&inner.bounds, shell.now());
+        } else {
+            *self.budget.lock() = own_budget(cell.label.as_ref(), &cell.budget, &inner.bounds, shell.now());
+        }
+        shell.budgets_changed();
     }
 
     /// Whether it belongs to this guest.
@@ -134,9 +161,10 @@ impl Overseer {
 
     /// What its machine is told of a request. What a guest asks for counts against what guests may let it hold.
     pub(crate) fn instruction(&self, request: Request, by: By, ask: Ask) -> Result<Instruction, (Ask, RequestError)> {
+        let by_operator = by == By::Operator;
         let child = |spec: Result<ChildSpec<Blueprint>, RequestError>| {
             let mut spec = spec?;
-            if by != By::Operator {
+            if !by_operator {
                 self.allowance.charge(&mut spec).map_err(refused)?;
             }
             if let By::Awaiting(awaited) = by {
@@ -158,6 +186,11 @@ impl Overseer {
             Request::RestartChild(id) => Input::RestartChild { id, ask },
             Request::DeleteChild(id) => Input::DeleteChild { id, ask },
             Request::Resize(partitions) => Input::Resize { partitions, ask },
+            // Whoever may change a supervisor's children may not give them more than they have together.
+            Request::Replace(spec) if !by_operator => {
+                let budget = self.inner.lock().machine.budget().clone();
+                Input::Replace { spec: SupervisorSpec { budget, ..spec }, ask }
+            }
             Request::Replace(spec) => Input::Replace { spec, ask },
             Request::WhichChildren => Input::WhichChildren { ask },
             Request::CountChildren => Input::CountChildren { ask },
@@ -199,6 +232,7 @@ impl Overseer {
             };
             let mut orders = Vec::new();
             inner.machine.step(input, shell.now(), &mut orders);
+            self.follow_bounds(&mut inner, shell, cell);
             let crash = inner.ended.take().and_then(|pid| self.crashes.take(pid));
             let is_reported = crash.is_some();
             if let Some(crash) = crash {
@@ -209,7 +243,7 @@ impl Overseer {
             orders.retain(|order| !inner.is_of_a_layer_below(order));
             let mut end = None;
             for order in orders {
-                end = inner.obey(order, shell, cell).or(end);
+                end = inner.obey(order, &self.budget, shell, cell).or(end);
             }
             if let Some(reason) = end {
                 // Not a crash of its own: whatever it ends of has been reported by whoever crashed.
@@ -247,6 +281,12 @@ impl Overseer {
         };
         input.map_or(Heard::Nothing, |input| Heard::Input(Box::new(input)))
     }
+}
+
+/// A budget below another, of the supervisor with this id.
+fn own_budget(id: Option<&Name>, above: &Arc<Budget>, spec: &BudgetSpec, now: Time) -> Arc<Budget> {
+    let whose = format!("supervisor {}", id.map_or("?", |id| &**id));
+    Budget::new(whose, Some(Arc::clone(above)), spec, now)
 }
 
 /// What a supervisor finds when it looks for something to do.
@@ -313,10 +353,19 @@ impl Inner {
     }
 
     /// Performs one order. A reason means that the supervisor itself ends.
-    fn obey(&mut self, order: Order<Blueprint, Ask>, shell: &Arc<Shell>, cell: &Arc<Cell>) -> Option<ExitReason> {
+    fn obey(
+        &mut self,
+        order: Order<Blueprint, Ask>,
+        budget: &Mutex<Arc<Budget>>,
+        shell: &Arc<Shell>,
+        cell: &Arc<Cell>,
+    ) -> Option<ExitReason> {
         let from = cell.pid;
         match order {
-            Order::Start { token, id, start, .. } => self.start(token, id, &start, shell, cell),
+            Order::Start { token, id, start, .. } => {
+                let budget = Arc::clone(&budget.lock());
+                self.start(token, id, &start, budget, shell, cell);
+            }
             Order::CancelStart { token } => self.cancel_start(token, shell, from),
             Order::Shutdown { pid } => {
                 let _ = shell.deliver(pid, Signal::Exit { from, reason: ExitReason::Shutdown(None) });
@@ -345,7 +394,15 @@ impl Inner {
         None
     }
 
-    fn start(&mut self, token: Token, id: Name, start: &Blueprint, shell: &Arc<Shell>, cell: &Arc<Cell>) {
+    fn start(
+        &mut self,
+        token: Token,
+        id: Name,
+        start: &Blueprint,
+        budget: Arc<Budget>,
+        shell: &Arc<Shell>,
+        cell: &Arc<Cell>,
+    ) {
         let pid = Awaited::of(start).map_or_else(|| shell.table.new_pid(), |awaited| awaited.task);
         let begun = cell.process.lock().begin_spawn(pid, true, Some(Address::Pid(pid)), Waiting::AsEvent);
         // The host's own tables have no bounds, so this is never refused.
@@ -355,6 +412,7 @@ impl Inner {
         let place = Birthplace {
             pid,
             app: Arc::clone(&cell.app),
+            budget,
             label: Some(id),
             parent: cell.pid,
             starter,
@@ -415,6 +473,7 @@ fn tell(told: Told, cell: &Cell) {
     let supervisor = cell.subject();
     match told {
         Told::Restarting { child, total } => {
+            cell.app.tally.restarted();
             cell.report(Report::Restart { supervisor, child, restarts: total });
         }
         Told::GaveUp { child } => cell.report(Report::GaveUp { supervisor, child }),

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use skep_kernel::budget::BudgetSpec;
 use skep_kernel::process::WaitsFor;
 use skep_kernel::supervisor::{ChildSpec, RouteError, SupervisorSpec};
 use skep_kernel::{Address, Limits, Mark, Pid, Refusal, SpawnError, Time};
@@ -111,6 +112,7 @@ impl GuestCalls {
             backoff: tree.backoff,
             roster: tree.roster.clone(),
             max_children: tree.max_children.min(most),
+            budget: BudgetSpec::default(),
             name: tree.name.clone(),
             children: children.collect::<Result<_, _>>()?,
         };

@@ -5,10 +5,12 @@
 mod directory;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use parking_lot::MutexGuard;
+use skep_kernel::budget::Budget;
 use skep_kernel::mailbox::Number;
 use skep_kernel::process::{AliasMode, Callee, LinkRequest, Monitoring, Received, Waiting, Wanted};
 use skep_kernel::signal::Undelivered;
@@ -27,11 +29,13 @@ use crate::spec::{Blueprint, Console, ProcessSpec};
 /// One guest's way to the host.
 pub(super) struct GuestCalls {
     pub(super) cell: Arc<Cell>,
+    /// Fuel that this instance has used.
+    used: AtomicU64,
 }
 
 impl GuestCalls {
     pub(super) fn new(cell: Arc<Cell>) -> Self {
-        GuestCalls { cell }
+        GuestCalls { cell, used: AtomicU64::new(0) }
     }
 
     /// The process, unless it is to end.
@@ -125,7 +129,8 @@ impl GuestCalls {
             Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
         };
         let (app, parent) = (Arc::clone(&self.cell.app), self.cell.pid);
-        shell.spawn(Birthplace { pid, app, label: None, parent, starter, link, monitor, owner }, blueprint);
+        let budget = Arc::clone(&self.cell.budget);
+        shell.spawn(Birthplace { pid, app, budget, label: None, parent, starter, link, monitor, owner }, blueprint);
         Ok(Ok(PendingSpawn { mark: starter, monitor }))
     }
 
@@ -192,6 +197,7 @@ fn send_result(delivered: Result<(), Undelivered>) -> Result<(), Refusal> {
     match delivered {
         Ok(()) | Err(Undelivered::Gone | Undelivered::TooManyLinks | Undelivered::NotAServer) => Ok(()),
         Err(Undelivered::MailboxFull) => Err(Refusal::Limit("mailbox".into())),
+        Err(Undelivered::OverBudget(whose)) => Err(Refusal::Limit(format!("mailbox_bytes of {whose}"))),
         Err(Undelivered::TooLarge) => Err(Refusal::Limit("body larger than the receiver takes".into())),
     }
 }
@@ -199,6 +205,17 @@ fn send_result(delivered: Result<(), Undelivered>) -> Result<(), Refusal> {
 impl Syscalls for GuestCalls {
     fn pid(&self) -> Pid {
         self.cell.pid
+    }
+
+    fn budget(&self) -> Option<Arc<Budget>> {
+        Some(Arc::clone(&self.cell.budget))
+    }
+
+    fn has_used(&self, fuel: u64) {
+        if let Content::Guest(guest) = &self.cell.content {
+            let before = self.used.swap(fuel, Ordering::Relaxed);
+            guest.usage.add_fuel(fuel.saturating_sub(before));
+        }
     }
 
     fn send(&self, to: Address, body: Body) -> Result<Result<(), Refusal>, Ended> {

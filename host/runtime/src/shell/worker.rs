@@ -41,10 +41,13 @@ impl Shell {
     }
 
     fn turn(self: &Arc<Self>, cell: &Arc<Cell>) {
+        if matches!(cell.content, Content::Guest(_)) && self.throttled(cell) {
+            return;
+        }
         match cell.turn(|turn| self.slice(cell, turn)) {
             ControlFlow::Break(Ended { reason, manner }) => self.finish(cell, &reason, manner),
             ControlFlow::Continue(SliceEnd::Preempted) => self.queue.push(Arc::clone(cell)),
-            ControlFlow::Continue(SliceEnd::Waiting) => self.rooms.rested(self),
+            ControlFlow::Continue(SliceEnd::Waiting) => self.rooms.rested(cell, self),
         }
     }
 
@@ -64,6 +67,10 @@ impl Shell {
         }
         if let Manner::Crash { trace, message } = manner {
             self.crashed(cell, reason, trace, message);
+        }
+        // What the host's own hands do is not the app's.
+        if !matches!(cell.content, Content::Client(_)) {
+            cell.app.tally.add(&cell.process.lock());
         }
         cell.end(reason);
         if let Content::Supervisor(overseer) = &cell.content {

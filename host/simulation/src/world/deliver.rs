@@ -215,8 +215,8 @@ impl World {
             self.sees(to, &late);
         }
         self.lanes[lane].duties.extend(actions.into_iter().map(|action| Duty::Act { owner: to, action }));
-        if let Err(why) = delivery.outcome {
-            let answer = complaint.map(|complaint| complaint.action(to, why));
+        if let Err(why) = &delivery.outcome {
+            let answer = complaint.map(|complaint| complaint.action(to, why.clone()));
             self.lanes[lane].duties.extend(answer.map(|action| Duty::Act { owner: to, action }));
         }
         if delivery.wake {

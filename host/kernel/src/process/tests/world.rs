@@ -377,7 +377,7 @@ impl World {
         }
         let after = (person.process.mailbox().len(), person.process.mailbox().bytes());
         person.mail.extend(message.filter(|_| delivery.outcome.is_ok()));
-        match (size, delivery.outcome) {
+        match (size, &delivery.outcome) {
             (Some(bytes), Ok(())) => assert_eq!(after, (before.0 + 1, before.1 + bytes)),
             (_, Err(_)) => assert_eq!(after, before, "a signal that is not delivered leaves nothing"),
             (None, Ok(())) => assert!(after.0 == before.0 || after.0 == before.0 + 1),
@@ -393,8 +393,8 @@ impl World {
             self.late.insert((pid, mark));
         }
         self.give_all(lane, to, actions);
-        if let Err(why) = delivery.outcome {
-            let answer = complaint.map(|complaint| complaint.action(to, why));
+        if let Err(why) = &delivery.outcome {
+            let answer = complaint.map(|complaint| complaint.action(to, why.clone()));
             self.give_all(lane, to, answer);
         }
         if delivery.wake {

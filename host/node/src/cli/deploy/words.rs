@@ -23,6 +23,7 @@ pub(super) fn plan(plan: &Plan, node: &str) -> String {
     for (title, rows) in [
         ("modules", plan.modules.iter().flat_map(module).collect::<Vec<Row>>()),
         ("registries", plan.registries.iter().map(registry).collect()),
+        ("budget", plan.budget.iter().map(registry).collect()),
         ("children", plan.children.iter().flat_map(child).collect()),
     ] {
         if rows.is_empty() {
@@ -162,6 +163,7 @@ mod tests {
                 to: "unique".into(),
                 when: When::Now,
             }],
+            budget: vec![change("memory", When::Now)],
             children: vec![
                 ChildStep { through: Some("parsers/parser.8".into()), count: 8, ..pool },
                 child("c\u{1b}ache", ChildDoes::Stop { kind: Kind::Process { module: "store".into() } }),
@@ -180,6 +182,8 @@ shop on blue would change:
     change   store    limits.timers 1 → 2, for processes spawned from then on
   registries
     change   users  none → unique, at once
+  budget
+    change   memory  1 → 2, at once
   children
     change   parsers/parser.1 to parser.8 (8)  limits.memory 1 → 2, with its next instance
     change   parsers/parser.1 to parser.8 (8)  args 1 → 2, at its next start
@@ -187,8 +191,14 @@ shop on blue would change:
     start    web                               supervisor of 1,000 processes
 ";
         assert_eq!(plan(&sample(Does::Change), "blue"), expected);
-        let nothing =
-            Plan { app: "shop".into(), does: Does::Nothing, modules: vec![], registries: vec![], children: vec![] };
+        let nothing = Plan {
+            does: Does::Nothing,
+            modules: vec![],
+            registries: vec![],
+            budget: vec![],
+            children: vec![],
+            ..sample(Does::Nothing)
+        };
         assert_eq!(plan(&nothing, "blue"), "shop on blue runs as the manifest says: there is nothing to do\n");
     }
 

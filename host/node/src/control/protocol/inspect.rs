@@ -43,14 +43,6 @@ pub struct Inspected {
     pub callers: Vec<String>,
     /// The oldest in its mailbox.
     pub oldest: Vec<Waiting>,
-    /// Events it was handed.
-    pub messages_in: u64,
-    /// Messages, calls and replies it has sent.
-    pub messages_out: u64,
-    /// Fuel used up to the last event it handled.
-    pub fuel_used: Option<u64>,
-    /// Bytes of linear memory; 0 without an instance.
-    pub memory_bytes: Option<usize>,
     /// Its bounds.
     pub limits: Bounds,
     /// Its state; none if it has none, or did not tell.
@@ -123,10 +115,6 @@ impl From<&Inspection> for Inspected {
             monitored_by: seen.monitored_by.iter().map(named).collect(),
             callers: seen.callers.iter().map(named).collect(),
             oldest: seen.oldest.iter().map(waiting).collect(),
-            messages_in: seen.statistics.messages_in,
-            messages_out: seen.statistics.messages_out,
-            fuel_used: seen.fuel_used,
-            memory_bytes: seen.memory_bytes,
             limits: Bounds::from(&*seen.limits),
             state: None,
             state_problem: None,

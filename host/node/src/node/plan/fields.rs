@@ -2,6 +2,7 @@
 //!
 //! Owns the manifest's names of fields and the units of their values.
 
+use skep_runtime::kernel::budget::{BudgetSpec, FuelRate, WhenOut};
 use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{AutoShutdown, Backoff, ChildSpec, Restart, Roster, Strategy, SupervisorSpec};
 use skep_runtime::kernel::{Body, Limits, Name};
@@ -49,6 +50,9 @@ impl Changes {
         self.field("backoff", backoff(was.backoff), backoff(is.backoff), When::Now);
         self.field("max_children", was.max_children, is.max_children, When::Now);
         self.field("extra_args", extra_args(&was.roster), extra_args(&is.roster), When::Now);
+        // Whoever runs already counts in a budget that was there when it started.
+        let when = if was.budget.is_unbounded() { When::NextStart } else { When::Now };
+        self.budget("budget.", &was.budget, &is.budget, when);
         let name = |spec: &SupervisorSpec<Blueprint>| spec.name.as_deref().unwrap_or("none").to_owned();
         self.field("name", name(was), name(is), When::NextStart);
         let common = |of: &SupervisorSpec<Blueprint>, other: &SupervisorSpec<Blueprint>| {
@@ -111,6 +115,28 @@ impl Changes {
         self.field("grants.argv", argv(was), argv(is), When::NextStart);
         self.field("grants.clocks", clocks(was.clocks), clocks(is.clocks), When::NextStart);
         self.field("grants.random", random(was.random), random(is.random), When::NextStart);
+    }
+
+    /// A budget, whose keys have `prefix` before them.
+    pub(super) fn budget(&mut self, prefix: &str, was: &BudgetSpec, is: &BudgetSpec, when: When) {
+        let none = || "none".to_owned();
+        let size = |bytes: Option<u64>| bytes.map_or_else(none, |bytes| Size(bytes).to_string());
+        let count = |count: Option<u64>| count.map_or_else(none, |count| count.to_string());
+        let rate = |spec: &BudgetSpec, of: fn(FuelRate) -> u64| count(spec.fuel.map(of));
+        let when_out = |spec: &BudgetSpec| match spec.fuel.map(|rate| rate.when_out) {
+            Some(WhenOut::Throttle) => "throttle".to_owned(),
+            Some(WhenOut::End) => "end".to_owned(),
+            None => none(),
+        };
+        let mut field = |key: &str, from, to| self.field(&format!("{prefix}{key}"), from, to, when);
+        field("memory", size(was.memory_bytes), size(is.memory_bytes));
+        field("instances", count(was.instances), count(is.instances));
+        field("processes", count(was.processes), count(is.processes));
+        field("mailbox_bytes", size(was.mailbox_bytes), size(is.mailbox_bytes));
+        field("timers", count(was.timers), count(is.timers));
+        field("fuel_per_second", rate(was, |rate| rate.per_second), rate(is, |rate| rate.per_second));
+        field("burst", rate(was, |rate| rate.burst), rate(is, |rate| rate.burst));
+        field("when_out_of_fuel", when_out(was), when_out(is));
     }
 
     pub(super) fn registry(&mut self, name: &str, was: Option<Keys>, is: Option<Keys>) {

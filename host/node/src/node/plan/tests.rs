@@ -34,7 +34,12 @@ fn app<'a>(manifest: &'a Manifest, modules: &str) -> App<'a> {
         limits: &module.limits,
         grants: &module.grants,
     };
-    App { modules: manifest.modules.iter().map(of).collect(), registries: &manifest.registries, root: &manifest.root }
+    App {
+        modules: manifest.modules.iter().map(of).collect(),
+        registries: &manifest.registries,
+        budget: &manifest.budget,
+        root: &manifest.root,
+    }
 }
 
 fn change(change: &Change) -> String {
@@ -53,6 +58,7 @@ fn shown(plan: &Plan) -> Vec<String> {
             ModuleDoes::Remove { from } => format!("-{module} {from}"),
         });
     }
+    lines.extend(plan.budget.iter().map(|budget| format!("$ {}", change(budget))));
     lines.extend(plan.registries.iter().map(|registry| format!("={}", change(registry))));
     for ChildStep { child, through, count, does } in &plan.children {
         let who = match through {
@@ -189,6 +195,27 @@ fn registries_come_change_and_go_at_once() {
         ("m", &with("users = 'unique'\nrooms = 'duplicate'\nnew = 'unique'")),
         &["=new none > unique now", "=old duplicate > none now", "=rooms unique > duplicate now"],
     );
+}
+
+#[test]
+fn the_budget_of_an_app_changes_at_once_and_that_of_a_supervisor_where_it_had_one() {
+    // The keys of the supervisor come first in these manifests, so its own come before those of the app.
+    let with = |app: &str, supervisor: &str| format!("budget = {{ {supervisor} }}\n{ONE}\n[budget]\n{app}");
+    let fuel = "fuel_per_second = 2_000_000";
+    check(
+        ("m", &with("memory = '1MiB'\nprocesses = 5", "timers = 3")),
+        ("m", &with(&format!("memory = '2MiB'\n{fuel}\nwhen_out_of_fuel = 'end'"), "instances = 2")),
+        &[
+            "$ memory 1MiB > 2MiB now",
+            "$ processes 5 > none now",
+            "$ fuel_per_second none > 2000000 now",
+            "$ burst none > 2000000 now",
+            "$ when_out_of_fuel none > end now",
+            "~ root: budget.instances none > 2 now, budget.timers 3 > none now",
+        ],
+    );
+    let first = format!("budget = {{ timers = 3 }}\n{ONE}");
+    check(("m", ONE), ("m", &first), &["~ root: budget.timers none > 3 next_start"]);
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn a_folder_that_is_not_there_is_named() {
     let grants = Grants { folders: vec![grant], ..Grants::default() };
     match ready(module.instantiate(Recorder::new(), &Limits::default(), &grants)) {
         Err(InstantiateError::Failed(reason)) => assert!(reason.to_string().contains("/nowhere/at/all"), "{reason}"),
-        Err(InstantiateError::Full) => panic!("full"),
+        Err(InstantiateError::Full | InstantiateError::OverBudget(_)) => panic!("full"),
         Ok(_) => panic!("it started"),
     }
 }

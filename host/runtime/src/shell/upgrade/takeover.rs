@@ -14,6 +14,7 @@ use skep_kernel::{Body, Cause, ExitReason, State};
 
 use super::super::Cell;
 use super::super::drive::{MakeError, guest, make};
+use super::super::rooms::Full;
 use crate::Module;
 use crate::engine::Failure;
 
@@ -30,7 +31,7 @@ pub(in super::super) enum Taken {
     Over(State),
     Not(NotMigrated),
     /// There is no room for an instance now.
-    NoRoom,
+    NoRoom(Full),
     /// The upgrade was called off meanwhile.
     Unwanted,
 }
@@ -91,7 +92,7 @@ fn refused(why: String) -> Taken {
 
 fn no_instance(step: MigrationStep, error: MakeError) -> Taken {
     match error {
-        MakeError::NoRoom => Taken::NoRoom,
+        MakeError::NoRoom(full) => Taken::NoRoom(full),
         MakeError::Failed(reason) => Taken::Not(NotMigrated { step, reason, trace: String::new() }),
     }
 }

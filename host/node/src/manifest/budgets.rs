@@ -1,0 +1,82 @@
+//! Budgets of a manifest: what an app, or all below a supervisor, may use together.
+//!
+//! Owns the bounds that make sense. What a budget does is the kernel's.
+
+use std::ops::Range;
+
+use skep_runtime::kernel::budget::{BudgetSpec, FuelRate, WhenOut};
+use toml::Spanned;
+
+use super::shape::{self, OutOfFuel};
+use super::units::Size;
+use super::{ManifestError, Source};
+
+/// One page of WebAssembly: with less, no guest can be instantiated.
+const MEMORY_LEAST: u64 = 64 << 10;
+/// Less fuel in a second is a few messages in a minute, and a pause of seconds after each.
+const FUEL_LEAST: u64 = 1_000_000;
+/// The largest whole number that TOML has.
+const MOST: u64 = i64::MAX as u64;
+
+/// What `given` says; without it, nothing is bounded.
+pub(super) fn budget(given: Option<&Spanned<shape::Budget>>, source: &Source) -> Result<BudgetSpec, ManifestError> {
+    let Some(whole) = given else { return Ok(BudgetSpec::default()) };
+    let given = whole.get_ref();
+    let count = |key, given: &Option<Spanned<u64>>, least| count(key, given, least, source);
+    let size = |key, given: &Option<Spanned<Size>>, least| {
+        given.as_ref().map(|given| bounded(key, given.get_ref().0, given.span(), least, source)).transpose()
+    };
+    let spec = BudgetSpec {
+        memory_bytes: size("memory", &given.memory, MEMORY_LEAST)?,
+        instances: count("instances", &given.instances, 1)?,
+        processes: count("processes", &given.processes, 1)?,
+        mailbox_bytes: size("mailbox_bytes", &given.mailbox_bytes, 1)?,
+        timers: count("timers", &given.timers, 0)?,
+        fuel: fuel(given, source)?,
+    };
+    if spec.is_unbounded() {
+        return Err(source.error(
+            whole.span(),
+            "this budget bounds nothing",
+            "say what there may be, as in budget = { memory = \"64MiB\", processes = 1000 }, or leave it out",
+        ));
+    }
+    Ok(spec)
+}
+
+type Checked<T> = Result<T, ManifestError>;
+
+fn bounded(key: &str, number: u64, span: Range<usize>, least: u64, source: &Source) -> Checked<u64> {
+    if (least..=MOST).contains(&number) {
+        return Ok(number);
+    }
+    let remedy = format!("give {least} or more, or leave the key out: without it nothing is bounded");
+    Err(source.error(span, format!("`{key}` of a budget cannot be {number}"), remedy))
+}
+
+fn count(key: &str, given: &Option<Spanned<u64>>, least: u64, source: &Source) -> Checked<Option<u64>> {
+    given.as_ref().map(|given| bounded(key, *given.get_ref(), given.span(), least, source)).transpose()
+}
+
+fn fuel(given: &shape::Budget, source: &Source) -> Checked<Option<FuelRate>> {
+    let burst = count("burst", &given.burst, FUEL_LEAST, source)?;
+    let Some(per_second) = count("fuel_per_second", &given.fuel_per_second, FUEL_LEAST, source)? else {
+        let idle = [
+            ("burst", given.burst.as_ref().map(Spanned::span)),
+            ("when_out_of_fuel", given.when_out_of_fuel.as_ref().map(Spanned::span)),
+        ];
+        return match idle.into_iter().find_map(|(key, span)| Some((key, span?))) {
+            Some((key, span)) => Err(source.error(
+                span,
+                format!("`{key}` goes with `fuel_per_second`, which this budget does not have"),
+                "add `fuel_per_second`, such as fuel_per_second = 1_000_000_000, or remove it",
+            )),
+            None => Ok(None),
+        };
+    };
+    let when_out = match given.when_out_of_fuel.as_ref().map(Spanned::get_ref) {
+        None | Some(OutOfFuel::Throttle) => WhenOut::Throttle,
+        Some(OutOfFuel::End) => WhenOut::End,
+    };
+    Ok(Some(FuelRate { per_second, burst: burst.unwrap_or(per_second), when_out }))
+}

@@ -1,0 +1,190 @@
+//! The text is read as strictly as the specification of OpenMetrics allows.
+
+use std::collections::BTreeMap;
+
+use skep_runtime::kernel::budget::{BudgetSpec, FuelRate, WhenOut};
+
+use super::*;
+
+fn usage(app: &str) -> AppUsage {
+    AppUsage {
+        app: app.into(),
+        processes: 3,
+        instances: 2,
+        memory_bytes: 4_096,
+        timers: 1,
+        fuel_used: 1_000_000_007,
+        mailbox_messages: 5,
+        mailbox_bytes: 60,
+        throttled: 0,
+        messages_in: 70,
+        messages_out: 80,
+        dropped: 9,
+        restarts: 10,
+        bounds: BudgetSpec::default(),
+    }
+}
+
+/// A metric family: its kind, unit and samples by their labels.
+#[derive(Debug, Default)]
+struct Family {
+    kind: String,
+    unit: String,
+    help: bool,
+    samples: BTreeMap<String, f64>,
+}
+
+/// Reads it, or says what is wrong with which line.
+fn read(text: &str) -> Result<BTreeMap<String, Family>, String> {
+    let body = text.strip_suffix("# EOF\n").ok_or("it does not end with # EOF")?;
+    let mut families: BTreeMap<String, Family> = BTreeMap::new();
+    let mut open = String::new();
+    for line in body.split_terminator('\n') {
+        let wrong = |why: &str| format!("{why}: {line:?}");
+        if let Some(meta) = line.strip_prefix("# ") {
+            let mut words = meta.splitn(3, ' ');
+            let (what, name, rest) = (words.next(), words.next(), words.next());
+            let (Some(name), Some(rest)) = (name, rest) else { return Err(wrong("no metadata")) };
+            if what == Some("TYPE") {
+                is_name(name).then_some(()).ok_or_else(|| wrong("no name of a metric"))?;
+                let known = ["gauge", "counter", "info"].contains(&rest);
+                known.then_some(()).ok_or_else(|| wrong("no type"))?;
+                let family = Family { kind: rest.to_owned(), ..Family::default() };
+                if families.insert(name.to_owned(), family).is_some() {
+                    return Err(wrong("a family twice, or in two pieces"));
+                }
+                open = name.to_owned();
+                continue;
+            }
+            if name != open {
+                return Err(wrong("metadata of another family"));
+            }
+            let family = families.get_mut(&open).ok_or_else(|| wrong("no TYPE before it"))?;
+            if !family.samples.is_empty() {
+                return Err(wrong("metadata behind samples"));
+            }
+            match what {
+                Some("UNIT") if name.ends_with(&format!("_{rest}")) => family.unit = rest.to_owned(),
+                Some("HELP") if !rest.is_empty() => family.help = true,
+                _ => return Err(wrong("no metadata that is known")),
+            }
+            continue;
+        }
+        let family = families.get_mut(&open).ok_or_else(|| wrong("a sample of no family"))?;
+        let suffix = match family.kind.as_str() {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        let rest = line.strip_prefix(&format!("{open}{suffix}")).ok_or_else(|| wrong("a sample of another family"))?;
+        let (labels, value) = match rest.strip_prefix('{') {
+            Some(rest) => rest.rsplit_once("} ").ok_or_else(|| wrong("labels without an end"))?,
+            None => ("", rest.strip_prefix(' ').ok_or_else(|| wrong("no value"))?),
+        };
+        labels_are_sound(labels).then_some(()).ok_or_else(|| wrong("bad labels"))?;
+        let value: f64 = value.parse().map_err(|_| wrong("no number"))?;
+        if value < 0.0 || (family.kind == "info" && value != 1.0) {
+            return Err(wrong("a value that cannot be"));
+        }
+        if family.samples.insert(labels.to_owned(), value).is_some() {
+            return Err(wrong("the same labels twice"));
+        }
+    }
+    Ok(families)
+}
+
+fn is_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !["_total", "_info", "_created", "_bucket"].iter().any(|suffix| name.ends_with(suffix))
+}
+
+/// `a="b",c="d"`, with `\\`, `\"` and `\n` escaped and nothing else.
+fn labels_are_sound(mut labels: &str) -> bool {
+    while !labels.is_empty() {
+        let Some((name, rest)) = labels.split_once("=\"") else { return false };
+        let mut escaped = false;
+        let end = rest.char_indices().find(|(_, c)| match (escaped, c) {
+            (true, _) => {
+                escaped = false;
+                false
+            }
+            (false, '\\') => {
+                escaped = true;
+                false
+            }
+            (false, c) => *c == '"',
+        });
+        let Some((end, _)) = end else { return false };
+        let sound = rest[..end].replace("\\\\", "").replace("\\\"", "").replace("\\n", "");
+        if !is_name(name) || sound.contains(['\\', '\n']) {
+            return false;
+        }
+        labels = match &rest[end + 1..] {
+            "" => "",
+            more => match more.strip_prefix(',') {
+                Some(more) => more,
+                None => return false,
+            },
+        };
+    }
+    true
+}
+
+#[test]
+fn every_app_is_a_sample_of_every_metric_that_it_has() {
+    let bounds = BudgetSpec {
+        memory_bytes: Some(64 << 20),
+        fuel: Some(FuelRate { per_second: 5, burst: 6, when_out: WhenOut::End }),
+        ..BudgetSpec::default()
+    };
+    let mut text = String::new();
+    of_all(&mut text, &[usage("tally"), AppUsage { bounds, ..usage("od\"d\\ a\npp") }]);
+    text.push_str("# EOF\n");
+    let families = read(&text).unwrap_or_else(|why| panic!("{why}\n{text}"));
+    let odd = r#"app="od\"d\\ a\npp""#;
+    for (name, kind, of_tally, of_odd) in [
+        ("skep_app_memory_bytes", "gauge", Some(4_096.0), Some(4_096.0)),
+        ("skep_app_fuel", "counter", Some(1_000_000_007.0), Some(1_000_000_007.0)),
+        ("skep_app_restarts", "counter", Some(10.0), Some(10.0)),
+        ("skep_app_budget_memory_bytes", "gauge", None, Some(67_108_864.0)),
+        ("skep_app_budget_fuel_per_second", "gauge", None, Some(5.0)),
+        ("skep_app_budget_processes", "gauge", None, None),
+    ] {
+        let family = families.get(name).unwrap_or_else(|| panic!("no {name}"));
+        let of = |labels: &str| family.samples.get(labels).copied();
+        assert_eq!((family.kind.as_str(), of(r#"app="tally""#), of(odd)), (kind, of_tally, of_odd), "{name}");
+    }
+    assert!(families.values().all(|family| family.help));
+    let units = families.iter().filter(|(name, _)| name.ends_with("_bytes"));
+    assert!(units.clone().count() == 4 && units.clone().all(|(_, family)| family.unit == "bytes"));
+}
+
+#[test]
+fn the_reader_of_these_tests_is_strict() {
+    let good = "# TYPE a gauge\n# HELP a A.\na{b=\"c\"} 1\n# TYPE d counter\nd_total 2\n# EOF\n";
+    assert!(read(good).is_ok(), "{:?}", read(good));
+    for (bad, instead) in [
+        ("# EOF\n", ""),
+        ("# EOF\n", "# EOF\n\n"),
+        ("d_total", "d"),
+        ("a{", "e{"),
+        ("\"c\"", "\"c"),
+        ("\"c\"", "\"c\\x\""),
+        ("} 1", "} one"),
+        ("} 1", "} -1"),
+        ("# TYPE d counter", "# TYPE a counter"),
+        ("# TYPE d counter", "# TYPE d total"),
+        ("# HELP a A.\n", "# UNIT a seconds\n"),
+        ("} 1\n", "} 1\na{b=\"c\"} 2\n"),
+    ] {
+        let text = good.replacen(bad, instead, 1);
+        assert!(read(&text).is_err(), "{text}");
+    }
+}
+
+/// What a node really answers is read by the tests of the command.
+#[test]
+fn names_of_nodes_are_escaped() {
+    assert_eq!(escaped("a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
+}
