@@ -6,6 +6,8 @@ mod differential;
 mod embedding;
 mod hostile;
 mod isolation;
+mod pages;
+mod security;
 mod semantics;
 mod smoke;
 mod upgrade;

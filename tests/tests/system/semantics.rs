@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::path::Path;
 
 use skep_tests::guests;
+
+use crate::pages::{self, tests_in};
 
 /// What the page says of a promise.
 #[derive(PartialEq, Eq, Debug)]
@@ -50,19 +51,10 @@ fn noted(page: &str) -> Vec<&str> {
 }
 
 /// The IDs that the names of tests begin with, each with how many there are: `sup_04_sup_05_…` is one of either.
-fn tested(sources: &str) -> BTreeMap<String, usize> {
-    let (mut tested, mut is_test) = (BTreeMap::new(), false);
-    for line in sources.lines().map(str::trim) {
-        if line.starts_with("#[") {
-            is_test |= line.contains("test");
-            continue;
-        }
-        if let Some(name) = line.trim_start_matches("async ").strip_prefix("fn ").filter(|_| is_test) {
-            for id in ids(name) {
-                *tested.entry(id).or_default() += 1;
-            }
-        }
-        is_test = false;
+fn tested(tests: &[String]) -> BTreeMap<String, usize> {
+    let mut tested = BTreeMap::new();
+    for id in tests.iter().flat_map(|name| ids(name)) {
+        *tested.entry(id).or_default() += 1;
     }
     tested
 }
@@ -113,11 +105,7 @@ fn review(page: &str, tested: &BTreeMap<String, usize>) -> (Vec<String>, BTreeMa
 #[test]
 fn semantics_each_promise_has_a_test_or_a_reason() {
     let page = std::fs::read_to_string(guests::root().join("docs/semantics.md")).expect("it is there");
-    let mut sources = String::new();
-    for folder in ["host", "guest-sdk", "examples-wasm", "tests"] {
-        read_all(&guests::root().join(folder), &mut sources);
-    }
-    let (wrong, groups) = review(&page, &tested(&sources));
+    let (wrong, groups) = review(&page, &tested(&pages::tests()));
     assert!(wrong.is_empty(), "docs/semantics.md:\n{}", wrong.join("\n"));
     // Past the harness, which would keep it to itself: `cargo test` lists every promise, with the number of its tests.
     let mut out = std::io::stdout().lock();
@@ -126,21 +114,10 @@ fn semantics_each_promise_has_a_test_or_a_reason() {
     }
 }
 
-fn read_all(folder: &Path, into: &mut String) {
-    for entry in std::fs::read_dir(folder).expect("a folder of sources") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            read_all(&path, into);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            into.push_str(&std::fs::read_to_string(&path).expect("a source"));
-        }
-    }
-}
-
 #[test]
 fn semantics_what_is_missing_is_found() {
     let names = ["fn abc_01_abc_02_both()", "async fn abc_01_again()", "fn abc_3_no()", "fn other_abc_03()"];
-    let tests = tested(&names.map(|name| format!("#[test]\n{name} {{}}\n")).concat());
+    let tests = tested(&tests_in(&names.map(|name| format!("#[test]\n{name} {{}}\n")).concat()));
     assert_eq!(tests, BTreeMap::from([("ABC-01".to_owned(), 2), ("ABC-02".to_owned(), 1)]));
     let note = "\n- **ABC-03, a note** on it.\n  Test: `that_one`.\n";
     for (text, complaint) in [
@@ -160,6 +137,6 @@ fn semantics_what_is_missing_is_found() {
             Some(complaint) => assert!(wrong.len() == 1 && wrong[0].contains(complaint), "{text}: {wrong:?}"),
         }
     }
-    assert_eq!(tested("fn abc_01_is_no_test() {}\n"), BTreeMap::new());
+    assert_eq!(tested(&tests_in("fn abc_01_is_no_test() {}\n")), BTreeMap::new());
     assert_eq!(noted("x\n- **ABC-03, without** tests\n"), [] as [&str; 0]);
 }

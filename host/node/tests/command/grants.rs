@@ -28,10 +28,12 @@ grants = {{ names = {{ register = ["w:1"] }}, spawn = [{{ module = "worker", mos
 
 [[supervisor.children]]
 id = "plain"
+name = "plain"
 module = "worker"
 
 [[supervisor.children]]
 id = "odd"
+name = "odd"
 module = "worker"
 grants = {{ groups = ["pg"] }}
 "#
@@ -60,11 +62,11 @@ fn each_right_is_shown_with_where_it_comes_from() {
     );
     let odd = "[modules.worker], but the child has grants of its own";
     assert_eq!(
-        rights("family/odd", "withheld"),
+        rights("odd", "withheld"),
         [right("spawn", "worker", odd), right("names.register", "w:*", odd), right("names.look_up", "w:*", odd)]
     );
-    assert_eq!(rights("family/plain", "rights")[0], right("spawn", "worker", "[modules.worker]"));
-    assert_eq!(rights("family/plain", "withheld"), [] as [Value; 0]);
+    assert_eq!(rights("plain", "rights")[0], right("spawn", "worker", "[modules.worker]"));
+    assert_eq!(rights("plain", "withheld"), [] as [Value; 0]);
 
     // Who is spawned has at most what the parent has.
     let spawned = home.json(&["call", "parent", r#"{"Spawn":{"module":"worker"}}"#, "--json"]);

@@ -46,6 +46,7 @@ fn what_comes_meanwhile_waits_with_it() {
     assert!(!deliver(&mut process, hello()), "nobody looks at it");
     assert!(!process.stir());
     assert!(process.unpark());
+    assert!(process.can_take_place(), "it has its turn again");
     assert!(!process.unpark(), "it is on the queue once");
     assert_eq!((process.status(), process.begin_slice()), ("runnable", Turn::Run));
     assert!(!process.park() && !process.is_stirred(), "it is on a worker");
@@ -62,6 +63,7 @@ fn its_end_needs_no_fuel() {
     assert!(process.park());
     assert!(deliver(&mut process, Signal::Kill), "whoever ends it puts it back on the queue");
     assert!(!process.unpark() && !process.park());
+    assert!(!process.can_take_place(), "it ends");
     assert_eq!(process.begin_slice(), Turn::Exit(ExitReason::Killed));
     let mut doomed = waiting(Account::default());
     assert!(deliver(&mut doomed, Signal::Kill));
