@@ -127,7 +127,8 @@
 //! | `timers`           | timers       | the process that starts one more ends                                        |
 //! | `fuel_per_second`  | instructions | see `when_out_of_fuel`                                                       |
 //!
-//! Memory is that of live instances and of saved states. When seven eighths of it are used, processes give their instances
+//! An app that says nothing of `processes` may have 100,000. All else is bounded only where a budget says so. Memory is that
+//! of live instances and of saved states. When seven eighths of it are used, processes give their instances
 //! back as soon as they rest. Whoever finds no memory to begin with fails if nobody can give any back now, and a process that
 //! wakes waits. Fuel may be used at once up to `burst` (default: as much as flows in in a second). `when_out_of_fuel` is
 //! `"throttle"` (the default: processes wait for their next turn until fuel has flown in, and nobody else is delayed; the

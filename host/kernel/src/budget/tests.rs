@@ -59,6 +59,32 @@ fn the_first_budget_that_is_full_refuses_and_nothing_is_taken_anywhere() {
 }
 
 #[test]
+fn a_budget_that_bounds_anything_is_bounded() {
+    assert!(BudgetSpec::default().is_unbounded());
+    let rate = rated(1, 1, WhenOut::End);
+    for spec in Resource::ALL.map(|resource| of(resource, Some(u64::MAX - 1))).iter().chain([&rate]) {
+        assert!(!spec.is_unbounded(), "{spec:?}");
+    }
+    let (app, below) = nested(&rate, &BudgetSpec::default());
+    assert_eq!((&**app.whose(), &**below.whose()), ("app a", "supervisor s"));
+    assert!(below.parent().is_some_and(|above| Arc::ptr_eq(above, &app)) && app.parent().is_none());
+    assert_eq!((app.fuel_rate(), below.fuel_rate()), (rate.fuel, None));
+    assert!(app.is_rated() && below.is_rated(), "by the one above it");
+    app.set(&BudgetSpec::default(), ms(0));
+    assert!(!app.is_rated() && !below.is_rated());
+}
+
+#[test]
+fn whoever_waits_for_a_place_learns_of_departures_below_and_above() {
+    let (app, below) = nested(&BudgetSpec::default(), &BudgetSpec::default());
+    assert_eq!((app.departures(), below.departures()), (0, 0));
+    app.note_departure();
+    assert_eq!((app.departures(), below.departures()), (1, 1));
+    below.note_departure();
+    assert_eq!((app.departures(), below.departures()), (2, 3));
+}
+
+#[test]
 fn siblings_share_what_is_above_them_and_nothing_else() {
     let app = Budget::new("app a", None, &of(Processes, Some(3)), Time::ZERO);
     let [one, two] = ["supervisor one", "supervisor two"]
@@ -149,6 +175,16 @@ fn mailboxes_share_bytes_to_the_last_one_and_give_all_back() {
     one.push_bounded(mail(100), &limits).expect("there is room again");
     drop(one);
     assert_eq!(app.used(MailboxBytes), 0);
+}
+
+#[test]
+fn a_mailbox_takes_ahead_while_half_of_each_budget_is_free() {
+    let (app, below) = nested(&of(MailboxBytes, Some(100)), &of(MailboxBytes, Some(1_000)));
+    let mut mailbox = mailbox(&below);
+    for used in [10, 30, 30, 40, 50, 60] {
+        mailbox.push_bounded(mail(10), &Limits::default()).expect("there is room");
+        assert_eq!((app.used(MailboxBytes), below.used(MailboxBytes)), (used, used));
+    }
 }
 
 #[test]

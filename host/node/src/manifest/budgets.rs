@@ -18,6 +18,15 @@ const FUEL_LEAST: u64 = 1_000_000;
 /// The largest whole number that TOML has.
 const MOST: u64 = i64::MAX as u64;
 
+/// Processes of an app that says nothing of them. Beyond, more likely than not, somebody spawns without end.
+const PROCESSES: u64 = 100_000;
+
+/// The budget of an app: what `given` says, and so many processes.
+pub(super) fn of_app(given: Option<&Spanned<shape::Budget>>, source: &Source) -> Result<BudgetSpec, ManifestError> {
+    let spec = budget(given, source)?;
+    Ok(BudgetSpec { processes: spec.processes.or(Some(PROCESSES)), ..spec })
+}
+
 /// What `given` says; without it, nothing is bounded.
 pub(super) fn budget(given: Option<&Spanned<shape::Budget>>, source: &Source) -> Result<BudgetSpec, ManifestError> {
     let Some(whole) = given else { return Ok(BudgetSpec::default()) };

@@ -58,7 +58,7 @@ pub(super) fn manifest(file: shape::File, source: Source, home: &Path) -> Result
             "add a section [[supervisor.children]] with an `id` and a `module`",
         ));
     }
-    let budget = budgets::budget(file.budget.as_ref(), &source)?;
+    let budget = budgets::of_app(file.budget.as_ref(), &source)?;
     Ok(Manifest { name: name.as_str().into(), modules, registries, budget, root, source })
 }
 
