@@ -280,9 +280,11 @@ impl Budget {
     }
 
     fn give(&self, of: Resource, amount: u64) {
-        if amount > 0 {
-            self.chain().for_each(|budget| budget.give_here(of, amount));
+        // Most who end have held nothing of most.
+        if amount == 0 {
+            return;
         }
+        self.chain().for_each(|budget| budget.give_here(of, amount));
     }
 
     fn take_here(&self, of: Resource, amount: u64) -> bool {

@@ -70,6 +70,8 @@ fn a_budget_that_bounds_anything_is_bounded() {
     assert!(below.parent().is_some_and(|above| Arc::ptr_eq(above, &app)) && app.parent().is_none());
     assert_eq!((app.fuel_rate(), below.fuel_rate()), (rate.fuel, None));
     assert!(app.is_rated() && below.is_rated(), "by the one above it");
+    assert!(below.dry(|| panic!("nobody needs to know what time it is")).is_none());
+    assert_eq!(format!("{app:?}"), "Budget of app a");
     app.set(&BudgetSpec::default(), ms(0));
     assert!(!app.is_rated() && !below.is_rated());
 }

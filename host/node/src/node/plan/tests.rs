@@ -213,7 +213,7 @@ fn the_budget_of_an_app_changes_at_once_and_that_of_a_supervisor_where_it_had_on
         ("m", &with(&format!("memory = '2MiB'\n{fuel}\nwhen_out_of_fuel = 'end'"), "instances = 2")),
         &[
             "$ memory 1MiB > 2MiB now",
-            "$ processes 5 > none now",
+            "$ processes 5 > 100000 now",
             "$ fuel_per_second none > 2000000 now",
             "$ burst none > 2000000 now",
             "$ when_out_of_fuel none > end now",
