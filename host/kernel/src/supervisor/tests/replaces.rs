@@ -3,6 +3,7 @@
 use super::super::*;
 use super::scenario::{Scenario, check, spec};
 use crate::Name;
+use crate::budget::BudgetSpec;
 use Strategy::{OneForAll, OneForOne, RestForOne};
 
 #[test]
@@ -193,4 +194,19 @@ fn a_supervisor_that_ends_takes_no_spec() {
             ("down a1 shutdown", "finish (shutdown)"),
         ],
     );
+}
+
+#[test]
+fn the_budget_is_that_of_the_spec_and_of_the_next_one() {
+    let timers = |most| BudgetSpec { timers: Some(most), ..BudgetSpec::default() };
+    for plain in [SupervisorSpec::<()>::new(Vec::new()), SupervisorSpec::dynamic(None)] {
+        let spec = |most| SupervisorSpec { budget: timers(most), ..plain.clone() };
+        let mut machine: Machine<(), ()> = Machine::new(spec(3)).expect("a good spec");
+        assert_eq!(machine.budget(), &timers(3));
+        let mut out = Vec::new();
+        machine.step(Input::Begin, Time::ZERO, &mut out);
+        machine.step(Input::Replace { spec: spec(7), ask: () }, Time::ZERO, &mut out);
+        assert!(matches!(out.last(), Some(Order::Reply { result: Ok(Answer::Done), .. })), "{out:?}");
+        assert_eq!(machine.budget(), &timers(7));
+    }
 }
