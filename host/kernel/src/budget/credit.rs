@@ -39,7 +39,10 @@ impl Credit {
     /// The mailbox holds so many bytes, asked for or not: what a process brings upon itself is not refused.
     pub fn hold(&mut self, bytes: usize) {
         let missing = (bytes as u64).saturating_sub(self.bytes);
-        let Some(budget) = self.bounded().filter(|_| missing > 0) else { return };
+        if missing == 0 {
+            return;
+        }
+        let Some(budget) = self.bounded() else { return };
         budget.overdraw(Resource::MailboxBytes, missing);
         self.bytes += missing;
     }

@@ -190,6 +190,34 @@ fn a_mailbox_takes_ahead_while_half_of_each_budget_is_free() {
 }
 
 #[test]
+fn what_a_mailbox_has_ahead_it_keeps_while_it_is_not_much() {
+    let (app, below) = nested(&of(MailboxBytes, Some(1_000)), &BudgetSpec::default());
+    let mut mailbox = mailbox(&below);
+    for used in [10, 30, 30, 70, 70, 70, 70, 150, 150, 150] {
+        mailbox.push_bounded(mail(10), &Limits::default()).expect("there is room");
+        assert_eq!(app.used(MailboxBytes), used);
+    }
+    // Up to four times as much as waits.
+    for used in [150, 150, 150, 150, 150, 150, 30, 30, 30, 0] {
+        assert!(mailbox.pop().is_some());
+        assert_eq!(app.used(MailboxBytes), used, "{} bytes wait", mailbox.bytes());
+    }
+}
+
+#[test]
+fn what_is_held_may_be_set_beyond_the_bound_and_below() {
+    let (app, below) = nested(&of(Memory, Some(10)), &BudgetSpec::default());
+    let mut charge = Charge::none(below, Memory);
+    for amount in [7, 30, 30, 12, 13, 0, 5] {
+        charge.set(amount);
+        assert_eq!((charge.amount(), app.used(Memory)), (amount, amount));
+    }
+    assert_eq!(charge.grow(6).expect_err("it was more than there may be").to_string(), "memory of app a");
+    drop(charge);
+    assert_eq!(app.used(Memory), 0);
+}
+
+#[test]
 fn mail_is_counted_only_where_it_is_bounded_and_a_bound_that_comes_later_finds_it() {
     let (app, below) = nested(&BudgetSpec::default(), &BudgetSpec::default());
     let mut mailbox = mailbox(&below);
