@@ -50,8 +50,8 @@ impl Credit {
     /// The mailbox holds no more than so many bytes. What was taken ahead is kept while it is not much more.
     pub fn keep(&mut self, bytes: usize) {
         let bytes = bytes as u64;
-        // In most there is nothing, because nobody counts.
-        if self.bytes == 0 || (bytes > 0 && self.bytes <= bytes.saturating_mul(4)) {
+        // So it is in most, which have nothing, because nobody counts.
+        if self.bytes <= bytes.saturating_mul(4) {
             return;
         }
         let Some(budget) = &self.budget else { return };
