@@ -131,7 +131,8 @@ async fn sys_04_a_guest_is_told_what_a_process_has_done() {
         let spawned = app.ask("o", json!({ "Spawn": { "module": "probe-task", "args": [call_and_wait("o")] } })).await;
         let task = spawned["Ok"]["pid"].as_str().expect("it starts").to_owned();
         until(app, "o", json!("Held"), |held| held[0].is_object()).await;
-        assert_eq!(ask(app, "boss", task.clone(), "Status").await["Ok"]["Status"]["doing"], "blocked");
+        let status = json!({ "System": { "target": &task, "ask": "Status" } });
+        until(app, "boss", status, |told| told["Ok"]["Status"]["doing"] == "blocked").await;
         assert_eq!(ask(app, "boss", task, "Suspend").await, refused("invalid", "only servers take system messages"));
     })
     .await;
