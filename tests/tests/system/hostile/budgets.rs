@@ -322,7 +322,8 @@ async fn spinners_that_are_throttled_use_what_flows_in_and_can_be_ended_at_any_t
         names.iter().for_each(|name| spin(&app, name));
         let waits = async {
             eventually("most of them to wait for fuel", || (usage(&app).throttled >= 3).then_some(())).await;
-            assert!(processes(&app).iter().any(|process| process.status == "throttled"));
+            let seen = || processes(&app).iter().any(|process| process.status == "throttled").then_some(());
+            eventually("one of them to be seen to wait", seen).await;
             // Another one of that app gets its turn too.
             for count in 1..=3 {
                 assert_eq!(ask(&app, "quiet", json!({ "Add": 1 })).await, json!(count));
