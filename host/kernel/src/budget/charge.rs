@@ -35,10 +35,9 @@ impl Charge {
 
     /// So much in all from now on, whether there is room or not.
     pub fn set(&mut self, amount: u64) {
-        if amount > self.amount {
-            self.budget.overdraw(self.of, amount - self.amount);
-        } else {
-            self.budget.give(self.of, self.amount - amount);
+        match amount.checked_sub(self.amount) {
+            Some(more) => self.budget.overdraw(self.of, more),
+            None => self.budget.give(self.of, self.amount - amount),
         }
         self.amount = amount;
     }
