@@ -1,4 +1,4 @@
-//! Guests that misbehave, each beside a neighbour that must not notice.
+//! Guests that misbehave, each beside a neighbour that must not notice, in a binary of its own: there its memory is seen.
 //!
 //! Owns the neighbour and its stopwatch, and how a misbehaving guest is added to a running app and watched to its end. The
 //! modules below hold the crimes.
