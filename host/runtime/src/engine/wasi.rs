@@ -6,10 +6,12 @@
 
 mod clocks;
 mod console;
+mod entries;
 mod environment;
 mod files;
 mod folders;
 mod open;
+mod opened;
 mod random;
 mod streams;
 
@@ -29,8 +31,9 @@ use crate::observe::Level;
 use crate::spec::{Grants, Output, Randomness};
 
 use clocks::Clock;
-use files::{OpenFiles, Parts};
+use files::Parts;
 use folders::FolderError;
+use opened::OpenFiles;
 pub use random::Streams;
 
 /// Resources of WASI that one instance may hold at once, such as streams. Most programs hold a handful.
@@ -95,6 +98,7 @@ impl Wasi {
             console::give(&mut builder, &console.input, syscalls, &ledger)?;
         }
         folders::give(&mut builder, &grants.folders)?;
+        let opened = OpenFiles::new(limits.open, syscalls.and_then(|syscalls| syscalls.budget()));
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         Ok(Wasi {
@@ -104,7 +108,7 @@ impl Wasi {
             errors,
             output,
             granted_folders: grants.folders.len(),
-            parts: Parts { ledger, limits: limits.clone(), opened: OpenFiles::default() },
+            parts: Parts { ledger, limits: limits.clone(), opened },
         })
     }
 
