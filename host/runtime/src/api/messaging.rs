@@ -35,7 +35,6 @@ impl Context {
 
 impl Host for Context {
     fn me(&mut self) -> wasmtime::Result<types::Pid> {
-        self.meter.pay(fuel::CALL)?;
         match self.syscalls() {
             Some(syscalls) => Ok(syscalls.pid().into()),
             None => Err(Misuse::SideEffect { import: "me", phase: self.phase }.into()),
@@ -66,12 +65,12 @@ impl Host for Context {
             WitAliasMode::ExplicitUnalias => AliasMode::ExplicitUnalias,
             WitAliasMode::Reply => AliasMode::Reply,
         };
-        Ok(self.act("open-alias", fuel::CALL)?.open_alias(mode)?.into())
+        Ok(self.act("open-alias", 0)?.open_alias(mode)?.into())
     }
 
     async fn unalias(&mut self, alias: types::Alias) -> wasmtime::Result<bool> {
         let alias = convert::alias(alias)?;
-        Ok(self.act("unalias", fuel::CALL)?.unalias(alias)?)
+        Ok(self.act("unalias", 0)?.unalias(alias)?)
     }
 
     async fn is_alive(&mut self, pid: types::Pid) -> wasmtime::Result<bool> {

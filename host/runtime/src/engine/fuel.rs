@@ -12,7 +12,8 @@ use crate::api::Ended;
 /// costs fib 3 %, more costs nothing measurable.
 pub const SLICE: u64 = 200_000;
 
-/// A host call that does little: some 50 ns beside the crossing itself.
+/// Every host call, whichever it is: some 50 ns for the crossing and what little is done. What does more pays the rest
+/// itself.
 pub const CALL: u64 = 500;
 /// Each byte that a host call carries: it is copied out and in again.
 pub const BYTE: u64 = 2;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use skep_kernel::budget::{Charge, Exceeded, Resource};
 use skep_kernel::{Body, Cause, Event, ExitReason, Form, Limits, Outcome, Start, State};
-use wasmtime::{PoolConcurrencyLimitError, Store};
+use wasmtime::{CallHook, PoolConcurrencyLimitError, Store};
 
 use super::budget::Permit;
 use super::context::{Context, Phase};
@@ -150,6 +150,10 @@ pub(super) fn store(engine: &Engine, class: Class, context: Context) -> Store<Co
     store.limiter(|context| &mut context.limiter);
     store.set_hostcall_fuel(hostcall_bytes);
     store.fuel_async_yield_interval(Some(fuel::SLICE)).expect("fuel is on, and a slice is not zero");
+    store.call_hook(|mut store, hook| match hook {
+        CallHook::CallingHost => Ok(store.data_mut().meter.pay(fuel::CALL)?),
+        CallHook::CallingWasm | CallHook::ReturningFromWasm | CallHook::ReturningFromHost => Ok(()),
+    });
     store
 }
 

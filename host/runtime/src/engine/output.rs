@@ -191,7 +191,7 @@ impl OutputStream for LineWriter {
             return Err(StreamError::trap("more was written than `check-write` allowed"));
         }
         let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
-        let cost = fuel::CALL + fuel::BYTE * bytes.len() as u64 + fuel::MESSAGE * lines as u64;
+        let cost = fuel::BYTE * bytes.len() as u64 + fuel::MESSAGE * lines as u64;
         self.work.pay(cost).map_err(|ended| StreamError::Trap(ended.into()))?;
         match &self.owner {
             Some(owner) => self.send(owner, &bytes),

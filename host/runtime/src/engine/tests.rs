@@ -8,6 +8,7 @@ mod guest;
 mod loading;
 mod outside;
 mod places;
+mod prices;
 mod recorder;
 mod script;
 mod tenants;

@@ -6,6 +6,7 @@
 
 mod clocks;
 mod console;
+mod costs;
 mod entries;
 mod environment;
 mod files;
@@ -157,6 +158,7 @@ pub fn add_to_linker(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     linker.allow_shadowing(true);
     files::add_to_linker(linker)?;
+    costs::add_to_linker(linker)?;
     linker.allow_shadowing(false);
     linker.instance(exit::INTERFACE)?.func_wrap(exit::FUNCTION, |_, (status,): (u32,)| -> wasmtime::Result<()> {
         Err(I32Exit(status.cast_signed()).into())
