@@ -6,6 +6,7 @@ mod differential;
 mod embedding;
 mod hostile;
 mod isolation;
+mod network;
 mod pages;
 mod security;
 mod semantics;

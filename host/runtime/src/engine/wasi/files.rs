@@ -2,6 +2,7 @@
 //!
 //! Owns no path and no file. Everything else of `wasi:filesystem` is wasmtime's.
 
+use std::any::Any;
 use std::fs::File;
 use std::io;
 use std::sync::{Arc, Weak};
@@ -35,9 +36,12 @@ fn answer<T>(outcome: Outcome<T>) -> Answer<T> {
 }
 
 /// Files and folders that an instance has opened and not closed, whatever holds them: a descriptor, a stream, a read under
-/// way.
+/// way. And what counts as one: sockets, and requests under way.
 #[derive(Default)]
-pub(super) struct OpenFiles(Vec<Weak<File>>);
+pub(super) struct OpenFiles(Vec<Weak<dyn Any + Send + Sync>>);
+
+/// What keeps a place among the open files of an instance, for what is no file.
+pub(super) type Place = Arc<dyn Any + Send + Sync>;
 
 impl OpenFiles {
     fn count(&mut self) -> usize {
@@ -77,6 +81,20 @@ impl Parts {
     fn write(&self, bytes: u64) -> io::Result<()> {
         self.ledger.write(bytes, self.limits.written_bytes)
     }
+
+    fn is_full(&mut self) -> bool {
+        self.opened.count() >= self.limits.open
+    }
+
+    /// A place among the open files, if there is one.
+    pub(super) fn place(&mut self) -> Option<Place> {
+        if self.is_full() {
+            return None;
+        }
+        let place: Place = Arc::new(());
+        self.opened.0.push(Arc::downgrade(&place));
+        Some(place)
+    }
 }
 
 /// The folder behind a descriptor.
@@ -106,7 +124,7 @@ async fn open_at(
     let folder = folder(table, &descriptor)?;
     let wanted = Wanted { path, follow: path_flags.contains(PathFlags::SYMLINK_FOLLOW), how, flags };
     check(&wanted, folder.perms)?;
-    if parts.opened.count() >= parts.limits.open {
+    if parts.is_full() {
         return Err(ErrorCode::Quota.into());
     }
     let mut mode = OpenMode::empty();
@@ -115,7 +133,7 @@ async fn open_at(
     let (ledger, limit) = (Arc::clone(&parts.ledger), parts.limits.written_bytes);
     let (dir, counted) = (Arc::clone(&folder.dir), Arc::clone(&ledger));
     let work = ledger.blocking(move || open::open(&dir, &wanted, || counted.write(NAME_BYTES, limit))).await;
-    let (descriptor, file) = match work.await? {
+    let (descriptor, file): (_, Weak<File>) = match work.await? {
         Opened::Folder(opened) => {
             let folder = Dir::new(opened, folder.perms, mode, false);
             let file = Arc::downgrade(&folder.dir);
