@@ -36,6 +36,7 @@ pub use budget::Usage;
 pub use cache::CacheError;
 pub use config::EngineConfig;
 pub use instance::{Failure, Instance, InstantiateError, Soundness};
+pub(crate) use ledger::Dropped;
 pub use ledger::Ledger;
 pub use module::{LoadError, Module, ModuleKind};
 pub use wasi::{Resolver, SystemResolver};

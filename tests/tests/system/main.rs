@@ -4,7 +4,6 @@ mod chat;
 mod conformance;
 mod differential;
 mod embedding;
-mod hostile;
 mod isolation;
 mod network;
 mod pages;

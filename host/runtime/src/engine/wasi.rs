@@ -6,12 +6,14 @@
 
 mod clocks;
 mod console;
+mod entries;
 mod environment;
 mod files;
 mod folders;
 mod http;
 mod network;
 mod open;
+mod opened;
 mod random;
 mod streams;
 
@@ -32,11 +34,12 @@ use crate::observe::Level;
 use crate::spec::{Grants, Output, Randomness};
 
 use clocks::Clock;
-use files::{OpenFiles, Parts, Place};
+use files::Parts;
 use folders::FolderError;
 use http::Http;
 use network::Reach;
 pub use network::{Pins, Resolver, SystemResolver, Uplink};
+use opened::{OpenFiles, Place};
 pub use random::Streams;
 
 /// Resources of WASI that one instance may hold at once, such as streams. Most programs hold a handful.
@@ -105,6 +108,7 @@ impl Wasi {
         folders::give(&mut builder, &grants.folders)?;
         let reach = Reach::new(&grants.network, &ledger, uplink);
         reach.give(&mut builder);
+        let opened = OpenFiles::new(limits.open, syscalls.and_then(|syscalls| syscalls.budget()));
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         Ok(Wasi {
@@ -114,7 +118,7 @@ impl Wasi {
             errors,
             output,
             granted_folders: grants.folders.len(),
-            parts: Parts { ledger, limits: limits.clone(), opened: OpenFiles::default() },
+            parts: Parts { ledger, limits: limits.clone(), opened },
             http: Http::new(reach.clone()),
             reach,
             sockets: BTreeMap::new(),

@@ -20,8 +20,8 @@ use wasmtime_wasi_http::p2::bindings::http::types::{self, ErrorCode, RequestOpti
 use wasmtime_wasi_http::p2::types::{HostFutureIncomingResponse, HostOutgoingRequest};
 use wasmtime_wasi_http::{self as http, Error, WasiBody, WasiHttp, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks};
 
-use super::files::Place;
 use super::network::Reach;
+use super::opened::Place;
 use crate::engine::context::Context;
 use crate::engine::fuel;
 
@@ -108,7 +108,7 @@ fn handle(
 ) -> Result<Resource<HostFutureIncomingResponse>, HttpError> {
     context.act("outgoing-handler.handle", fuel::MESSAGE).map_err(HttpError::trap)?;
     let wasi = context.wasi();
-    let place = wasi.parts.place().ok_or(ErrorCode::ConnectionLimitReached)?;
+    let place = wasi.parts.opened.place().map_err(|_| ErrorCode::ConnectionLimitReached)?;
     wasi.http.hooks.place = Some(place);
     let answer = view(context).handle(request, options);
     // It is still there if the request was refused as such.

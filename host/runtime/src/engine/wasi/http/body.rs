@@ -9,7 +9,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::time::{Instant, Sleep, sleep};
 use wasmtime_wasi_http::{Error, WasiBody};
 
-use crate::engine::wasi::files::Place;
+use crate::engine::wasi::opened::Place;
 
 /// Bytes of one body, of a request or of an answer: what passes through is held by neither side for long.
 pub(super) const BODY: u64 = 1 << 30;

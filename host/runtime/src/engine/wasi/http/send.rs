@@ -23,8 +23,8 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::body::{Answer, Outgoing};
 use super::target::{Target, TargetHost};
-use crate::engine::wasi::files::Place;
 use crate::engine::wasi::network::{NoAddress, Reach};
+use crate::engine::wasi::opened::Place;
 use crate::spec::Scheme;
 
 /// How long it may take to look up, connect and speak TLS, whatever the guest says.

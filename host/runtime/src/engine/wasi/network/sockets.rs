@@ -13,7 +13,7 @@ use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtxView};
 
 use crate::engine::context::Context;
 use crate::engine::fuel;
-use crate::engine::wasi::files::Place;
+use crate::engine::wasi::opened::Place;
 
 /// The interfaces, as the linker has them.
 const TCP: &str = "wasi:sockets/tcp@0.2.12";
@@ -45,7 +45,7 @@ fn usable(context: &mut Context) -> WasiSocketsCtxView<'_> {
 /// A place among the open files for one more socket, or a trap where nothing may act.
 fn place(context: &mut Context, import: &'static str) -> Result<Place, SocketError> {
     context.act(import, fuel::MESSAGE).map_err(SocketError::trap)?;
-    context.wasi().parts.place().ok_or_else(|| ErrorCode::NewSocketLimit.into())
+    context.wasi().parts.opened.place().map_err(|_| ErrorCode::NewSocketLimit.into())
 }
 
 fn create_tcp(context: &mut Context, family: IpAddressFamily) -> Result<Resource<TcpSocket>, SocketError> {

@@ -1,4 +1,4 @@
-//! Guests that misbehave, each beside a neighbour that must not notice.
+//! Guests that misbehave, each beside a neighbour that must not notice, in a binary of its own: there its memory is seen.
 //!
 //! Owns the neighbour and its stopwatch, and how a misbehaving guest is added to a running app and watched to its end. The
 //! modules below hold the crimes.
@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 use skep_runtime::engine::{Class, Usage};
 use skep_runtime::kernel::supervisor::{Answer, RequestError};
 use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Fault, Pid, SpawnError};
-use skep_runtime::observe::Report;
+use skep_runtime::observe::{Level, Report};
 use skep_runtime::spec::Keep;
 use skep_runtime::{Request, RuntimeError};
 use skep_tests::{Child, TestApp, eventually};
@@ -157,4 +157,13 @@ fn ended(outcome: Result<Value, CallError>) -> ExitReason {
 fn live(app: &TestApp, class: Class) -> u32 {
     let Usage { live, .. } = app.runtime.engine().usage(class);
     live
+}
+
+/// The lines that a process has logged, and what the host says in its name.
+fn log_lines(app: &TestApp, name: &str) -> Vec<(Level, String)> {
+    let lines = app.reports().into_iter().filter_map(|report| match report {
+        Report::Log { subject, level, message } if subject.label.as_deref() == Some(name) => Some((level, message)),
+        _ => None,
+    });
+    lines.collect()
 }

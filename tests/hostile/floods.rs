@@ -5,12 +5,12 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use skep_runtime::inspect::ProcessInfo;
 use skep_runtime::kernel::{CallError, ExitReason, Limits, LogLimits};
-use skep_runtime::observe::{Level, Report};
+use skep_runtime::observe::Level;
 use skep_runtime::spec::Keep;
 use skep_tests::app::PATIENCE;
 use skep_tests::{Child, TestApp, eventually};
 
-use super::{MODES, app, beside_the_neighbour, cast, crash, ended};
+use super::{MODES, app, beside_the_neighbour, cast, crash, ended, log_lines};
 
 /// An app with a `flooder`, and with a `sink` that takes nothing out of its mailbox because it waits for `holder`.
 async fn flooded(keep: Keep, change: impl FnOnce(&mut Limits), sink: impl FnOnce(&mut Limits)) -> TestApp {
@@ -165,15 +165,6 @@ async fn two_who_flood_each_other_disturb_nobody() {
     app.stop().await;
 }
 
-/// The lines that a process has logged, and what the host says in its name.
-fn lines(app: &TestApp, name: &str) -> Vec<(Level, String)> {
-    let lines = app.reports().into_iter().filter_map(|report| match report {
-        Report::Log { subject, level, message } if subject.label.as_deref() == Some(name) => Some((level, message)),
-        _ => None,
-    });
-    lines.collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_log_lines_is_dropped_and_told_of_in_one_line() {
     // Nothing comes back, so that the clock has no say in it. A line counts 64 beside its bytes.
@@ -184,11 +175,11 @@ async fn a_flood_of_log_lines_is_dropped_and_told_of_in_one_line() {
         let noise = app.steps("noisy", json!(script));
         beside_the_neighbour(&app, "a flood of log lines", noise).await;
         let expected: Vec<_> = (0..10).map(|number| (Level::Info, format!("li-{number:02}"))).collect();
-        assert_eq!(lines(&app, "noisy"), expected);
+        assert_eq!(log_lines(&app, "noisy"), expected);
         app.send("noisy", &json!({ "do": [{ "StopWith": "normal" }] }));
-        eventually("it to say how many", || (lines(&app, "noisy").len() > 10).then_some(())).await;
+        eventually("it to say how many", || (log_lines(&app, "noisy").len() > 10).then_some(())).await;
         let told = "15 lines of its log dropped: it may write 0 bytes a second, and 690 at once";
-        assert_eq!(lines(&app, "noisy")[10..], [(Level::Warn, told.to_owned())]);
+        assert_eq!(log_lines(&app, "noisy")[10..], [(Level::Warn, told.to_owned())]);
         app.stop().await;
     }
 }
@@ -198,6 +189,6 @@ async fn a_long_line_is_cut_and_shows_it() {
     let app = app(Keep::WhileItFits, [Child::probe("noisy")]).await;
     app.steps("noisy", json!([{ "Log": "x".repeat(10_000) }])).await;
     let expected = format!("{}…", "x".repeat(4_096));
-    assert_eq!(lines(&app, "noisy"), [(Level::Info, expected)]);
+    assert_eq!(log_lines(&app, "noisy"), [(Level::Info, expected)]);
     app.stop().await;
 }
