@@ -147,6 +147,19 @@
 //! may write to, call and monitor, whole (`"shop"`) or by the names under which these are started (`"shop/desk:*"`); they are
 //! addressed by pid, or by name as `"//shop/stock"`.
 //!
+//! Of the network a process reaches whom these lists name, and nobody listens:
+//!
+//! ```toml
+//! grants.tcp = ["db.example.org:5432", "10.0.0.0/8:5432-5440", "[::1]:*"]     # to whom it may connect; ports are said
+//! grants.udp = ["*:53"]                                                       # whom it may send datagrams, and hear
+//! grants.http = ["api.example.org", "*.example.org:8443", "http://localhost:8080"]    # https and its port if not said
+//! ```
+//!
+//! A host is a name, the names below one (`*.example.org`, however deep), an address, a block of addresses, or `*`: every
+//! name, and every address that everybody can reach. What is private (this machine, private networks, `169.254.169.254`) has
+//! to be said by address, or by the name `localhost`: a name that leads there leads nowhere. The host looks names up, for
+//! whoever may talk to them, and what it found counts for ten minutes. A connection and a request count in `open_files`.
+//!
 //! Through WASI a process sees these too:
 //!
 //! ```toml

@@ -3,8 +3,8 @@
 //! Owns two engines of wasmtime, one for each [`Class`], and the count of instances in each. Knows no process: whom an
 //! instance acts for is behind [`Syscalls`](crate::api::Syscalls). Called by the shell, and by the node to load code.
 //!
-//! Guests that wait for WASI's clock or files need tokio: threads that poll instances enter a runtime with time enabled
-//! (`Handle::enter`) and stay in it.
+//! Guests that wait for WASI's clock, files or sockets need tokio: threads that poll instances enter a runtime with time
+//! and I/O enabled (`Handle::enter`) and stay in it.
 
 mod budget;
 mod cache;
@@ -39,10 +39,12 @@ pub use instance::{Failure, Instance, InstantiateError, Soundness};
 pub(crate) use ledger::Dropped;
 pub use ledger::Ledger;
 pub use module::{LoadError, Module, ModuleKind};
+pub use wasi::{Resolver, SystemResolver};
 
 use budget::Budget;
 use cache::Cache;
 use context::Context;
+use wasi::Uplink;
 
 /// Which kind of engine an instance lives in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -77,6 +79,7 @@ struct Inner {
     large: Kind,
     small_memory_bytes: usize,
     cache: Option<Cache>,
+    uplink: Arc<Uplink>,
     /// Held while a module is tried out: the pool has room for one more than the budget.
     trial: Mutex<()>,
 }
@@ -105,7 +108,8 @@ impl Engine {
         let small = Kind::new(&config.small(), config.slots()).map_err(wasmtime)?;
         let large = Kind::new(&config.large(), config.large_slots).map_err(wasmtime)?;
         let small_memory_bytes = config.small_memory_bytes;
-        Ok(Engine(Arc::new(Inner { small, large, small_memory_bytes, cache, trial: Mutex::new(()) })))
+        let uplink = Uplink::new(config.resolver, config.authorities).into();
+        Ok(Engine(Arc::new(Inner { small, large, small_memory_bytes, cache, uplink, trial: Mutex::new(()) })))
     }
 
     /// How full a class is.
@@ -135,6 +139,10 @@ impl Engine {
 
     fn small_memory_bytes(&self) -> usize {
         self.0.small_memory_bytes
+    }
+
+    fn uplink(&self) -> &Arc<Uplink> {
+        &self.0.uplink
     }
 
     fn cache(&self) -> Option<&Cache> {

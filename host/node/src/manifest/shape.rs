@@ -159,6 +159,12 @@ pub(super) struct Grants {
     #[serde(default)]
     pub(super) apps: Vec<Spanned<String>>,
     #[serde(default)]
+    pub(super) tcp: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) udp: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) http: Vec<Spanned<String>>,
+    #[serde(default)]
     pub(super) env: BTreeMap<Spanned<String>, Spanned<Variable>>,
     #[serde(default)]
     pub(super) argv: Vec<Spanned<String>>,

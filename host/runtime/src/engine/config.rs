@@ -3,11 +3,13 @@
 //! Owns every setting of wasmtime and the reason for it. Called once, when the engine is made.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use super::limits::TABLE_ELEMENTS;
 use super::trace::FRAMES;
+use super::wasi::{Resolver, SystemResolver};
 
 /// Linear memories in one component of the small class. JavaScript has two.
 pub(crate) const MEMORIES: u32 = 2;
@@ -42,11 +44,23 @@ pub struct EngineConfig {
     pub large_slots: u32,
     /// Where compiled code is kept. None: it is compiled at every start.
     pub cache: Option<PathBuf>,
+    /// Who says what names of hosts stand for, to guests that may ask.
+    pub resolver: Arc<dyn Resolver>,
+    /// A file of certificates (PEM) of those whom requests over TLS believe. None: whom the host believes, which the variable
+    /// `SSL_CERT_FILE` can say too.
+    pub authorities: Option<PathBuf>,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        EngineConfig { slots: None, small_memory_bytes: 4 << 20, large_slots: 64, cache: None }
+        EngineConfig {
+            slots: None,
+            small_memory_bytes: 4 << 20,
+            large_slots: 64,
+            cache: None,
+            resolver: Arc::new(SystemResolver),
+            authorities: None,
+        }
     }
 }
 

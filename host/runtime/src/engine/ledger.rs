@@ -1,4 +1,5 @@
-//! What a process has of the outside that outlives its instances: what it has written, its time, its random streams.
+//! What a process has of the outside that outlives its instances: what it has written, its time, its random
+//! streams, what names stand for.
 //!
 //! Owns the counts. One for each process that uses WASI or logs, made when it first does.
 
@@ -7,16 +8,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use skep_kernel::budget::{Budget, Turn};
 use skep_kernel::throttle::Throttle;
 use skep_kernel::{LogLimits, Name, Time};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn_blocking};
 
-use super::wasi::Streams;
+use super::wasi::{Pins, Streams};
 
-/// Operations of one process on files that block a thread at the same moment.
+/// Operations of one process on files, and look-ups of names, that block a thread at the same moment.
 const BLOCKING: usize = 4;
 
 /// What outlives an instance.
@@ -24,6 +25,7 @@ pub struct Ledger {
     start: Instant,
     streams: OnceLock<Streams>,
     written: AtomicU64,
+    pins: Mutex<Pins>,
     blocking: Arc<Semaphore>,
     log: Mutex<Log>,
     /// What it shares with others.
@@ -65,6 +67,7 @@ impl Ledger {
             start: Instant::now(),
             streams: OnceLock::new(),
             written: AtomicU64::new(0),
+            pins: Mutex::default(),
             blocking: Arc::new(Semaphore::new(BLOCKING)),
             log: Mutex::default(),
             budget,
@@ -88,6 +91,11 @@ impl Ledger {
             Ok(_) => Ok(()),
             Err(_) => Err(rustix::io::Errno::NOSPC.into()),
         }
+    }
+
+    /// What the names stand for that it has asked for.
+    pub(super) fn pins(&self) -> MutexGuard<'_, Pins> {
+        self.pins.lock()
     }
 
     /// Waits until something may begin that blocks a thread: few enough of this process do, and of all budgets above it.
