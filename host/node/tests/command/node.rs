@@ -1,5 +1,11 @@
 //! A node from start to stop, as an operator types it.
 
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
 use serde_json::{Value, json};
 
 use crate::skep::{Home, Node, refused};
@@ -85,4 +91,43 @@ fn json_is_one_value_for_scripts_also_when_it_fails() {
     let output = home.skep(&["ps", "--json"]);
     let error: Value = serde_json::from_slice(&output.stderr).expect("an error is JSON too");
     assert_eq!(error["error"]["code"], json!("not_running"));
+}
+
+/// Asks on a socket, as the user with this id: what comes back.
+fn asked_by(uid: u32, socket: &Path) -> String {
+    const ASK: &str = r#"
+        $SIG{PIPE} = 'IGNORE';
+        my $socket = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "cannot connect: $!";
+        print $socket "GET /v1/processes HTTP/1.1\r\nHost: skep\r\nConnection: close\r\n\r\n";
+        local $/;
+        print "answer: ", <$socket> // "";"#;
+    let mut perl = Command::new("perl");
+    let output = perl.args(["-MIO::Socket::UNIX", "-e", ASK]).arg(socket).uid(uid).current_dir("/").output();
+    let output = output.expect("every Debian has perl");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.starts_with("answer: "), "{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+#[test]
+fn only_the_owner_is_heard_on_the_socket() {
+    const NOBODY: u32 = 65_534;
+    let home = Home::new();
+    if std::fs::metadata(home.folder()).expect("it is there").uid() != 0 {
+        eprintln!("skipped: only root can be somebody else");
+        return;
+    }
+    let node = Node::run(&home, &counter(&home, "guarded"));
+    let socket = home.nodes().join("guarded/control.sock");
+    // Nobody else can get there. Somebody opens all the doors on the way.
+    for path in socket.ancestors().take_while(|path| path.starts_with(home.folder())) {
+        std::fs::set_permissions(path, Permissions::from_mode(0o777)).expect("it is ours");
+    }
+    assert!(asked_by(0, &socket).contains("200 OK"));
+    assert_eq!(asked_by(NOBODY, &socket), "answer: ", "it is hung up on");
+    let log = home.ok(&["logs"]);
+    assert!(log.contains("turned the user with id 65534 away"), "{log}");
+    assert!(asked_by(0, &socket).contains("counter"), "the owner is heard as before");
+    home.ok(&["stop"]);
+    assert!(node.wait().success());
 }

@@ -1,4 +1,5 @@
-//! No host call is free: a guest in a loop of any of them comes to the end of its fuel.
+//! Host calls that a guest makes without end: none is free, none holds up others, none reaches the end of the host's stack,
+//! and what they leave behind is bounded.
 
 use std::path::Path;
 use std::pin::pin;
@@ -8,7 +9,7 @@ use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{Function, Resolve, WorldItem};
 
 use super::guest::{Server, ZEROS, task};
-use super::{cast, live, poll_once};
+use super::{cast, live, poll_once, ready};
 use crate::engine::fuel::{CALL, SLICE};
 use crate::engine::{Failure, Instance};
 
@@ -151,6 +152,61 @@ fn every_import_of_a_task_costs_fuel_too() {
         }
     }
     assert!(paid >= 50, "{paid} are paid for");
+}
+
+#[test]
+fn every_import_can_be_called_from_the_bottom_of_the_stack() {
+    // As much as a guest may have is on the stack already; what the host needs lies beyond. Without that the test does not
+    // fail: it dies.
+    let mut deep = 0;
+    for import in imports("process") {
+        let guest = Server {
+            more: format!("{} (func $deeper {} (call $deeper) (call $deeper))", import.text(), import.call()),
+            handle: format!("(call $deeper) {ZEROS}"),
+            ..Server::default()
+        };
+        if let (Some(Err(failure)), _) = lived(&guest.build(), handle) {
+            deep += usize::from(failure.reason == ExitReason::limit("stack"));
+        }
+    }
+    assert!(deep >= 50, "{deep} were called to the end of the stack");
+}
+
+/// A program that subscribes to a clock so often, and lets go of nothing.
+fn hoarder(many: u32) -> Vec<u8> {
+    let text = format!(
+        r#"(component
+            (import "wasi:io/poll@0.2.0" (instance $poll (export "pollable" (type (sub resource)))))
+            (alias export $poll "pollable" (type $pollable))
+            (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
+                (alias outer 1 $pollable (type $p))
+                (export "pollable" (type $same (eq $p)))
+                (export "subscribe-duration" (func (param "when" u64) (result (own $same))))))
+            (core func $subscribe (canon lower (func $clock "subscribe-duration")))
+            (core module $m
+                (import "clock" "subscribe" (func $subscribe (param i64) (result i32)))
+                (func (export "run") (result i32) (local $n i32)
+                    (loop (drop (call $subscribe (i64.const 0)))
+                        (local.set $n (i32.add (local.get $n) (i32.const 1)))
+                        (br_if 0 (i32.lt_u (local.get $n) (i32.const {many}))))
+                    (i32.const 0)))
+            (core instance $i (instantiate $m (with "clock" (instance (export "subscribe" (func $subscribe))))))
+            (func $run (result (result)) (canon lift (core func $i "run")))
+            (instance $exported (export "run" (func $run)))
+            (export "wasi:cli/run@0.2.0" (instance $exported)))"#
+    );
+    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+#[test]
+fn what_an_instance_holds_of_wasi_is_bounded() {
+    let ended = |many| {
+        let (mut instance, _) = live(&hoarder(many), &Limits::default());
+        ready(instance.command()).map_err(|failure| failure.reason)
+    };
+    assert_eq!(ended(900), Ok(()));
+    let reason = ended(1_100).expect_err("it holds too many").to_string();
+    assert!(reason.contains("resource"), "{reason}");
 }
 
 /// Functions of WASI's first preview, each made to do much.
