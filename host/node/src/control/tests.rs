@@ -2,7 +2,6 @@
 
 mod remote;
 
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,13 +13,11 @@ use tokio::task::JoinHandle;
 
 use super::client::{Client, ClientError};
 use super::protocol::{AppTree, Halted, Message, NodeInfo, Process, Sent};
-use super::server::{Doors, Listener, Remote, answer, serve};
+use super::server::{Doors, Listener, Remote, serve};
 use crate::node::body::Readable;
 use crate::node::code::history::Event;
 use crate::node::code::versions::Versions;
 use crate::node::home::{Claim, Home};
-use crate::node::log::now_ms;
-use crate::node::tokens::Scope;
 use crate::node::{Node, Stage};
 
 /// A node that listens, and is taken down when it is asked to stop.
@@ -93,29 +90,6 @@ async fn a_node_tells_of_itself_and_stops_when_asked() {
     assert!(matches!(gone, ClientError::NotRunning { left_socket: true, .. }), "{gone}");
     drop(served.claim);
     assert!(matches!(find(&home, None).await, Err(ClientError::NoneRunning { .. })));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_somebody_else_carries_is_the_owners_or_needs_a_token() {
-    let (_keep, home) = home();
-    let served = start(&home, "blue");
-    let (token, _) = served.node.tokens.issue("eyes", Scope::Read, None, now_ms()).expect("it is made");
-    let token = format!("authorization: Bearer {token}\r\n");
-    let address = Some(SocketAddr::from(([192, 0, 2, 1], 7)));
-    for (from, header, status) in [(None, "", 200), (address, "", 401), (address, token.as_str(), 200)] {
-        let (mut ours, theirs) = tokio::io::duplex(4 << 10);
-        let asking = async {
-            let request = format!("GET /v1/node HTTP/1.1\r\nhost: x\r\n{header}connection: close\r\n\r\n");
-            ours.write_all(request.as_bytes()).await.expect("it reads");
-            let mut said = String::new();
-            ours.read_to_string(&mut said).await.expect("it answers, and hangs up");
-            said
-        };
-        let (said, ()) = tokio::join!(asking, answer(&served.node, theirs, from));
-        assert!(said.starts_with(&format!("HTTP/1.1 {status} ")), "{from:?} {header}: {said}");
-    }
-    served.node.ask_to_stop();
-    served.life.await.expect("it ends");
 }
 
 #[tokio::test(flavor = "multi_thread")]

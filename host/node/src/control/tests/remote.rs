@@ -1,5 +1,6 @@
 //! The control API over TCP, by real connections: who is let in, what each scope may, and what takes too much.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -8,6 +9,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::*;
 use crate::control::tls::{Fingerprint, Identity, Trust};
 use crate::node::audit::Entry;
+use crate::node::log::now_ms;
+use crate::node::tokens::Scope;
 
 /// Longer than anything here should take; a test that waits for it has failed.
 const PATIENCE: Duration = Duration::from_secs(120);
