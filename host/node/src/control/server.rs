@@ -17,6 +17,7 @@ mod stream;
 mod upgrade;
 mod usage;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -31,6 +32,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use serde::Deserialize;
 use skep_runtime::kernel::{Body, Name};
 use skep_runtime::observe::Level;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Semaphore;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
@@ -38,7 +40,7 @@ use super::protocol::{AppTree, Branch, Halted, Message, NodeInfo, Process, Sent,
 use crate::node::body::Readable;
 use crate::node::deploy::MODULE_BYTES;
 use crate::node::{Node, Stage, address};
-use caller::{Gate, Peer, Ticket};
+use caller::{Gate, Peer, Session, Ticket};
 pub use listener::Listener;
 use refusal::Refusal;
 use remote::Incoming;
@@ -77,6 +79,20 @@ pub async fn serve(node: Arc<Node>, doors: Doors) {
         () = node.reaches(Stage::Stopped) => {}
     }
     let _ = tokio::time::timeout(LAST_WORDS, graceful.shutdown()).await;
+}
+
+/// Answers what is asked on one connection, until it ends, for a program that carries connections itself: from an address,
+/// where each request needs a token, or without one from the owner.
+pub async fn answer<S>(node: &Arc<Node>, stream: S, from: Option<SocketAddr>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let peer = match from {
+        Some(address) => Peer::Remote(Arc::new(Session::new(address))),
+        None => Peer::Owner { uid: rustix::process::getuid().as_raw() },
+    };
+    let graceful = GracefulShutdown::new();
+    connection::serve(stream, peer, router(node), graceful.watcher()).await;
 }
 
 /// Accepts connections. Never returns.
