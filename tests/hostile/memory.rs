@@ -13,6 +13,7 @@ fn hog(memory_bytes: usize) -> Child {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn taking_too_much_ends_the_taker() {
+    let _turn = crate::turn().await;
     let app = app(Keep::WhileItFits, []).await;
     for (memory_bytes, class) in CLASSES {
         let crimes = [
@@ -42,6 +43,7 @@ async fn crashes_of_the_hog(app: &skep_tests::TestApp) -> (ExitReason, Option<&'
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fits_is_given() {
+    let _turn = crate::turn().await;
     let app = app(Keep::WhileItFits, [hog(4 << 20)]).await;
     assert_eq!(app.ask("hog", json!({ "Take": { "bytes": 2 << 20 } })).await, json!(2 << 20));
     assert_eq!(app.ask("hog", json!({ "Giant": { "bytes": 1 << 20 } })).await, json!(3 << 20));
@@ -51,6 +53,7 @@ async fn what_fits_is_given() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_save_that_takes_memory_ends_the_process() {
+    let _turn = crate::turn().await;
     let app = app(Keep::Never, [hog(4 << 20)]).await;
     beside_the_neighbour(&app, "memory in `save`", app.ask("hog", json!("GrowInSave"))).await;
     assert_eq!(crash(&app, "hog").await.0, ExitReason::limit("memory"));
@@ -59,6 +62,7 @@ async fn a_save_that_takes_memory_ends_the_process() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_needs_more_from_the_beginning_does_not_start() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         let app = app(keep, []).await;
         let end = add(&app, hog(64 << 10)).await;

@@ -18,6 +18,7 @@ fn spinner(id: &str) -> Child {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_spins_is_preempted_and_delays_nobody() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         // Several for each processor, and none ever runs out of fuel.
         let names: Vec<String> = (0..8).map(|number| format!("spinner-{number}")).collect();
@@ -54,6 +55,7 @@ async fn a_guest_that_spins_is_preempted_and_delays_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fuel_ends_a_call_that_never_would() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         for (memory_bytes, class) in CLASSES {
             let app = app(keep, []).await;
@@ -74,6 +76,7 @@ async fn fuel_ends_a_call_that_never_would() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_init_that_spins_is_ended_by_its_time() {
+    let _turn = crate::turn().await;
     let app = app(Keep::WhileItFits, []).await;
     let slow = Child::new("spinner", "spinner", &json!("Init"))
         .limits(|limits| limits.init_timeout = Duration::from_millis(300));
@@ -86,6 +89,7 @@ async fn an_init_that_spins_is_ended_by_its_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spinner_is_stopped_in_order_without_waiting_for_it() {
+    let _turn = crate::turn().await;
     let endless = spinner("spinner").limits(|limits| limits.fuel_per_message = 1 << 52).shutdown(Shutdown::Infinity);
     let app = app(Keep::WhileItFits, [endless]).await;
     let (runtime, to) = (app.runtime.clone(), Address::Name("spinner".into()));

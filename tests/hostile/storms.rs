@@ -30,6 +30,7 @@ fn restarts(app: &TestApp) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_child_that_crashes_after_each_restart_brings_its_supervisor_down() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         // What it sends itself in `init` kills it each time.
         let send = json!({ "Send": { "to": { "step": 0 }, "body": { "do": [{ "Panic": "again" }] } } });
@@ -50,6 +51,7 @@ async fn a_child_that_crashes_after_each_restart_brings_its_supervisor_down() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_whose_child_never_starts_does_not_start() {
+    let _turn = crate::turn().await;
     let broken = Child::new("broken", "trapper", &json!({ "Init": { "Panic": "never" } })).restart(Restart::Permanent);
     let started =
         TestApp::try_start(Keep::WhileItFits, strict(Strategy::OneForOne, [Child::probe("first"), broken])).await;
@@ -59,6 +61,7 @@ async fn an_app_whose_child_never_starts_does_not_start() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_beside_the_neighbour_is_its_own_supervisors_affair() {
+    let _turn = crate::turn().await;
     // The trapper crashes whenever it is told to, and is restarted, a hundred times.
     let trapper = Child::new("trapper", "trapper", &Value::Null).restart(Restart::Permanent);
     let app = super::app(Keep::WhileItFits, [trapper]).await;

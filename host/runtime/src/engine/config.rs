@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails};
 
+use super::compiler::Compiler;
 use super::limits::TABLE_ELEMENTS;
 use super::trace::FRAMES;
 
@@ -42,11 +43,14 @@ pub struct EngineConfig {
     pub large_slots: u32,
     /// Where compiled code is kept. None: it is compiled at every start.
     pub cache: Option<PathBuf>,
+    /// Where code is compiled, in a process with bounds of its own. None: in this one, for as long as it takes, which is for
+    /// code that one trusts so far.
+    pub compiler: Option<Compiler>,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        EngineConfig { slots: None, small_memory_bytes: 4 << 20, large_slots: 64, cache: None }
+        EngineConfig { slots: None, small_memory_bytes: 4 << 20, large_slots: 64, cache: None, compiler: None }
     }
 }
 

@@ -11,8 +11,9 @@ use tempfile::TempDir;
 
 use super::ready;
 use super::recorder::Recorder;
+use super::running::{Running, answers, module, writes};
+use super::script::Do;
 use super::script::errno::{DQUOT, EXIST, INVAL, ISDIR, LOOP, NAMETOOLONG, NOENT, NOSPC, NOTDIR, OK, PERM};
-use super::script::{Do, Running, answers, module, writes};
 use crate::engine::InstantiateError;
 
 /// A folder that is granted, `in`, and a secret beside it.
