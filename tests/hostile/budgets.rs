@@ -5,17 +5,17 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use skep_runtime::Request;
-use skep_runtime::inspect::{AppUsage, ProcessInfo};
+use skep_runtime::inspect::{AppUsage, BudgetUsage, ProcessInfo};
 use skep_runtime::kernel::budget::{BudgetSpec, FuelRate, WhenOut};
 use skep_runtime::kernel::supervisor::{Answer, ChildSpec, Restart, SupervisorSpec};
-use skep_runtime::kernel::{Body, ExitReason, Pid};
-use skep_runtime::observe::Report;
+use skep_runtime::kernel::{Body, ExitReason, LogLimits, Pid};
+use skep_runtime::observe::{Level, Report};
 use skep_runtime::reconfigure::Reconfiguration;
 use skep_runtime::spec::{AppSpec, Blueprint, Keep, ProcessSpec};
 use skep_tests::app::supervisor;
 use skep_tests::{Child, TestApp, eventually};
 
-use super::{MODES, app, beside_the_neighbour, ended};
+use super::{MODES, app, beside_the_neighbour, ended, log_lines};
 
 /// The app with the budget.
 const CROWD: &str = "crowd";
@@ -83,11 +83,11 @@ async fn a_process_bomb_fills_the_budget_of_its_app_and_no_other() {
         let refusals = refused(&results);
         assert_eq!((results.len(), refusals.len()), (40, 32));
         assert!(refusals.iter().all(|why| why.contains("processes of app crowd")), "{refusals:?}");
-        assert_eq!((usage(&app).processes, processes(&app).len()), (10, 10));
+        assert_eq!((usage(&app).total.processes, processes(&app).len()), (10, 10));
         // Places come back.
         let task = processes(&app).into_iter().find(|process| process.kind == "task").expect("eight of them");
         app.runtime.kill(task.pid);
-        eventually("a place", || (usage(&app).processes == 9).then_some(())).await;
+        eventually("a place", || (usage(&app).total.processes == 9).then_some(())).await;
         assert_eq!(refused(&bomb(&app, 2).await).len(), 1);
         app.runtime.stop_app(CROWD).await.expect("it stops");
         app.stop().await;
@@ -100,7 +100,7 @@ fn workers(budget: BudgetSpec) -> Child {
         name: Some("workers".into()),
         max_restarts: 1_000,
         max_seconds: 1,
-        budget,
+        budget: Box::new(budget),
         ..SupervisorSpec::dynamic(None)
     };
     Child { spec: ChildSpec::supervisor("workers", Blueprint::Supervisor(Arc::new(spec))) }
@@ -128,11 +128,11 @@ async fn budgets_of_supervisors_nest_in_that_of_their_app() {
     assert!(refusal.contains("processes of supervisor workers"), "{refusal}");
     // Root, bomber, workers, and the two below: one place is left in the app.
     assert_eq!(refused(&bomb(&app, 3).await).len(), 2);
-    assert_eq!(usage(&app).processes, 6);
+    assert_eq!(usage(&app).total.processes, 6);
     // What the supervisor has room for, the app has not.
     let below = processes(&app).into_iter().find(|process| process.module.as_deref() == Some("counter"));
     app.runtime.kill(below.expect("two of them").pid);
-    eventually("a place", || (usage(&app).processes == 5).then_some(())).await;
+    eventually("a place", || (usage(&app).total.processes == 5).then_some(())).await;
     assert_eq!(refused(&bomb(&app, 2).await).len(), 1);
     let refusal = start(&app, "c", Restart::Temporary).await.expect_err("there is no room in the app");
     assert!(refusal.contains("processes of app crowd"), "{refusal}");
@@ -178,7 +178,7 @@ async fn memory_beyond_the_budget_is_refused_like_memory_beyond_a_limit() {
         assert_eq!(end, ExitReason::limit("memory of app crowd"));
         eventually("its report", || crash(&app, "two")).await;
         // What it had came back, so that the other one can have as much again.
-        eventually("its memory", || (usage(&app).memory_bytes <= 8 << 20).then_some(())).await;
+        eventually("its memory", || (usage(&app).total.memory_bytes <= 8 << 20).then_some(())).await;
         assert_eq!(
             ask(&app, "one", json!({ "Take": { "bytes": 4 << 20 } })).await.as_u64().map(|held| held > 0),
             Some(true)
@@ -206,7 +206,7 @@ async fn twenty_counters_share_the_instances_of_their_app() {
             }
             while let Some(answer) = open.join_next().await {
                 assert_eq!(answer.expect("no panic"), Ok(Body::Json(round.to_string())), "nothing is lost");
-                assert!(usage(&app).instances <= 4, "{:?}", usage(&app));
+                assert!(usage(&app).total.instances <= 4, "{:?}", usage(&app));
             }
         }
     };
@@ -222,7 +222,7 @@ async fn counters_share_memory_for_fewer_instances_than_there_are_of_them() {
     let counters = names.iter().map(|name| Child::new(name, "counter", &json!(0)));
     let probe = crowd(Keep::WhileItFits, BudgetSpec::default(), [Child::new("one", "counter", &json!(0))]).await;
     ask(&probe, "one", json!("Get")).await;
-    let each = usage(&probe).memory_bytes;
+    let each = usage(&probe).total.memory_bytes;
     probe.runtime.stop_app(CROWD).await.expect("it stops");
     probe.stop().await;
     let budget = BudgetSpec { memory_bytes: Some(each * 3 + each / 2), ..BudgetSpec::default() };
@@ -232,7 +232,7 @@ async fn counters_share_memory_for_fewer_instances_than_there_are_of_them() {
             assert_eq!(ask(&app, name, json!({ "Add": 1 })).await, json!(round), "{name}");
         }
     }
-    assert!(usage(&app).memory_bytes <= each * 3 + each / 2, "{:?}", usage(&app));
+    assert!(usage(&app).total.memory_bytes <= each * 3 + each / 2, "{:?}", usage(&app));
     app.runtime.stop_app(CROWD).await.expect("it stops");
     app.stop().await;
 }
@@ -252,7 +252,7 @@ async fn mail_beyond_the_budget_is_refused_or_dropped_whoever_it_is_for() {
     }
     eventually("both to block", || {
         let blocked = processes(&app).into_iter().filter(|process| process.status == "blocked").count();
-        (blocked == sinks.len() && usage(&app).mailbox_bytes == 0).then_some(())
+        (blocked == sinks.len() && usage(&app).total.mailbox_bytes == 0).then_some(())
     })
     .await;
     let count = |flood: Value| {
@@ -270,14 +270,14 @@ async fn mail_beyond_the_budget_is_refused_or_dropped_whoever_it_is_for() {
         count(flood("sink-1", 3, "Cast")).await
     };
     assert_eq!(beside_the_neighbour(&app, "a flood", floods).await, (Some(13), Some(2)));
-    assert_eq!(usage(&app).mailbox_bytes, 1_000);
+    assert_eq!(usage(&app).total.mailbox_bytes, 1_000);
     assert_eq!(usage(&app).dropped, 3);
     let call = app.call_in(CROWD, "sink-1", json!("x".repeat(100))).await;
     assert!(format!("{call:?}").contains("mailbox_bytes of app crowd"), "{call:?}");
     // With the sinks their mail goes.
     app.runtime.kill(pid(&app, "sink-1"));
-    eventually("its end", || (usage(&app).processes == 4).then_some(())).await;
-    assert_eq!(usage(&app).mailbox_bytes, 400);
+    eventually("its end", || (usage(&app).total.processes == 4).then_some(())).await;
+    assert_eq!(usage(&app).total.mailbox_bytes, 400);
     assert_eq!(count(flood("sink-2", 7, "Send")).await, (Some(13 + 6), Some(3)));
     app.runtime.stop_app(CROWD).await.expect("it stops");
     app.stop().await;
@@ -295,12 +295,12 @@ async fn timers_beyond_the_budget_end_whoever_starts_one_more() {
     let timer = json!({ "SendAfter": { "to": { "name": "nobody" }, "after_ms": 3_600_000, "body": "late" } });
     let timers = |many: usize| json!({ "Many": vec![timer.clone(); many] });
     ask(&app, "one", timers(50)).await;
-    assert_eq!(usage(&app).timers, 50);
+    assert_eq!(usage(&app).total.timers, 50);
     let one_more = app.call_in(CROWD, "two", timers(1));
     let end = ended(beside_the_neighbour(&app, "a timer bomb", one_more).await);
     assert_eq!(end, ExitReason::limit("timers of app crowd"));
     app.runtime.kill(pid(&app, "one"));
-    eventually("no timer to be left", || (usage(&app).timers == 0).then_some(())).await;
+    eventually("no timer to be left", || (usage(&app).total.timers == 0).then_some(())).await;
     app.runtime.stop_app(CROWD).await.expect("it stops");
     app.stop().await;
 }
@@ -361,7 +361,7 @@ async fn work_takes_as_long_as_its_fuel_takes_to_flow_in() {
     let started = Instant::now();
     let work = ask(&app, "worker", json!({ "Work": WORK / 5 }));
     beside_the_neighbour(&app, "work without haste", work).await;
-    let (used, taken) = (usage(&app).fuel_used, started.elapsed());
+    let (used, taken) = (usage(&app).total.fuel_used, started.elapsed());
     // What was there at first, what has flown in, and the last turn's debt.
     let there = RATE + RATE * u64::try_from(taken.as_millis()).expect("it is short") / 1_000 + 10_000_000;
     assert!(used > 2 * RATE, "{used} is no work at all");
@@ -406,7 +406,7 @@ async fn a_budget_changes_while_the_app_runs() {
         root.children[1] = workers(of(workers_most)).spec;
         let wanted = AppSpec { budget: of(app_most), root, ..spec };
         app.runtime.reconfigure(Reconfiguration::new(wanted), |_| {}).await.expect("it is taken over");
-        assert_eq!(usage(&app).bounds, of(app_most));
+        assert_eq!(usage(&app).total.bounds, of(app_most));
     };
     change(9, 1).await;
     start(&app, "a", Restart::Temporary).await.expect("there is room now");
@@ -415,7 +415,7 @@ async fn a_budget_changes_while_the_app_runs() {
     change(9, 2).await;
     start(&app, "b", Restart::Temporary).await.expect("there is room now");
     change(2, 2).await;
-    assert_eq!(usage(&app).processes, 7, "whoever is there stays");
+    assert_eq!(usage(&app).total.processes, 7, "whoever is there stays");
     assert_eq!(refused(&bomb(&app, 1).await).len(), 1);
     app.runtime.stop_app(CROWD).await.expect("it stops");
     app.stop().await;
@@ -452,7 +452,7 @@ async fn what_an_app_uses_is_the_sum_over_its_processes() {
             )
         };
         let whole = || {
-            let AppUsage { processes, instances, memory_bytes, timers, mailbox_bytes, .. } = usage(&app);
+            let BudgetUsage { processes, instances, memory_bytes, timers, mailbox_bytes, .. } = usage(&app).total;
             (processes, instances, memory_bytes, timers, mailbox_bytes)
         };
         eventually("all to rest", || (sums() == whole()).then_some(())).await;
@@ -464,7 +464,7 @@ async fn what_an_app_uses_is_the_sum_over_its_processes() {
         let of_live = |of: fn(&ProcessInfo) -> u64| live.iter().map(of).sum::<u64>();
         let fuel = of_live(|process| process.fuel_used.unwrap_or(0));
         let handled = of_live(|process| process.statistics.messages_in);
-        assert!(all.fuel_used > fuel && fuel > 0, "{} of {}", fuel, all.fuel_used);
+        assert!(all.total.fuel_used > fuel && fuel > 0, "{} of {}", fuel, all.total.fuel_used);
         assert!(all.messages_in > handled && handled > 0, "{} of {}", handled, all.messages_in);
         assert_eq!(all.restarts, 1);
         app.runtime.stop_app(CROWD).await.expect("it stops");
@@ -486,15 +486,36 @@ async fn fuel_and_messages_of_an_app_are_those_of_its_processes_while_none_has_e
         let sum = |of: fn(&ProcessInfo) -> u64| processes(&app).iter().map(of).sum::<u64>();
         eventually("the sums to be equal", || {
             let all = usage(&app);
-            let same = all.fuel_used == sum(|process| process.fuel_used.unwrap_or(0))
+            let same = all.total.fuel_used == sum(|process| process.fuel_used.unwrap_or(0))
                 && all.messages_in == sum(|process| process.statistics.messages_in)
                 && all.messages_out == sum(|process| process.statistics.messages_out)
                 && all.messages_in > 0
-                && all.fuel_used > 0;
+                && all.total.fuel_used > 0;
             same.then_some(())
         })
         .await;
         app.runtime.stop_app(CROWD).await.expect("it stops");
+        app.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_app_logs_is_bounded_however_many_write() {
+    for keep in MODES {
+        // Nothing comes back, so that the clock has no say in it. A line counts 64 beside its bytes.
+        let log = Some(LogLimits { bytes_per_second: 0, burst: 10 * (64 + 5) });
+        let budget = BudgetSpec { log, ..BudgetSpec::default() };
+        let app = crowd(keep, budget, [Child::probe("one"), Child::probe("two")]).await;
+        let script: Vec<Value> = (0..8).map(|number| json!({ "Log": format!("li-{number:02}") })).collect();
+        for name in ["one", "two"] {
+            ask(&app, name, json!({ "Many": script })).await;
+        }
+        assert_eq!((log_lines(&app, "one").len(), log_lines(&app, "two").len()), (8, 2));
+        assert_eq!(usage(&app).total.logged_bytes, 10 * 5);
+        app.runtime.stop_app(CROWD).await.expect("it stops");
+        let told = "6 lines of its log dropped: log_bytes of app crowd, which many share";
+        assert_eq!(log_lines(&app, "two")[2..], [(Level::Warn, told.to_owned())]);
+        assert_eq!(log_lines(&app, "one").len(), 8, "whoever lost nothing says nothing");
         app.stop().await;
     }
 }

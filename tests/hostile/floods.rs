@@ -5,12 +5,12 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use skep_runtime::inspect::ProcessInfo;
 use skep_runtime::kernel::{CallError, ExitReason, Limits, LogLimits};
-use skep_runtime::observe::{Level, Report};
+use skep_runtime::observe::Level;
 use skep_runtime::spec::Keep;
 use skep_tests::app::PATIENCE;
 use skep_tests::{Child, TestApp, eventually};
 
-use super::{MODES, app, beside_the_neighbour, cast, crash, ended};
+use super::{MODES, app, beside_the_neighbour, cast, crash, ended, log_lines};
 
 /// An app with a `flooder`, and with a `sink` that takes nothing out of its mailbox because it waits for `holder`.
 async fn flooded(keep: Keep, change: impl FnOnce(&mut Limits), sink: impl FnOnce(&mut Limits)) -> TestApp {
@@ -89,31 +89,6 @@ async fn bodies_are_bounded_on_both_sides() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_without_end_ends_with_the_flooders_fuel() {
-    let _turn = crate::turn().await;
-    for by in ["Send", "Cast"] {
-        let app = flooded(Keep::WhileItFits, |limits| limits.fuel_per_message = 300_000_000, |_| {}).await;
-        let call = app.call("flooder", json!({ "Flood": flood(by, None, 100) }));
-        let end = beside_the_neighbour(&app, &format!("a flood by {by}"), call).await;
-        assert_eq!(ended(end), ExitReason::limit("fuel"), "{by}");
-        assert_eq!(crash(&app, "flooder").await, (ExitReason::limit("fuel"), Some("call")), "{by}");
-        assert!(info(&app, "sink").mailbox_messages <= Limits::default().mailbox_messages, "{by}");
-        app.stop().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_timers_ends_the_flooder() {
-    let _turn = crate::turn().await;
-    let app = flooded(Keep::WhileItFits, |limits| limits.fuel_per_message = 3_000_000_000, |_| {}).await;
-    let call = app.call("flooder", json!({ "Flood": flood("Timer", None, 100) }));
-    let end = ended(beside_the_neighbour(&app, "a flood of timers", call).await);
-    // Which comes first depends on how fast they fire.
-    assert!(end == ExitReason::limit("timers") || end == ExitReason::limit("fuel"), "{end}");
-    app.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn who_brings_events_upon_itself_without_end_is_ended_by_its_own_mailbox() {
     let _turn = crate::turn().await;
     // Nobody refuses an answer, an alarm or a loss: what bounds them is how many can be under way. 1,024 in all here.
@@ -173,15 +148,6 @@ async fn two_who_flood_each_other_disturb_nobody() {
     app.stop().await;
 }
 
-/// The lines that a process has logged, and what the host says in its name.
-fn lines(app: &TestApp, name: &str) -> Vec<(Level, String)> {
-    let lines = app.reports().into_iter().filter_map(|report| match report {
-        Report::Log { subject, level, message } if subject.label.as_deref() == Some(name) => Some((level, message)),
-        _ => None,
-    });
-    lines.collect()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_log_lines_is_dropped_and_told_of_in_one_line() {
     let _turn = crate::turn().await;
@@ -193,11 +159,11 @@ async fn a_flood_of_log_lines_is_dropped_and_told_of_in_one_line() {
         let noise = app.steps("noisy", json!(script));
         beside_the_neighbour(&app, "a flood of log lines", noise).await;
         let expected: Vec<_> = (0..10).map(|number| (Level::Info, format!("li-{number:02}"))).collect();
-        assert_eq!(lines(&app, "noisy"), expected);
+        assert_eq!(log_lines(&app, "noisy"), expected);
         app.send("noisy", &json!({ "do": [{ "StopWith": "normal" }] }));
-        eventually("it to say how many", || (lines(&app, "noisy").len() > 10).then_some(())).await;
+        eventually("it to say how many", || (log_lines(&app, "noisy").len() > 10).then_some(())).await;
         let told = "15 lines of its log dropped: it may write 0 bytes a second, and 690 at once";
-        assert_eq!(lines(&app, "noisy")[10..], [(Level::Warn, told.to_owned())]);
+        assert_eq!(log_lines(&app, "noisy")[10..], [(Level::Warn, told.to_owned())]);
         app.stop().await;
     }
 }
@@ -208,6 +174,6 @@ async fn a_long_line_is_cut_and_shows_it() {
     let app = app(Keep::WhileItFits, [Child::probe("noisy")]).await;
     app.steps("noisy", json!([{ "Log": "x".repeat(10_000) }])).await;
     let expected = format!("{}…", "x".repeat(4_096));
-    assert_eq!(lines(&app, "noisy"), [(Level::Info, expected)]);
+    assert_eq!(log_lines(&app, "noisy"), [(Level::Info, expected)]);
     app.stop().await;
 }

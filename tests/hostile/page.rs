@@ -81,17 +81,10 @@ fn each_file_of_crimes_is_in_the_table() {
     let mut rows = 0;
     for file in std::fs::read_dir(folder).expect("the crimes") {
         let source = std::fs::read_to_string(file.expect("a file").path()).expect("a source");
-        for id in source.lines().filter_map(row) {
+        for id in source.lines().filter_map(skep_tests::crimes::row) {
             assert!(ids.contains(id), "{id} is not in the table");
             rows += 1;
         }
     }
     assert_eq!(rows, ids.len(), "rows are read off the sources as the compiler reads them");
-}
-
-/// The id of a row in a source.
-fn row(line: &str) -> Option<&str> {
-    let (id, _) = line.strip_prefix("    ")?.split_once(": \"")?;
-    let is_id = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    id.chars().all(is_id).then_some(id)
 }

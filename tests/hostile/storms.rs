@@ -58,22 +58,3 @@ async fn an_app_whose_child_never_starts_does_not_start() {
     let Err(StartError::Failed(SpawnError::Failed(reason))) = started.map(|_| ()) else { panic!("it started") };
     assert!(reason.to_string().contains("broken"), "it says which child: {reason}");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_storm_beside_the_neighbour_is_its_own_supervisors_affair() {
-    let _turn = crate::turn().await;
-    // The trapper crashes whenever it is told to, and is restarted, a hundred times.
-    let trapper = Child::new("trapper", "trapper", &Value::Null).restart(Restart::Permanent);
-    let app = super::app(Keep::WhileItFits, [trapper]).await;
-    let storm = async {
-        for round in 1..=100 {
-            let pid = eventually("the next life", || app.whereis("trapper")).await;
-            super::ended(app.call("trapper", json!({ "Here": "Unreachable" })).await);
-            eventually("a restart", || app.whereis("trapper").filter(|next| *next != pid)).await;
-            assert_eq!(app.crashes("trapper").len(), round);
-        }
-    };
-    super::beside_the_neighbour(&app, "a restart storm", storm).await;
-    assert_eq!((restarts(&app), given_up(&app).len()), (100, 0));
-    app.stop().await;
-}

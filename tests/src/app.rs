@@ -148,6 +148,7 @@ const GUESTS: &[&str] = &[
     "primes",
     "probe",
     "probe-machine",
+    "probe-net",
     "probe-task",
     "spinner",
     "stack-overflow",

@@ -25,7 +25,7 @@ const BANNED: [(&str, &str); 8] = [
 ];
 
 /// Where there are several incompatible versions of one library, and why. Whoever adds to it adds to the binary.
-const SEVERAL: [(&str, &str); 15] = [
+const SEVERAL: [(&str, &str); 16] = [
     ("cpufeatures", "digests: wasmtime's are older than blake3's"),
     ("embedded-io", "postcard in wasmtime asks for both"),
     ("getrandom", "ring, and two generations of rand"),
@@ -39,6 +39,7 @@ const SEVERAL: [(&str, &str); 15] = [
     ("wasm-encoder", "guests' tools: wit-bindgen's, wasmtime's and wat's"),
     ("wasm-metadata", "as wasm-encoder"),
     ("wasmparser", "as wasm-encoder"),
+    ("wit-bindgen", "the SDK's, and that of the bindings of WASI; neither is in the binary"),
     ("wit-component", "as wasm-encoder"),
     ("wit-parser", "as wasm-encoder"),
 ];

@@ -8,8 +8,11 @@ mod account;
 mod bucket;
 mod charge;
 mod credit;
+mod lane;
+mod log;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -19,8 +22,11 @@ pub use account::Account;
 pub use bucket::Bucket;
 pub use charge::Charge;
 pub use credit::Credit;
+pub use turn::Turn;
 
-use crate::{Name, Time};
+use self::lane::Lane;
+use self::log::Log;
+use crate::{LogLimits, Name, Time};
 
 /// What a budget counts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,15 +41,26 @@ pub enum Resource {
     MailboxBytes,
     /// Timers that run.
     Timers,
+    /// Files, folders and sockets that are open.
+    OpenFiles,
+    /// Operations under way that block a thread.
+    Blocking,
 }
 
 /// How many there are.
-const RESOURCES: usize = 5;
+const RESOURCES: usize = 7;
 
 impl Resource {
     /// All of them.
-    pub const ALL: [Resource; RESOURCES] =
-        [Resource::Memory, Resource::Instances, Resource::Processes, Resource::MailboxBytes, Resource::Timers];
+    pub const ALL: [Resource; RESOURCES] = [
+        Resource::Memory,
+        Resource::Instances,
+        Resource::Processes,
+        Resource::MailboxBytes,
+        Resource::Timers,
+        Resource::OpenFiles,
+        Resource::Blocking,
+    ];
 
     /// As manifests and reasons call it.
     #[must_use]
@@ -54,6 +71,8 @@ impl Resource {
             Resource::Processes => "processes",
             Resource::MailboxBytes => "mailbox_bytes",
             Resource::Timers => "timers",
+            Resource::OpenFiles => "open_files",
+            Resource::Blocking => "blocking_operations",
         }
     }
 }
@@ -71,6 +90,12 @@ pub struct BudgetSpec {
     pub mailbox_bytes: Option<u64>,
     /// Timers that run.
     pub timers: Option<u64>,
+    /// Files, folders and sockets that are open.
+    pub open_files: Option<u64>,
+    /// Operations under way that block a thread. One more waits until another is over.
+    pub blocking_operations: Option<u64>,
+    /// How fast logs are written. Lines beyond are dropped and counted.
+    pub log: Option<LogLimits>,
     /// Fuel per second.
     pub fuel: Option<FuelRate>,
 }
@@ -91,6 +116,8 @@ impl BudgetSpec {
             Resource::Processes => self.processes,
             Resource::MailboxBytes => self.mailbox_bytes,
             Resource::Timers => self.timers,
+            Resource::OpenFiles => self.open_files,
+            Resource::Blocking => self.blocking_operations,
         }
     }
 }
@@ -157,6 +184,9 @@ pub struct Budget {
     /// Until when there is no fuel, in nanoseconds; 0 if there is some.
     dry_until: AtomicU64,
     bucket: Mutex<Option<Bucket>>,
+    log: Log,
+    /// Who waits until an operation that blocks is over.
+    lane: Lane,
 }
 
 impl Budget {
@@ -174,6 +204,8 @@ impl Budget {
             is_rated: AtomicBool::new(false),
             dry_until: AtomicU64::new(0),
             bucket: Mutex::default(),
+            log: Log::default(),
+            lane: Lane::default(),
         };
         budget.set(spec, now);
         Arc::new(budget)
@@ -191,8 +223,10 @@ impl Budget {
             None => Bucket::new(rate, now),
         });
         self.is_rated.store(bucket.is_some(), Ordering::SeqCst);
-        // Whoever waits looks again, and finds out what the new rate says.
+        // Whoever waits looks again, and finds out what the new bounds say.
         self.dry_until.store(0, Ordering::SeqCst);
+        self.log.set(spec.log.as_ref(), now);
+        self.lane.wake_all();
     }
 
     /// What refusals call it.
@@ -223,6 +257,22 @@ impl Budget {
     #[must_use]
     pub fn fuel_used(&self) -> u64 {
         self.fuel_used.load(Ordering::Relaxed)
+    }
+
+    /// All that bounds it now.
+    #[must_use]
+    pub fn bounds(&self) -> BudgetSpec {
+        BudgetSpec {
+            memory_bytes: self.most(Resource::Memory),
+            instances: self.most(Resource::Instances),
+            processes: self.most(Resource::Processes),
+            mailbox_bytes: self.most(Resource::MailboxBytes),
+            timers: self.most(Resource::Timers),
+            open_files: self.most(Resource::OpenFiles),
+            blocking_operations: self.most(Resource::Blocking),
+            log: self.log.limits(),
+            fuel: self.fuel_rate(),
+        }
     }
 
     /// How fast fuel may be used.

@@ -81,7 +81,7 @@ pub struct Supervisor<S, A> {
     backoff: Option<Backoff>,
     roster: Roster,
     max_children: usize,
-    budget: BudgetSpec,
+    budget: Box<BudgetSpec>,
     intensity: Intensity,
     children: Children<S, A>,
     partitions: Partitions<A>,

@@ -1,4 +1,4 @@
-//! How fast a process may write its log: so many bytes a second, and a burst at once.
+//! How fast a log may be written, by a process or by all below a budget: so many bytes a second, and a burst at once.
 //!
 //! Owns counting what is dropped beyond it. Once a line was dropped, all are until half of the burst is there again: so a
 //! flood is told of in one line, and not between any two that pass.
@@ -9,19 +9,7 @@ use crate::limits::LogLimits;
 /// What a line counts beside its bytes: what surrounds it where it is written.
 const LINE: u64 = 64;
 
-/// What becomes of a line.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Verdict {
-    /// It is written. Before it, so many were dropped of which nothing was said yet.
-    Passes {
-        /// How many.
-        dropped: u64,
-    },
-    /// It is dropped.
-    Dropped,
-}
-
-/// The state of one process's log.
+/// The state of one log.
 #[derive(Clone, Debug)]
 pub struct Throttle {
     /// Bytes that may be written now.
@@ -38,17 +26,28 @@ impl Throttle {
         Throttle { room: limits.burst, grown: now, dropped: 0 }
     }
 
-    /// Whether a line of so many bytes is written.
-    pub fn admit(&mut self, bytes: usize, limits: &LogLimits, now: Time) -> Verdict {
+    /// Takes room for a line of so many bytes, which is written. If there is none, the line is dropped, and counted.
+    pub fn take(&mut self, bytes: usize, limits: &LogLimits, now: Time) -> bool {
         self.grow(limits, now);
-        let cost = (bytes as u64).saturating_add(LINE);
+        let cost = cost(bytes);
         let wanted = if self.dropped > 0 { cost.max(limits.burst / 2) } else { cost };
-        if self.room < wanted {
-            self.dropped += 1;
-            return Verdict::Dropped;
+        let fits = self.room >= wanted;
+        if fits {
+            self.room -= cost;
+        } else {
+            self.drop_line();
         }
-        self.room -= cost;
-        Verdict::Passes { dropped: self.take_dropped() }
+        fits
+    }
+
+    /// Gives the room of a line back that others above did not let pass.
+    pub fn give(&mut self, bytes: usize, limits: &LogLimits) {
+        self.room = self.room.saturating_add(cost(bytes)).min(limits.burst);
+    }
+
+    /// One line is dropped.
+    pub fn drop_line(&mut self) {
+        self.dropped += 1;
     }
 
     /// How many lines were dropped of which nothing was said yet.
@@ -70,12 +69,19 @@ impl Throttle {
     }
 }
 
+fn cost(bytes: usize) -> u64 {
+    (bytes as u64).saturating_add(LINE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Verdict::{Dropped, Passes};
-
     const LIMITS: LogLimits = LogLimits { bytes_per_second: 1_000, burst: 1_000 };
+
+    /// Whether a line is written; if so, how many were dropped before it.
+    fn admit(log: &mut Throttle, bytes: usize, limits: &LogLimits, now: Time) -> Option<u64> {
+        log.take(bytes, limits, now).then(|| log.take_dropped())
+    }
 
     fn ms(ms: u64) -> Time {
         Time::from_millis(ms)
@@ -86,19 +92,19 @@ mod tests {
         let mut log = Throttle::new(&LIMITS, ms(0));
         let line = 500 - 64;
         for (now, expected) in [
-            (0, Passes { dropped: 0 }),
-            (0, Passes { dropped: 0 }),
-            (0, Dropped),
-            (400, Dropped),
-            (499, Dropped),
-            (500, Passes { dropped: 3 }),
-            (999, Dropped),
-            (1_000, Passes { dropped: 1 }),
-            (9_000, Passes { dropped: 0 }),
-            (9_000, Passes { dropped: 0 }),
-            (9_000, Dropped),
+            (0, Some(0)),
+            (0, Some(0)),
+            (0, None),
+            (400, None),
+            (499, None),
+            (500, Some(3)),
+            (999, None),
+            (1_000, Some(1)),
+            (9_000, Some(0)),
+            (9_000, Some(0)),
+            (9_000, None),
         ] {
-            assert_eq!(log.admit(line, &LIMITS, ms(now)), expected, "at {now} ms");
+            assert_eq!(admit(&mut log, line, &LIMITS, ms(now)), expected, "at {now} ms");
         }
         assert_eq!((log.take_dropped(), log.take_dropped()), (1, 0));
     }
@@ -106,32 +112,32 @@ mod tests {
     #[test]
     fn small_lines_wait_for_half_a_burst_too_and_none_is_free() {
         let mut log = Throttle::new(&LIMITS, ms(0));
-        let passed = (0..100).filter(|_| log.admit(0, &LIMITS, ms(0)) == Passes { dropped: 0 }).count();
+        let passed = (0..100).filter(|_| admit(&mut log, 0, &LIMITS, ms(0)) == Some(0)).count();
         assert_eq!(passed, 1_000 / 64);
         // What was left over, and what half a burst lacks.
         let left = 1_000 % 64;
-        assert_eq!(log.admit(0, &LIMITS, ms(500 - left - 1)), Dropped);
-        assert_eq!(log.admit(0, &LIMITS, ms(500 - left)), Passes { dropped: 86 });
-        assert_eq!(log.admit(0, &LIMITS, ms(500 - left)), Passes { dropped: 0 });
+        assert_eq!(admit(&mut log, 0, &LIMITS, ms(500 - left - 1)), None);
+        assert_eq!(admit(&mut log, 0, &LIMITS, ms(500 - left)), Some(86));
+        assert_eq!(admit(&mut log, 0, &LIMITS, ms(500 - left)), Some(0));
     }
 
     #[test]
     fn asking_often_does_not_stop_it_from_filling() {
         let mut log = Throttle::new(&LIMITS, ms(0));
-        assert_eq!(log.admit(1_000 - 64, &LIMITS, ms(0)), Passes { dropped: 0 });
+        assert_eq!(admit(&mut log, 1_000 - 64, &LIMITS, ms(0)), Some(0));
         for tenth in 1..5_000 {
-            assert_eq!(log.admit(1, &LIMITS, Time::from_micros(tenth * 100)), Dropped);
+            assert_eq!(admit(&mut log, 1, &LIMITS, Time::from_micros(tenth * 100)), None);
         }
-        assert!(matches!(log.admit(1, &LIMITS, ms(500)), Passes { dropped: 4_999 }));
+        assert!(admit(&mut log, 1, &LIMITS, ms(500)) == Some(4_999));
     }
 
     #[test]
     fn a_line_larger_than_a_burst_never_passes_and_without_a_rate_nothing_comes_back() {
         let mut log = Throttle::new(&LIMITS, ms(0));
-        assert_eq!(log.admit(1_000, &LIMITS, ms(0)), Dropped);
+        assert_eq!(admit(&mut log, 1_000, &LIMITS, ms(0)), None);
         let none = LogLimits { bytes_per_second: 0, burst: 100 };
         let mut log = Throttle::new(&none, ms(0));
-        assert_eq!(log.admit(1, &none, ms(0)), Passes { dropped: 0 });
-        assert_eq!(log.admit(1, &none, ms(1_000_000)), Dropped);
+        assert_eq!(admit(&mut log, 1, &none, ms(0)), Some(0));
+        assert_eq!(admit(&mut log, 1, &none, ms(1_000_000)), None);
     }
 }

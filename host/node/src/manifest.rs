@@ -105,7 +105,6 @@
 //! `written_bytes` counts over the whole life of a process: what it writes, what a file is made longer by, and 4 KiB for each
 //! new name in a folder. At most four operations of a process on files block a thread at a time; the next one waits.
 //!
-//!
 //! What many processes use together is bounded by a `budget`: of the app, where it stands before the first section, or of a
 //! supervisor and all that is below it. They nest: each process counts in its own limits, in the budget of each supervisor
 //! above it that has one, and in its app's. A reason or refusal says whose budget it was (`processes of app tally`).
@@ -125,9 +124,12 @@
 //! | `processes`        | processes    | a start is refused; a restart that is refused counts as one that failed      |
 //! | `mailbox_bytes`    | size         | a send is refused, a cast dropped                                            |
 //! | `timers`           | timers       | the process that starts one more ends                                        |
+//! | `open_files`       | files        | opening fails, as beyond a quota; sockets count too                          |
+//! | `blocking_operations` | operations | whoever wants one more waits until another is over, first come first served |
+//! | `log_bytes`, `log_burst` | size    | lines beyond are dropped, and whoever lost some says how many later          |
 //! | `fuel_per_second`  | instructions | see `when_out_of_fuel`                                                       |
 //!
-//! An app that says nothing of `processes` may have 100,000. All else is bounded only where a budget says so. Memory is that
+//! An app that says nothing of `processes` may have 100,000, and of `blocking_operations` 64. All else is bounded only where a budget says so. Memory is that
 //! of live instances and of saved states. When seven eighths of it are used, processes give their instances
 //! back as soon as they rest. Whoever finds no memory to begin with fails if nobody can give any back now, and a process that
 //! wakes waits. Fuel may be used at once up to `burst` (default: as much as flows in in a second). `when_out_of_fuel` is
@@ -144,6 +146,19 @@
 //! under which they are started or how these begin (`"*"`: every process of the app), `apps` other apps whose processes it
 //! may write to, call and monitor, whole (`"shop"`) or by the names under which these are started (`"shop/desk:*"`); they are
 //! addressed by pid, or by name as `"//shop/stock"`.
+//!
+//! Of the network a process reaches whom these lists name, and nobody listens:
+//!
+//! ```toml
+//! grants.tcp = ["db.example.org:5432", "10.0.0.0/8:5432-5440", "[::1]:*"]     # to whom it may connect; ports are said
+//! grants.udp = ["*:53"]                                                       # whom it may send datagrams, and hear
+//! grants.http = ["api.example.org", "*.example.org:8443", "http://localhost:8080"]    # https and its port if not said
+//! ```
+//!
+//! A host is a name, the names below one (`*.example.org`, however deep), an address, a block of addresses, or `*`: every
+//! name, and every address that everybody can reach. What is private (this machine, private networks, `169.254.169.254`) has
+//! to be said by address, or by the name `localhost`: a name that leads there leads nowhere. The host looks names up, for
+//! whoever may talk to them, and what it found counts for ten minutes. A connection and a request count in `open_files`.
 //!
 //! Through WASI a process sees these too:
 //!

@@ -3,8 +3,8 @@
 //! Owns two engines of wasmtime, one for each [`Class`], and the count of instances in each. Knows no process: whom an
 //! instance acts for is behind [`Syscalls`](crate::api::Syscalls). Called by the shell, and by the node to load code.
 //!
-//! Guests that wait for WASI's clock or files need tokio: threads that poll instances enter a runtime with time enabled
-//! (`Handle::enter`) and stay in it.
+//! Guests that wait for WASI's clock, files or sockets need tokio: threads that poll instances enter a runtime with time
+//! and I/O enabled (`Handle::enter`) and stay in it.
 
 mod budget;
 mod cache;
@@ -38,12 +38,15 @@ pub use cache::CacheError;
 pub use compiler::{Compiler, compile_if_asked};
 pub use config::EngineConfig;
 pub use instance::{Failure, Instance, InstantiateError, Soundness};
+pub(crate) use ledger::Dropped;
 pub use ledger::Ledger;
 pub use module::{LoadError, Module, ModuleKind};
+pub use wasi::{Resolver, SystemResolver};
 
 use budget::Budget;
 use cache::Cache;
 use context::Context;
+use wasi::Uplink;
 
 /// Which kind of engine an instance lives in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -78,6 +81,7 @@ struct Inner {
     large: Kind,
     config: EngineConfig,
     cache: Option<Cache>,
+    uplink: Arc<Uplink>,
     /// Held while a module is tried out: the pool has room for one more than the budget.
     trial: Mutex<()>,
 }
@@ -105,7 +109,8 @@ impl Engine {
         let wasmtime = |error: wasmtime::Error| EngineError::Wasmtime { message: format!("{error:#}") };
         let small = Kind::new(&config.small(), config.slots()).map_err(wasmtime)?;
         let large = Kind::new(&config.large(), config.large_slots).map_err(wasmtime)?;
-        Ok(Engine(Arc::new(Inner { small, large, config, cache, trial: Mutex::new(()) })))
+        let uplink = Uplink::new(config.resolver.clone(), config.authorities.clone()).into();
+        Ok(Engine(Arc::new(Inner { small, large, config, cache, uplink, trial: Mutex::new(()) })))
     }
 
     /// How full a class is.
@@ -139,6 +144,10 @@ impl Engine {
 
     fn config(&self) -> &EngineConfig {
         &self.0.config
+    }
+
+    fn uplink(&self) -> &Arc<Uplink> {
+        &self.0.uplink
     }
 
     fn cache(&self) -> Option<&Cache> {

@@ -1,5 +1,6 @@
 //! What can be seen of a runtime from outside: processes and trees, as plain data taken at one moment.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -52,25 +53,44 @@ pub struct ProcessInfo {
     pub statistics: Statistics,
 }
 
-/// What an app uses.
+/// What all that count in one budget use together.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct AppUsage {
-    /// Its name.
-    pub app: Name,
+pub struct BudgetUsage {
+    /// Whose budget, as refusals call it: `app tally`, `supervisor parsers`.
+    pub whose: Name,
     /// Processes, supervisors among them.
     pub processes: u64,
     /// Live instances.
     pub instances: u64,
     /// Bytes of linear memory of these, and of saved states.
     pub memory_bytes: u64,
+    /// Bytes of the bodies of events that wait.
+    pub mailbox_bytes: u64,
     /// Timers that run.
     pub timers: u64,
+    /// Files, folders and sockets that are open, beyond the folders granted.
+    pub open_files: u64,
+    /// Operations under way that block a thread.
+    pub blocking_operations: u64,
     /// Fuel used since it was started.
     pub fuel_used: u64,
+    /// Bytes that guests have logged since then.
+    pub logged_bytes: u64,
+    /// What there may be.
+    pub bounds: BudgetSpec,
+}
+
+/// What an app uses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AppUsage {
+    /// Its name.
+    pub app: Name,
+    /// What is counted in its budget.
+    pub total: BudgetUsage,
+    /// Of that, what is below each supervisor with a budget of its own, by its path (`tally/parsers`), in this order.
+    pub supervisors: BTreeMap<String, BudgetUsage>,
     /// Events that wait.
     pub mailbox_messages: u64,
-    /// Bytes of their bodies.
-    pub mailbox_bytes: u64,
     /// Processes that wait for fuel.
     pub throttled: u64,
     /// Events that processes were handed since it was started.
@@ -81,8 +101,6 @@ pub struct AppUsage {
     pub dropped: u64,
     /// How often a supervisor has restarted a child.
     pub restarts: u64,
-    /// Its budget.
-    pub bounds: BudgetSpec,
 }
 
 /// One entry of a registry, a group or a topic.

@@ -13,7 +13,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use skep_kernel::budget::{Budget, BudgetSpec};
+use skep_kernel::budget::Budget;
 use skep_kernel::directory::Keys;
 use skep_kernel::supervisor::{Answer, ChildKind, ChildStatus, ChildView, RequestError, RouteError, SupervisorSpec};
 use skep_kernel::{Address, Body, CallError, Event, ExitReason, Name, Pid, Signal, SpawnError};
@@ -106,8 +106,6 @@ struct Running {
     told: Arc<AtomicBool>,
     /// The tree as it was last given.
     spec: Arc<SupervisorSpec<Blueprint>>,
-    /// Its budget as it was last given.
-    bounds: BudgetSpec,
     /// Held by whoever changes the app.
     reconfiguring: Arc<tokio::sync::Mutex<()>>,
 }
@@ -151,7 +149,6 @@ impl Runtime {
             ended,
             told: Arc::default(),
             spec: tree,
-            bounds: spec.budget,
             reconfiguring: Arc::default(),
         };
         if let Some(other) = self.inner.apps.lock().insert(Arc::clone(&spec.name), running) {

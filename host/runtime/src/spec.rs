@@ -13,11 +13,13 @@ use skep_kernel::{Body, Limits, Name};
 
 pub use self::console::{Console, Input, Output};
 pub use self::grants::{Access, FolderGrant, Grants, SpawnGrant};
+pub use self::network::{Block, Endpoint, Host, HostName, Network, Origin, PatternError, Ports, Scheme};
 pub use self::outside::{Clocks, Outside, Randomness, Variable};
 pub use crate::shell::{Awaited, Charge};
 
 mod console;
 mod grants;
+pub(crate) mod network;
 mod outside;
 
 /// An app: modules, and a tree of processes made from them, which share names.

@@ -37,6 +37,9 @@ fn ample() -> BudgetSpec {
         processes: much,
         mailbox_bytes: much,
         timers: much,
+        open_files: much,
+        blocking_operations: much,
+        log: None,
         fuel: Some(fuel),
     }
 }
@@ -51,7 +54,7 @@ async fn measure(title: &str, budget: BudgetSpec) {
     };
     let starter = Child::probe("starter").limits(|limits| limits.fuel_per_message = 1 << 50);
     let children = [sink("source"), sink("sink"), starter, Child::new("counter", "counter", &json!(0))];
-    let root = SupervisorSpec { budget, ..supervisor(children) };
+    let root = SupervisorSpec { budget: Box::new(budget), ..supervisor(children) };
     let app = TestApp::try_start_on(EngineConfig::default(), Keep::WhileItFits, root).await;
     let app = app.unwrap_or_else(|error| panic!("{error}"));
     let spawn = spawns(&app).await;

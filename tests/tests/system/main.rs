@@ -5,6 +5,7 @@ mod conformance;
 mod differential;
 mod embedding;
 mod isolation;
+mod network;
 mod pages;
 mod security;
 mod semantics;

@@ -1,5 +1,8 @@
 //! Budgets as tables: what is taken where, what comes back, and how fuel flows.
 
+mod log;
+mod turn;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +27,8 @@ fn of(resource: Resource, most: Option<u64>) -> BudgetSpec {
         Processes => &mut spec.processes,
         MailboxBytes => &mut spec.mailbox_bytes,
         Timers => &mut spec.timers,
+        Resource::OpenFiles => &mut spec.open_files,
+        Resource::Blocking => &mut spec.blocking_operations,
     } = most;
     spec
 }
@@ -64,6 +69,7 @@ fn a_budget_that_bounds_anything_is_bounded() {
     let rate = rated(1, 1, WhenOut::End);
     for spec in Resource::ALL.map(|resource| of(resource, Some(u64::MAX - 1))).iter().chain([&rate]) {
         assert!(!spec.is_unbounded(), "{spec:?}");
+        assert_eq!(Budget::new("app a", None, spec, Time::ZERO).bounds(), *spec);
     }
     let (app, below) = nested(&rate, &BudgetSpec::default());
     assert_eq!((&**app.whose(), &**below.whose()), ("app a", "supervisor s"));

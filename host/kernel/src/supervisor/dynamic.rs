@@ -42,7 +42,7 @@ pub struct DynamicSupervisor<S, A> {
     template: Option<ChildSpec<S>>,
     max_children: usize,
     backoff: Option<Backoff>,
-    budget: BudgetSpec,
+    budget: Box<BudgetSpec>,
     intensity: Intensity,
     phase: Phase,
     children: Children<S, A>,

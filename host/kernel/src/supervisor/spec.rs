@@ -168,7 +168,7 @@ pub struct SupervisorSpec<S> {
     /// How many children it has at most; a start beyond is refused (DSUP-07).
     pub max_children: usize,
     /// What all below it may use together.
-    pub budget: BudgetSpec,
+    pub budget: Box<BudgetSpec>,
     /// The name that its process holds.
     pub name: Option<Name>,
     /// In start order; for [`Roster::Template`], the template.
@@ -187,7 +187,7 @@ impl<S> SupervisorSpec<S> {
             backoff: None,
             roster: Roster::default(),
             max_children: usize::MAX,
-            budget: BudgetSpec::default(),
+            budget: Box::default(),
             name: None,
             children,
         }

@@ -131,7 +131,7 @@ impl Top {
         };
         // The order in which they were born is that of the list, and stays where nothing else decides.
         rows.sort_by_key(|row| std::cmp::Reverse(key(row)));
-        let apps = look.apps.iter().map(|app| words::app(app, &rates)).collect();
+        let apps = look.apps.iter().flat_map(|app| words::app(app, &rates)).collect();
         Shown { apps, rows, per_second: rates.is_some() }
     }
 }
@@ -153,16 +153,28 @@ struct Row {
 
 /// What had been used some seconds ago.
 struct Rates {
-    apps: HashMap<String, (u64, u64)>,
+    /// Fuel of apps and their supervisors, by what their rows are called.
+    fuel: HashMap<String, u64>,
+    /// Messages of apps.
+    messages: HashMap<String, u64>,
     processes: HashMap<String, (u64, u64)>,
     seconds: f64,
 }
 
 impl Rates {
     fn since(before: &Look, seconds: f64) -> Self {
-        let apps = before.apps.iter().map(|app| (app.app.clone(), (app.fuel_used, app.messages_in)));
+        let fuel = before.apps.iter().flat_map(|app| {
+            let below = app.supervisors.iter().map(|(path, below)| (words::under(path), below.fuel_used));
+            std::iter::once((app.app.clone(), app.total.fuel_used)).chain(below)
+        });
+        let messages = before.apps.iter().map(|app| (app.app.clone(), app.messages_in));
         let processes = before.processes.iter().map(|process| (process.pid.clone(), used(process)));
-        Rates { apps: apps.collect(), processes: processes.collect(), seconds: seconds.max(0.001) }
+        Rates {
+            fuel: fuel.collect(),
+            messages: messages.collect(),
+            processes: processes.collect(),
+            seconds: seconds.max(0.001),
+        }
     }
 
     /// For each second since then.

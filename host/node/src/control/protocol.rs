@@ -23,7 +23,7 @@ pub use inspect::{Answered, Ask, Asked, Bounds, Inspected, TraceLine, Waiting};
 pub use names::Known;
 pub use rights::{Granted, Right};
 pub use upgrade::{Step, UpgradeLine, Upgraded};
-pub use usage::{Budget, Usage};
+pub use usage::{Budget, Total, Usage};
 
 /// `GET /v1/node`
 #[derive(Clone, Debug, Serialize, Deserialize)]

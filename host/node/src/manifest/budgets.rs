@@ -4,9 +4,11 @@
 
 use std::ops::Range;
 
+use skep_runtime::kernel::LogLimits;
 use skep_runtime::kernel::budget::{BudgetSpec, FuelRate, WhenOut};
 use toml::Spanned;
 
+use super::limits::BURST_LEAST;
 use super::shape::{self, OutOfFuel};
 use super::units::Size;
 use super::{ManifestError, Source};
@@ -20,11 +22,18 @@ const MOST: u64 = i64::MAX as u64;
 
 /// Processes of an app that says nothing of them. Beyond, more likely than not, somebody spawns without end.
 const PROCESSES: u64 = 100_000;
+/// Operations of an app under way that block a thread, if it says nothing of them: with more, a slow disk of one app would
+/// take all threads that there are for it.
+const BLOCKING: u64 = 64;
 
-/// The budget of an app: what `given` says, and so many processes.
+/// The budget of an app: what `given` says, and so many processes and operations that block.
 pub(super) fn of_app(given: Option<&Spanned<shape::Budget>>, source: &Source) -> Result<BudgetSpec, ManifestError> {
     let spec = budget(given, source)?;
-    Ok(BudgetSpec { processes: spec.processes.or(Some(PROCESSES)), ..spec })
+    Ok(BudgetSpec {
+        processes: spec.processes.or(Some(PROCESSES)),
+        blocking_operations: spec.blocking_operations.or(Some(BLOCKING)),
+        ..spec
+    })
 }
 
 /// What `given` says; without it, nothing is bounded.
@@ -41,6 +50,9 @@ pub(super) fn budget(given: Option<&Spanned<shape::Budget>>, source: &Source) ->
         processes: count("processes", &given.processes, 1)?,
         mailbox_bytes: size("mailbox_bytes", &given.mailbox_bytes, 1)?,
         timers: count("timers", &given.timers, 0)?,
+        open_files: count("open_files", &given.open_files, 0)?,
+        blocking_operations: count("blocking_operations", &given.blocking_operations, 1)?,
+        log: log(size("log_bytes", &given.log_bytes, 0)?, size("log_burst", &given.log_burst, BURST_LEAST)?),
         fuel: fuel(given, source)?,
     };
     if spec.is_unbounded() {
@@ -65,6 +77,18 @@ fn bounded(key: &str, number: u64, span: Range<usize>, least: u64, source: &Sour
 
 fn count(key: &str, given: &Option<Spanned<u64>>, least: u64, source: &Source) -> Checked<Option<u64>> {
     given.as_ref().map(|given| bounded(key, *given.get_ref(), given.span(), least, source)).transpose()
+}
+
+/// How fast logs are written, where anything of it is bounded: what is not said is what one process has.
+fn log(bytes: Option<u64>, burst: Option<u64>) -> Option<LogLimits> {
+    if bytes.is_none() && burst.is_none() {
+        return None;
+    }
+    let one = LogLimits::default();
+    Some(LogLimits {
+        bytes_per_second: bytes.unwrap_or(one.bytes_per_second),
+        burst: burst.unwrap_or_else(|| bytes.map_or(one.burst, |bytes| bytes.max(one.burst))),
+    })
 }
 
 fn fuel(given: &shape::Budget, source: &Source) -> Checked<Option<FuelRate>> {

@@ -132,7 +132,7 @@ impl Tree<'_> {
         let shape::Supervisor { strategy, max_restarts, max_seconds, children, .. } = given.get_ref();
         let mut spec = SupervisorSpec { strategy: (*strategy.get_ref()).into(), ..SupervisorSpec::default() };
         supervisors::options(given, &mut spec, self.ground.source)?;
-        spec.budget = budgets::budget(given.get_ref().budget.as_ref(), self.ground.source)?;
+        spec.budget = Box::new(budgets::budget(given.get_ref().budget.as_ref(), self.ground.source)?);
         if let Some(most) = max_restarts {
             spec.max_restarts = *most;
         }

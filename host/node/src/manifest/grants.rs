@@ -11,7 +11,7 @@ use std::sync::Arc;
 use skep_runtime::kernel::Name;
 use skep_runtime::kernel::directory::{Keys, valid_key};
 use skep_runtime::kernel::registry::valid_name;
-use skep_runtime::spec::{Access, FolderGrant, Grants, Outside, SpawnGrant};
+use skep_runtime::spec::{Access, Endpoint, FolderGrant, Grants, Network, Origin, Outside, PatternError, SpawnGrant};
 use toml::Spanned;
 
 use super::{ManifestError, Source, shape};
@@ -60,6 +60,7 @@ impl Ground<'_> {
         let topics = given.topics.iter().map(|topic| self.text(topic, valid_key)).collect::<Result<_, _>>()?;
         let control = names(&given.control)?;
         let apps = given.apps.iter().map(|entry| self.another_app(entry)).collect::<Result<_, _>>()?;
+        let network = self.network(given)?;
         let outside = self.outside(given)?;
         Ok(Arc::new(Grants {
             folders,
@@ -73,6 +74,7 @@ impl Ground<'_> {
             topics,
             control,
             apps,
+            network,
             outside,
         }))
     }
@@ -103,6 +105,29 @@ impl Ground<'_> {
                 Err(self.source.error(given.span(), format!("`{entry}` is no app: {why}"), remedy))
             }
         }
+    }
+
+    /// Whom it may talk to over the network.
+    fn network(&self, given: &shape::Grants) -> Result<Network, ManifestError> {
+        Ok(Network {
+            tcp: self.patterns(&given.tcp, Endpoint::parse)?,
+            udp: self.patterns(&given.udp, Endpoint::parse)?,
+            http: self.patterns(&given.http, Origin::parse)?,
+        })
+    }
+
+    fn patterns<T>(
+        &self,
+        given: &[Spanned<String>],
+        parse: fn(&str) -> Result<T, PatternError>,
+    ) -> Result<Vec<T>, ManifestError> {
+        let read = |text: &Spanned<String>| {
+            parse(text.get_ref()).map_err(|error| {
+                let problem = error.to_string().escape_debug().to_string();
+                self.source.error(text.span(), problem, error.remedy())
+            })
+        };
+        given.iter().map(read).collect()
     }
 
     /// What it sees of the outside beside folders.

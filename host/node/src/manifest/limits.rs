@@ -22,7 +22,7 @@ const BYTES_MOST: u64 = 1 << 30;
 /// So many bytes on a disk.
 const DISK_MOST: u64 = 1 << 50;
 /// Two of the longest lines: with less, some would never be written.
-const BURST_LEAST: u64 = 10 << 10;
+pub(super) const BURST_LEAST: u64 = 10 << 10;
 
 /// What `given` says, and for the rest what is inherited.
 pub(super) fn laid_over(inherited: &Limits, given: &shape::Limits, source: &Source) -> Result<Limits, ManifestError> {

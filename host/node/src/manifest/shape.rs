@@ -33,6 +33,10 @@ pub(super) struct Budget {
     pub(super) processes: Option<Spanned<u64>>,
     pub(super) mailbox_bytes: Option<Spanned<Size>>,
     pub(super) timers: Option<Spanned<u64>>,
+    pub(super) open_files: Option<Spanned<u64>>,
+    pub(super) blocking_operations: Option<Spanned<u64>>,
+    pub(super) log_bytes: Option<Spanned<Size>>,
+    pub(super) log_burst: Option<Spanned<Size>>,
     pub(super) fuel_per_second: Option<Spanned<u64>>,
     pub(super) burst: Option<Spanned<u64>>,
     pub(super) when_out_of_fuel: Option<Spanned<OutOfFuel>>,
@@ -154,6 +158,12 @@ pub(super) struct Grants {
     pub(super) control: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) apps: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) tcp: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) udp: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) http: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) env: BTreeMap<Spanned<String>, Spanned<Variable>>,
     #[serde(default)]

@@ -282,6 +282,10 @@ fn limits_and_grants_make_sense_or_are_refused() {
         ("grants.names = { look_up = [''] }", "7:29 bad name: a name cannot be empty"),
         ("grants.apps = ['shop', '/x']", "7:24 `/x` is no app"),
         ("grants.apps = ['shop/']", "7:16 `shop/` is no app"),
+        ("grants.tcp = ['db.example.org']", "7:15 `db.example.org` says no port; put it behind the host"),
+        ("grants.udp = ['*:53', '10.0.0.1/8:53']", "7:23 `10.0.0.1/8` is no block of addresses; say how many bits"),
+        ("grants.http = ['ftp://a']", "7:16 `ftp` is no scheme; say \"http://\""),
+        ("grants.http = [\"a\\u0000b\"]", "7:16 `a\\0b` is no host; say a name"),
         ("grants.read = ['./none:/x']", "7:16 cannot grant "),
         ("grants.read = ['./data:x']", "`x` is no path for a guest; give an absolute path"),
         ("grants.read = ['./data:/x/../y']", "`/x/../y` is no path for a guest"),
@@ -312,6 +316,18 @@ fn what_is_granted_of_the_outside_is_read() {
     let expected =
         Outside { env: env.into(), argv: vec!["-v".to_owned()], clocks: Clocks::Real, random: Randomness::Seeded(7) };
     assert_eq!(outside(all), expected);
+}
+
+#[test]
+fn what_is_granted_of_the_network_is_read() {
+    let keys = "grants = { tcp = ['DB.example.org:5432'], udp = ['10.0.0.0/8:53'], http = ['*.example.org'] }";
+    let manifest = Site::new().parse(&child(keys)).expect("it makes sense");
+    let Blueprint::Process(spec) = &manifest.root.children[0].start else { panic!("a process was written") };
+    let shown = crate::node::rights::rights(&spec.grants);
+    for (key, what) in [("tcp", "db.example.org:5432"), ("udp", "10.0.0.0/8:53"), ("http", "https://*.example.org:443")]
+    {
+        assert!(shown.contains(&(key, vec![what.to_owned()])), "{key} of {shown:?}");
+    }
 }
 
 #[test]

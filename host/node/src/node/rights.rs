@@ -2,35 +2,40 @@
 //!
 //! Owns how a right is written, for plans of deployments and for `skep grants`.
 
-use skep_runtime::kernel::Name;
 use skep_runtime::spec::{Access, Clocks, Grants, Outside, Randomness, SpawnGrant, Variable};
 
 /// All rights there are, in the order of the manifest's documentation: the key, and what is granted, one by one; nothing
 /// where nothing is.
-pub fn rights(grants: &Grants) -> [(&'static str, Vec<String>); 16] {
+pub fn rights(grants: &Grants) -> [(&'static str, Vec<String>); 19] {
     let folders = |access: Access| {
         let granted = grants.folders.iter().filter(move |folder| folder.access == access);
         granted.map(|folder| format!("{}:{}", folder.host.display(), folder.guest)).collect()
     };
-    let names = |names: &[Name]| names.iter().map(ToString::to_string).collect();
     [
         ("read", folders(Access::Read)),
         ("write", folders(Access::Write)),
         ("spawn", grants.spawn.iter().map(spawn).collect()),
-        ("names.register", names(&grants.register)),
-        ("names.look_up", names(&grants.look_up)),
-        ("supervise", names(&grants.supervise)),
+        ("names.register", listed(&grants.register)),
+        ("names.look_up", listed(&grants.look_up)),
+        ("supervise", listed(&grants.supervise)),
         ("supervisors", grants.supervisors.then(|| "true".to_owned()).into_iter().collect()),
-        ("registries", names(&grants.registries)),
-        ("groups", names(&grants.groups)),
-        ("topics", names(&grants.topics)),
-        ("control", names(&grants.control)),
-        ("apps", names(&grants.apps)),
+        ("registries", listed(&grants.registries)),
+        ("groups", listed(&grants.groups)),
+        ("topics", listed(&grants.topics)),
+        ("control", listed(&grants.control)),
+        ("apps", listed(&grants.apps)),
+        ("tcp", listed(&grants.network.tcp)),
+        ("udp", listed(&grants.network.udp)),
+        ("http", listed(&grants.network.http)),
         ("env", env(&grants.outside)),
         ("argv", grants.outside.argv.iter().map(|argument| format!("{argument:?}")).collect()),
         ("clocks", vec![clocks(grants.outside.clocks).to_owned()]),
         ("random", vec![random(grants.outside.random)]),
     ]
+}
+
+fn listed(items: &[impl ToString]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
 }
 
 fn spawn(grant: &SpawnGrant) -> String {

@@ -74,3 +74,28 @@ fn what_an_app_uses_stands_beside_what_it_may() {
     home.ok(&["stop"]);
     assert!(node.wait().success());
 }
+
+#[test]
+fn each_supervisor_with_a_budget_is_shown_below_its_app() {
+    let home = Home::new();
+    let plain = counter(&home, "bounded");
+    let text = std::fs::read_to_string(&plain).expect("it was just written");
+    let bounded = text.replacen("[supervisor]", "[supervisor]\nbudget = { open_files = 7, log_bytes = \"1MiB\" }", 1);
+    let node = Node::run(&home, &home.file("bounded.toml", bounded.as_bytes()));
+    home.ok(&["call", "counter", r#"{"Add":2}"#]);
+    let usage = home.json(&["metrics", "--json"]);
+    let (app, below) = (&usage[0], &usage[0]["supervisors"]["bounded"]);
+    assert_eq!(below["budget"], json!({ "open_files": 7, "log_bytes": 1_048_576, "log_burst": 1_048_576 }), "{usage}");
+    assert_eq!(app["budget"]["blocking_operations"], json!(64));
+    // All but the supervisor itself.
+    assert_eq!(below["processes"].as_u64().map(|below| below + 1), app["processes"].as_u64(), "{usage}");
+    assert_eq!((&below["memory_bytes"], &below["fuel_used"]), (&app["memory_bytes"], &app["fuel_used"]), "{usage}");
+    let samples = samples(&home.ok(&["metrics"]));
+    let labels = "{app=\"bounded\",supervisor=\"bounded\"}";
+    assert!(samples.contains(&(format!("skep_supervisor_budget_open_files{labels}"), 7.0)), "{samples:?}");
+    let table = home.ok(&["top"]);
+    let row = table.lines().find(|line| line.contains("└ bounded")).unwrap_or_else(|| panic!("no row in\n{table}"));
+    assert!(row.contains("0/7"), "{table}");
+    home.ok(&["stop"]);
+    assert!(node.wait().success());
+}

@@ -25,7 +25,7 @@ const OWN: [&str; 13] = [
     "types",
 ];
 /// The interfaces of WASI 0.2 that the host offers.
-const WASI: [&str; 27] = [
+const WASI: [&str; 29] = [
     "cli/environment",
     "cli/exit",
     "cli/stderr",
@@ -40,6 +40,8 @@ const WASI: [&str; 27] = [
     "clocks/wall-clock",
     "filesystem/preopens",
     "filesystem/types",
+    "http/outgoing-handler",
+    "http/types",
     "io/error",
     "io/poll",
     "io/streams",
@@ -149,7 +151,7 @@ mod tests {
         for name in [
             "skep:process/log@0.2.0",
             "skep:process/tables@0.1.0",
-            "wasi:http/types@0.2.0",
+            "wasi:http/incoming-handler@0.2.0",
             "wasi:cli/exit@0.3.0",
             "log",
         ] {

@@ -36,7 +36,7 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    /// A program with the usual bounds. The largest guests known, Python's, take a fifth of them.
+    /// A program with the usual bounds: two minutes of one processor, for what is mostly done in less than one second.
     #[must_use]
     pub fn new(program: PathBuf) -> Self {
         Compiler { program, seconds: 120, memory_bytes: 4 << 30 }

@@ -3,12 +3,14 @@
 //! Owns every setting of wasmtime and the reason for it. Called once, when the engine is made.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails};
 
 use super::compiler::Compiler;
 use super::limits::TABLE_ELEMENTS;
 use super::trace::FRAMES;
+use super::wasi::{Resolver, SystemResolver};
 
 /// Linear memories in one component of the small class. JavaScript has two.
 pub(crate) const MEMORIES: u32 = 2;
@@ -46,11 +48,24 @@ pub struct EngineConfig {
     /// Where code is compiled, in a process with bounds of its own. None: in this one, for as long as it takes, which is for
     /// code that one trusts so far.
     pub compiler: Option<Compiler>,
+    /// Who says what names of hosts stand for, to guests that may ask.
+    pub resolver: Arc<dyn Resolver>,
+    /// A file of certificates (PEM) of those whom requests over TLS believe. None: whom the host believes, which the variable
+    /// `SSL_CERT_FILE` can say too.
+    pub authorities: Option<PathBuf>,
 }
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        EngineConfig { slots: None, small_memory_bytes: 4 << 20, large_slots: 64, cache: None, compiler: None }
+        EngineConfig {
+            slots: None,
+            small_memory_bytes: 4 << 20,
+            large_slots: 64,
+            cache: None,
+            compiler: None,
+            resolver: Arc::new(SystemResolver),
+            authorities: None,
+        }
     }
 }
 

@@ -114,7 +114,7 @@ impl Module {
         let wasi = match self.needs_wasi() {
             true => {
                 let program = Program { name: self.name(), is_command: self.is_command() };
-                let wasi = Wasi::new(Some(&syscalls), &limits.files, grants, program);
+                let wasi = Wasi::new(Some(&syscalls), &limits.files, grants, program, self.engine().uplink());
                 Some(Box::new(wasi.map_err(|error| failed(error.to_string()))?))
             }
             false => None,
@@ -204,7 +204,7 @@ impl Instance {
         self.store.data().limiter.memory_bytes()
     }
 
-    /// Whether it holds open files, which a saved state would not bring back.
+    /// Whether it holds open files, sockets or requests, which a saved state would not bring back.
     pub fn holds_files(&mut self) -> bool {
         self.store.data_mut().wasi.as_mut().is_some_and(|wasi| wasi.holds_files())
     }

@@ -1,18 +1,23 @@
 //! What a guest sees of WASI: nothing of the host but what was granted.
 //!
 //! Owns the WASI context of one instance and the linking of WASI. Standard input is closed, output goes into the log
-//! line by line, and there is no network. Made for components that import WASI only. File operations run on a pool of
-//! threads for blocking work, never on the thread that runs the guest.
+//! line by line. Made for components that import WASI only. File operations and the look-up of names run on a pool of threads
+//! for blocking work, never on the thread that runs the guest.
 
 mod clocks;
 mod console;
+mod entries;
 mod environment;
 mod files;
 mod folders;
+mod http;
+mod network;
 mod open;
+mod opened;
 mod random;
 mod streams;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -29,8 +34,12 @@ use crate::observe::Level;
 use crate::spec::{Grants, Output, Randomness};
 
 use clocks::Clock;
-use files::{OpenFiles, Parts};
+use files::Parts;
 use folders::FolderError;
+use http::Http;
+use network::Reach;
+pub use network::{Pins, Resolver, SystemResolver, Uplink};
+use opened::{OpenFiles, Place};
 pub use random::Streams;
 
 /// Resources of WASI that one instance may hold at once, such as streams. Most programs hold a handful.
@@ -57,6 +66,10 @@ pub struct Wasi {
     output: Arc<Work>,
     granted_folders: usize,
     parts: Parts,
+    reach: Reach,
+    http: Http,
+    /// What sockets hold among the open files, by where they are in the table.
+    sockets: BTreeMap<u32, Place>,
 }
 
 impl Wasi {
@@ -66,6 +79,7 @@ impl Wasi {
         limits: &FileLimits,
         grants: &Grants,
         program: Program<'_>,
+        uplink: &Arc<Uplink>,
     ) -> Result<Self, FolderError> {
         let errors = Arc::new(Mutex::new(Tail::default()));
         let output = Arc::new(Work::default());
@@ -83,9 +97,6 @@ impl Wasi {
             .stderr(writer(Level::Warn, Some(errors.clone())))
             .wall_clock(clock())
             .monotonic_clock(clock())
-            .allow_tcp(false)
-            .allow_udp(false)
-            .allow_ip_name_lookup(false)
             .max_random_size(RANDOM_BYTES);
         if let Randomness::Seeded(seed) = grants.outside.random {
             ledger.streams(seed).give(&mut builder);
@@ -95,6 +106,9 @@ impl Wasi {
             console::give(&mut builder, &console.input, syscalls, &ledger)?;
         }
         folders::give(&mut builder, &grants.folders)?;
+        let reach = Reach::new(&grants.network, &ledger, uplink);
+        reach.give(&mut builder);
+        let opened = OpenFiles::new(limits.open, syscalls.and_then(|syscalls| syscalls.budget()));
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         Ok(Wasi {
@@ -104,14 +118,18 @@ impl Wasi {
             errors,
             output,
             granted_folders: grants.folders.len(),
-            parts: Parts { ledger, limits: limits.clone(), opened: OpenFiles::default() },
+            parts: Parts { ledger, limits: limits.clone(), opened },
+            http: Http::new(reach.clone()),
+            reach,
+            sockets: BTreeMap::new(),
         })
     }
 
     /// Denies everything: for a module that is tried out.
     pub fn denied() -> Self {
-        let denied =
-            Wasi::new(None, &FileLimits::default(), &Grants::default(), Program { name: "", is_command: false });
+        let program = Program { name: "", is_command: false };
+        let uplink = Arc::new(Uplink::new(Arc::new(SystemResolver), None));
+        let denied = Wasi::new(None, &FileLimits::default(), &Grants::default(), program, &uplink);
         denied.expect("without folders nothing can fail")
     }
 
@@ -126,7 +144,8 @@ impl Wasi {
         &self.output
     }
 
-    /// Whether the guest holds open files, or folders beyond those granted, which a saved state would not bring back.
+    /// Whether the guest holds open files, or folders beyond those granted, or sockets, or requests, which a saved state
+    /// would not bring back.
     pub fn holds_files(&mut self) -> bool {
         let descriptors = self.table.iter_mut().filter(|resource| resource.is::<Descriptor>());
         self.parts.opened.any() || descriptors.count() > self.granted_folders
@@ -141,6 +160,13 @@ impl Context {
     }
 }
 
+/// The table of what may be used, which is nothing where nothing may act, and whom the guest reaches.
+fn acting(context: &mut Context) -> (&mut ResourceTable, &Reach) {
+    let may_act = context.phase.may_act();
+    let Wasi { table, nothing, reach, .. } = context.wasi();
+    (if may_act { table } else { nothing }, reach)
+}
+
 impl WasiView for Context {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         let wasi = self.wasi();
@@ -153,6 +179,8 @@ pub fn add_to_linker(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
     linker.allow_shadowing(true);
     files::add_to_linker(linker)?;
+    network::add_to_linker(linker)?;
+    http::add_to_linker(linker)?;
     linker.allow_shadowing(false);
     linker.instance(exit::INTERFACE)?.func_wrap(exit::FUNCTION, |_, (status,): (u32,)| -> wasmtime::Result<()> {
         Err(I32Exit(status.cast_signed()).into())

@@ -20,12 +20,12 @@ impl Runtime {
     /// that others have added to its supervisors are not in it.
     #[must_use]
     pub fn app_spec(&self, app: &str) -> Option<AppSpec> {
-        let Running { app, spec, bounds, .. } = self.app(app).ok()?;
+        let Running { app, spec, .. } = self.app(app).ok()?;
         Some(AppSpec {
             name: Arc::clone(&app.name),
             modules: app.modules(),
             registries: app.registries(),
-            budget: bounds,
+            budget: app.budget.bounds(),
             root: SupervisorSpec::clone(&spec),
         })
     }
@@ -92,7 +92,6 @@ impl Runtime {
         running.app.set_registries(registries);
         if let Some(running) = self.inner.apps.lock().get_mut(&name) {
             running.spec = root;
-            running.bounds = budget.clone();
         }
         Ok(Reconfigured { upgraded, stopped, started, failed })
     }

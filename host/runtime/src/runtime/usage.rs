@@ -1,10 +1,14 @@
-//! What each app uses: its budget's counts, and what its processes have done, those that have ended among them.
+//! What each app uses: its budget's counts and those of its supervisors, and what its processes have done, those that have
+//! ended among them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use skep_kernel::Name;
-use skep_kernel::budget::{Budget, BudgetSpec, Resource};
+use skep_kernel::budget::{Budget, Resource};
 
 use super::Runtime;
-use crate::inspect::AppUsage;
+use crate::inspect::{AppUsage, BudgetUsage};
 use crate::shell::{App, Cell, Content};
 
 impl Runtime {
@@ -17,46 +21,70 @@ impl Runtime {
         apps.iter().filter_map(|name| self.usage_among(name, &cells)).collect()
     }
 
-    fn usage_among(&self, name: &Name, cells: &[std::sync::Arc<Cell>]) -> Option<AppUsage> {
-        let running = self.app(name).ok()?;
-        let mut usage = begun(&running.app, running.bounds);
-        let counts = |cell: &&std::sync::Arc<Cell>| {
-            std::sync::Arc::ptr_eq(&cell.app, &running.app) && !matches!(cell.content, Content::Client(_))
-        };
-        cells.iter().filter(counts).for_each(|cell| add(&mut usage, cell));
+    fn usage_among(&self, name: &Name, cells: &[Arc<Cell>]) -> Option<AppUsage> {
+        let app = self.app(name).ok()?.app;
+        let is_of_app = |cell: &&Arc<Cell>| Arc::ptr_eq(&cell.app, &app) && !matches!(cell.content, Content::Client(_));
+        let cells: Vec<&Arc<Cell>> = cells.iter().filter(is_of_app).collect();
+        let mut usage = begun(&app);
+        let supervisors = cells.iter().filter_map(|cell| match &cell.content {
+            Content::Supervisor(overseer) => Some((self.inner.shell.path(cell), overseer.own_budget(cell)?)),
+            Content::Guest(_) | Content::Client(_) => None,
+        });
+        let supervisors: Vec<(String, Arc<Budget>)> = supervisors.collect();
+        usage.supervisors = supervisors.iter().map(|(path, budget)| (path.clone(), counted(budget))).collect();
+        for cell in cells {
+            let mailbox_bytes = add(&mut usage, cell);
+            for (path, _) in supervisors.iter().filter(|(_, budget)| budget.is_above(&cell.budget)) {
+                usage.supervisors.entry(path.clone()).and_modify(|below| below.mailbox_bytes += mailbox_bytes);
+            }
+        }
         Some(usage)
     }
 }
 
 /// What is counted for the app as a whole.
-fn begun(app: &App, bounds: BudgetSpec) -> AppUsage {
-    let budget: &Budget = &app.budget;
+fn begun(app: &App) -> AppUsage {
     let ended = app.tally.read();
     AppUsage {
         app: Name::clone(&app.name),
-        processes: budget.used(Resource::Processes),
-        instances: budget.used(Resource::Instances),
-        memory_bytes: budget.used(Resource::Memory),
-        timers: budget.used(Resource::Timers),
-        fuel_used: budget.fuel_used(),
+        total: counted(&app.budget),
+        supervisors: BTreeMap::new(),
         mailbox_messages: 0,
-        mailbox_bytes: 0,
         throttled: 0,
         messages_in: ended.messages_in,
         messages_out: ended.messages_out,
         dropped: ended.dropped,
         restarts: ended.restarts,
-        bounds,
     }
 }
 
-fn add(usage: &mut AppUsage, cell: &Cell) {
+/// What a budget counts. What waits in mailboxes it counts only where that is bounded, and ahead of need.
+fn counted(budget: &Budget) -> BudgetUsage {
+    BudgetUsage {
+        whose: Name::clone(budget.whose()),
+        processes: budget.used(Resource::Processes),
+        instances: budget.used(Resource::Instances),
+        memory_bytes: budget.used(Resource::Memory),
+        mailbox_bytes: 0,
+        timers: budget.used(Resource::Timers),
+        open_files: budget.used(Resource::OpenFiles),
+        blocking_operations: budget.used(Resource::Blocking),
+        fuel_used: budget.fuel_used(),
+        logged_bytes: budget.logged_bytes(),
+        bounds: budget.bounds(),
+    }
+}
+
+/// Adds what a process has; how many bytes wait in its mailbox.
+fn add(usage: &mut AppUsage, cell: &Cell) -> u64 {
     let process = cell.process.lock();
     let (mailbox, done) = (process.mailbox(), process.statistics());
+    let bytes = mailbox.bytes() as u64;
+    usage.total.mailbox_bytes += bytes;
     usage.mailbox_messages += mailbox.len() as u64;
-    usage.mailbox_bytes += mailbox.bytes() as u64;
     usage.throttled += u64::from(process.is_parked());
     usage.messages_in += done.messages_in;
     usage.messages_out += done.messages_out;
     usage.dropped += mailbox.dropped();
+    bytes
 }

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
 use skep_kernel::ExitReason;
-use skep_kernel::budget::Burnt;
+use skep_kernel::budget::{Budget, Burnt};
 use skep_kernel::process::Turn;
 
 use super::allowance::Allowance;
@@ -128,9 +128,9 @@ impl Guest {
         self.allowance.get_or_init(|| Allowance::of_guest(&self.spec.limits, &self.spec.grants))
     }
 
-    /// What it has of the outside that outlives its instances.
-    pub(super) fn ledger(&self) -> Arc<Ledger> {
-        Arc::clone(self.ledger.get_or_init(Arc::default))
+    /// What it has of the outside that outlives its instances; `budget` is its own.
+    pub(super) fn ledger(&self, budget: &Arc<Budget>) -> Arc<Ledger> {
+        Arc::clone(self.ledger.get_or_init(|| Arc::new(Ledger::new(Some(Arc::clone(budget))))))
     }
 
     /// The code that its next instance is made from.
@@ -240,7 +240,7 @@ impl Guest {
         }
         discard(live, shell, cell);
         if let Some(ledger) = self.ledger.get() {
-            cell.log_dropped(self, ledger.take_dropped());
+            cell.log_dropped(self, &ledger.take_dropped());
         }
     }
 }

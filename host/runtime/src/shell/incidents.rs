@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
-use skep_kernel::throttle::Verdict;
 use skep_kernel::{ExitReason, LogLimits, Pid};
 
 use super::guest::Guest;
 use super::{Cell, Content, Shell};
+use crate::engine::Dropped;
 use crate::observe::{Circumstances, Decision, Excerpt, Level, Report, Subject};
 
 /// Links that a crash report names.
@@ -46,25 +46,26 @@ impl Cell {
     /// A line of the guest's own, if it has not written too many; before it, how many were dropped.
     pub(super) fn log_of_guest(&self, guest: &Guest, level: Level, line: &str) {
         let Some(shell) = self.shell() else { return };
-        match guest.ledger().admit(line.len(), &guest.spec.limits.log, shell.now()) {
-            Verdict::Dropped => {}
-            Verdict::Passes { dropped } => {
-                self.log_dropped(guest, dropped);
-                self.log(level, line.to_owned());
-            }
+        let ledger = guest.ledger(&self.budget);
+        if let Some(dropped) = ledger.admit(line.len(), &guest.spec.limits.log, shell.now()) {
+            self.log_dropped(guest, &dropped);
+            self.log(level, line.to_owned());
         }
     }
 
     /// One line for all that were dropped.
-    pub(super) fn log_dropped(&self, guest: &Guest, dropped: u64) {
-        if dropped > 0 {
-            let LogLimits { bytes_per_second, burst } = guest.spec.limits.log;
-            let lines = if dropped == 1 { "line" } else { "lines" };
-            let text = format!(
-                "{dropped} {lines} of its log dropped: it may write {bytes_per_second} bytes a second, and {burst} at once"
-            );
-            self.log(Level::Warn, text);
-        }
+    pub(super) fn log_dropped(&self, guest: &Guest, dropped: &Dropped) {
+        let many = match dropped.lines {
+            0 => return,
+            1 => "1 line".to_owned(),
+            lines => format!("{lines} lines"),
+        };
+        let LogLimits { bytes_per_second, burst } = guest.spec.limits.log;
+        let why = match &dropped.whose {
+            Some(whose) => format!("log_bytes of {whose}, which many share"),
+            None => format!("it may write {bytes_per_second} bytes a second, and {burst} at once"),
+        };
+        self.log(Level::Warn, format!("{many} of its log dropped: {why}"));
     }
 
     pub(super) fn report(&self, report: Report) {

@@ -105,7 +105,7 @@ impl Overseer {
             marks: HashMap::new(),
             owner: owner.clone(),
             ended: None,
-            bounds: spec.budget.clone(),
+            bounds: BudgetSpec::clone(&spec.budget),
         };
         let budget = match spec.budget.is_unbounded() {
             true => Arc::clone(&place.budget),
@@ -137,6 +137,11 @@ impl Overseer {
             *self.budget.lock() = own_budget(cell.label.as_ref(), &cell.budget, &inner.bounds, shell.now());
         }
         shell.budgets_changed();
+    }
+
+    /// The budget that is its own, if it has one.
+    pub(crate) fn own_budget(&self, cell: &Cell) -> Option<Arc<Budget>> {
+        Some(Arc::clone(&self.budget.lock())).filter(|budget| !Arc::ptr_eq(budget, &cell.budget))
     }
 
     /// Whether it belongs to this guest.
@@ -193,7 +198,7 @@ impl Overseer {
             Request::Resize(partitions) => Input::Resize { partitions, ask },
             // Whoever may change a supervisor's children may not give them more than they have together.
             Request::Replace(spec) if !by_operator => {
-                let budget = self.inner.lock().machine.budget().clone();
+                let budget = Box::new(self.inner.lock().machine.budget().clone());
                 Input::Replace { spec: SupervisorSpec { budget, ..spec }, ask }
             }
             Request::Replace(spec) => Input::Replace { spec, ask },

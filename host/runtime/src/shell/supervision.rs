@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use skep_kernel::budget::BudgetSpec;
 use skep_kernel::process::WaitsFor;
 use skep_kernel::supervisor::{ChildSpec, RouteError, SupervisorSpec};
 use skep_kernel::{Address, Limits, Mark, Pid, Refusal, SpawnError, Time};
@@ -116,7 +115,7 @@ impl GuestCalls {
             backoff: tree.backoff,
             roster: tree.roster.clone(),
             max_children: tree.max_children.min(most),
-            budget: BudgetSpec::default(),
+            budget: Box::default(),
             name: tree.name.clone(),
             children: children.collect::<Result<_, _>>()?,
         };

@@ -495,7 +495,7 @@ impl Syscalls for GuestCalls {
 
     fn ledger(&self) -> Arc<Ledger> {
         match &self.cell.content {
-            Content::Guest(guest) => guest.ledger(),
+            Content::Guest(guest) => guest.ledger(&self.cell.budget),
             Content::Supervisor(_) | Content::Client(_) => Arc::default(),
         }
     }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use skep_kernel::Name;
 
-use super::Outside;
+use super::{Network, Outside};
 
 /// What a process may do beyond computing and talking to those whose pid it has. Nothing, unless it says so here.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -37,6 +37,8 @@ pub struct Grants {
     /// Processes of other apps that it may write to, call and monitor: `app` for all of it, or `app/name`, the name under which
     /// one was started, or how names begin.
     pub apps: Vec<Name>,
+    /// Whom of the network it may talk to, through WASI.
+    pub network: Network,
     /// Environment, arguments, clocks and random numbers, through WASI.
     pub outside: Outside,
 }
@@ -56,7 +58,10 @@ impl Grants {
             "skep:process/groups" => self.groups.is_empty(),
             "skep:process/topics" => self.topics.is_empty(),
             "wasi:filesystem/types" => self.folders.is_empty(),
-            _ => interface.starts_with("wasi:sockets/"),
+            "wasi:sockets/tcp" | "wasi:sockets/tcp-create-socket" => self.network.tcp.is_empty(),
+            "wasi:sockets/udp" | "wasi:sockets/udp-create-socket" => self.network.udp.is_empty(),
+            "wasi:http/outgoing-handler" => self.network.http.is_empty(),
+            _ => interface.starts_with("wasi:sockets/") && self.network.tcp.is_empty() && self.network.udp.is_empty(),
         }
     }
 
@@ -78,6 +83,7 @@ impl Grants {
             topics: among(&self.topics, &parent.topics),
             control: among(&self.control, &parent.control),
             apps: self.apps.iter().filter(|to| parent.covers_apps(to)).cloned().collect(),
+            network: self.network.within(&parent.network),
             outside: self.outside.within(&parent.outside),
         }
     }
@@ -189,6 +195,7 @@ pub enum Access {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Endpoint, Origin};
     use super::*;
 
     #[test]
@@ -224,8 +231,26 @@ mod tests {
             assert!(!some.refuse(supervision));
         }
         assert!(needy.iter().all(|import| nothing.refuse(import) && !all.refuse(import)));
-        assert!(all.refuse("wasi:sockets/tcp@0.2.0"), "there is no grant of it yet");
         assert!(!nothing.refuse("skep:process/messaging@0.1.0") && !nothing.refuse("wasi:clocks/wall-clock@0.2.0"));
+    }
+
+    #[test]
+    fn what_of_the_network_is_not_granted_refuses() {
+        let endpoint = || vec![Endpoint::parse("a:1").expect("it is one")];
+        let tcp = Network { tcp: endpoint(), ..Network::default() };
+        let udp = Network { udp: endpoint(), ..Network::default() };
+        let http = Network { http: vec![Origin::parse("a").expect("it is one")], ..Network::default() };
+        for (interface, [by_none, by_tcp, by_udp, by_http]) in [
+            ("wasi:sockets/tcp@0.2.0", [true, false, true, true]),
+            ("wasi:sockets/udp-create-socket@0.2.0", [true, true, false, true]),
+            ("wasi:sockets/ip-name-lookup@0.2.0", [true, false, false, true]),
+            ("wasi:http/outgoing-handler@0.2.0", [true, true, true, false]),
+            ("wasi:http/types@0.2.0", [false; 4]),
+        ] {
+            let refuse = |network: &Network| Grants { network: network.clone(), ..Grants::default() }.refuse(interface);
+            let refused = [&Network::default(), &tcp, &udp, &http].map(refuse);
+            assert_eq!(refused, [by_none, by_tcp, by_udp, by_http], "{interface}");
+        }
     }
 
     #[test]

@@ -200,7 +200,7 @@ fn a_supervisor_that_ends_takes_no_spec() {
 fn the_budget_is_that_of_the_spec_and_of_the_next_one() {
     let timers = |most| BudgetSpec { timers: Some(most), ..BudgetSpec::default() };
     for plain in [SupervisorSpec::<()>::new(Vec::new()), SupervisorSpec::dynamic(None)] {
-        let spec = |most| SupervisorSpec { budget: timers(most), ..plain.clone() };
+        let spec = |most| SupervisorSpec { budget: Box::new(timers(most)), ..plain.clone() };
         let mut machine: Machine<(), ()> = Machine::new(spec(3)).expect("a good spec");
         assert_eq!(machine.budget(), &timers(3));
         let mut out = Vec::new();

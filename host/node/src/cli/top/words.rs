@@ -2,25 +2,33 @@
 
 use super::super::table;
 use super::{Rates, Row, Shown};
-use crate::control::protocol::Usage;
+use crate::control::protocol::{Total, Usage};
+
+/// The columns of apps.
+const OF_APPS: [&str; 12] = [
+    "app",
+    "processes",
+    "instances",
+    "memory",
+    "mailboxes",
+    "timers",
+    "files",
+    "fuel",
+    "messages",
+    "throttled",
+    "dropped",
+    "restarts",
+];
 
 /// Apps first, then so many of their processes.
 pub(super) fn table(shown: &Shown, most: usize) -> String {
     let each = |word: &str| if shown.per_second { format!("{word}/s") } else { word.to_owned() };
     let (fuel, messages) = (each("fuel"), each("messages"));
-    let of_apps = [
-        "app",
-        "processes",
-        "instances",
-        "memory",
-        "mailboxes",
-        "timers",
-        "throttled",
-        &fuel,
-        &messages,
-        "dropped",
-        "restarts",
-    ];
+    let of_apps = OF_APPS.map(|word| match word {
+        "fuel" => fuel.as_str(),
+        "messages" => messages.as_str(),
+        word => word,
+    });
     let mut text = table::table(&of_apps, &shown.apps);
     text.push('\n');
     let of_processes = ["pid", "app", "id", "name", "module", "status", "memory", "mailbox", &fuel, &messages];
@@ -33,27 +41,47 @@ pub(super) fn table(shown: &Shown, most: usize) -> String {
     text
 }
 
-/// One app, each figure beside what its budget allows.
-pub(super) fn app(app: &Usage, rates: &Option<Rates>) -> Vec<String> {
-    let (mut fuel, mut messages) = (app.fuel_used, app.messages_in);
-    if let Some(rates) = rates {
-        let (fuel_then, messages_then) = rates.apps.get(&app.app).copied().unwrap_or_default();
-        (fuel, messages) = (rates.each(fuel, fuel_then), rates.each(messages, messages_then));
-    }
-    let budget = &app.budget;
-    let rate = budget.fuel_per_second.filter(|_| rates.is_some());
+/// One app, and below it each of its supervisors that has a budget: each figure beside what there may be.
+pub(super) fn app(app: &Usage, rates: &Option<Rates>) -> Vec<Vec<String>> {
+    let messages = match rates {
+        Some(rates) => rates.each(app.messages_in, rates.messages.get(&app.app).copied().unwrap_or(0)),
+        None => app.messages_in,
+    };
+    let mut row = total(&app.app, &app.total, rates);
+    row.extend([count(messages), app.throttled.to_string(), app.dropped.to_string(), app.restarts.to_string()]);
+    let below = app.supervisors.iter().map(|(path, below)| {
+        let mut row = total(&under(path), below, rates);
+        row.resize(OF_APPS.len(), String::new());
+        row
+    });
+    std::iter::once(row).chain(below).collect()
+}
+
+/// What the row of a supervisor is called.
+pub(super) fn under(path: &str) -> String {
+    format!("└ {path}")
+}
+
+/// What one budget counts.
+fn total(name: &str, total: &Total, rates: &Option<Rates>) -> Vec<String> {
+    let budget = &total.budget;
+    let (fuel, most) = match rates {
+        Some(rates) => {
+            let before = rates.fuel.get(name).copied().unwrap_or(0);
+            (rates.each(total.fuel_used, before), budget.fuel_per_second)
+        }
+        None => (total.fuel_used, None),
+    };
+    let plain = |count: u64| count.to_string();
     vec![
-        app.app.clone(),
-        of(app.processes, budget.processes, |count| count.to_string()),
-        of(app.instances, budget.instances, |count| count.to_string()),
-        of(app.memory_bytes, budget.memory_bytes, size),
-        of(app.mailbox_bytes, budget.mailbox_bytes, size),
-        of(app.timers, budget.timers, |count| count.to_string()),
-        app.throttled.to_string(),
-        of(fuel, rate, count),
-        count(messages),
-        app.dropped.to_string(),
-        app.restarts.to_string(),
+        name.to_owned(),
+        of(total.processes, budget.processes, plain),
+        of(total.instances, budget.instances, plain),
+        of(total.memory_bytes, budget.memory_bytes, size),
+        of(total.mailbox_bytes, budget.mailbox_bytes, size),
+        of(total.timers, budget.timers, plain),
+        of(total.open_files, budget.open_files, plain),
+        of(fuel, most, count),
     ]
 }
 

@@ -6,22 +6,33 @@ use skep_runtime::kernel::budget::{BudgetSpec, FuelRate, WhenOut};
 
 use super::*;
 
-fn usage(app: &str) -> AppUsage {
-    AppUsage {
-        app: app.into(),
+fn total(whose: &str, bounds: BudgetSpec) -> BudgetUsage {
+    BudgetUsage {
+        whose: whose.into(),
         processes: 3,
         instances: 2,
         memory_bytes: 4_096,
-        timers: 1,
-        fuel_used: 1_000_000_007,
-        mailbox_messages: 5,
         mailbox_bytes: 60,
+        timers: 1,
+        open_files: 7,
+        blocking_operations: 0,
+        fuel_used: 1_000_000_007,
+        logged_bytes: 11,
+        bounds,
+    }
+}
+
+fn usage(app: &str) -> AppUsage {
+    AppUsage {
+        app: app.into(),
+        total: total(&format!("app {app}"), BudgetSpec::default()),
+        supervisors: BTreeMap::new(),
+        mailbox_messages: 5,
         throttled: 0,
         messages_in: 70,
         messages_out: 80,
         dropped: 9,
         restarts: 10,
-        bounds: BudgetSpec::default(),
     }
 }
 
@@ -139,7 +150,11 @@ fn every_app_is_a_sample_of_every_metric_that_it_has() {
         ..BudgetSpec::default()
     };
     let mut text = String::new();
-    of_all(&mut text, &[usage("tally"), AppUsage { bounds, ..usage("od\"d\\ a\npp") }]);
+    let mut odd = usage("od\"d\\ a\npp");
+    odd.total.bounds = bounds;
+    let few = BudgetSpec { open_files: Some(9), ..BudgetSpec::default() };
+    odd.supervisors.insert("odd/below".to_owned(), BudgetUsage { timers: 0, ..total("supervisor below", few) });
+    of_all(&mut text, &[usage("tally"), odd]);
     text.push_str("# EOF\n");
     let families = read(&text).unwrap_or_else(|why| panic!("{why}\n{text}"));
     let odd = r#"app="od\"d\\ a\npp""#;
@@ -155,9 +170,19 @@ fn every_app_is_a_sample_of_every_metric_that_it_has() {
         let of = |labels: &str| family.samples.get(labels).copied();
         assert_eq!((family.kind.as_str(), of(r#"app="tally""#), of(odd)), (kind, of_tally, of_odd), "{name}");
     }
+    let below = format!(r#"{odd},supervisor="odd/below""#);
+    for (name, value) in [
+        ("skep_supervisor_timers", Some(0.0)),
+        ("skep_supervisor_logged_bytes", Some(11.0)),
+        ("skep_supervisor_budget_open_files", Some(9.0)),
+        ("skep_supervisor_budget_timers", None),
+    ] {
+        let family = families.get(name).unwrap_or_else(|| panic!("no {name}"));
+        assert_eq!((family.samples.get(&below).copied(), family.samples.len()), (value, value.iter().len()), "{name}");
+    }
     assert!(families.values().all(|family| family.help));
     let units = families.iter().filter(|(name, _)| name.ends_with("_bytes"));
-    assert!(units.clone().count() == 4 && units.clone().all(|(_, family)| family.unit == "bytes"));
+    assert!(units.clone().count() == 10 && units.clone().all(|(_, family)| family.unit == "bytes"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! Owns the manifest's names of fields and the units of their values.
 
+use skep_runtime::kernel::LogLimits;
 use skep_runtime::kernel::budget::{BudgetSpec, FuelRate, WhenOut};
 use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{AutoShutdown, Backoff, ChildSpec, Restart, Roster, Strategy, SupervisorSpec};
@@ -114,6 +115,7 @@ impl Changes {
         let none = || "none".to_owned();
         let size = |bytes: Option<u64>| bytes.map_or_else(none, |bytes| Size(bytes).to_string());
         let count = |count: Option<u64>| count.map_or_else(none, |count| count.to_string());
+        let log = |spec: &BudgetSpec, of: fn(&LogLimits) -> u64| size(spec.log.as_ref().map(of));
         let rate = |spec: &BudgetSpec, of: fn(FuelRate) -> u64| count(spec.fuel.map(of));
         let when_out = |spec: &BudgetSpec| match spec.fuel.map(|rate| rate.when_out) {
             Some(WhenOut::Throttle) => "throttle".to_owned(),
@@ -126,6 +128,10 @@ impl Changes {
         field("processes", count(was.processes), count(is.processes));
         field("mailbox_bytes", size(was.mailbox_bytes), size(is.mailbox_bytes));
         field("timers", count(was.timers), count(is.timers));
+        field("open_files", count(was.open_files), count(is.open_files));
+        field("blocking_operations", count(was.blocking_operations), count(is.blocking_operations));
+        field("log_bytes", log(was, |log| log.bytes_per_second), log(is, |log| log.bytes_per_second));
+        field("log_burst", log(was, |log| log.burst), log(is, |log| log.burst));
         field("fuel_per_second", rate(was, |rate| rate.per_second), rate(is, |rate| rate.per_second));
         field("burst", rate(was, |rate| rate.burst), rate(is, |rate| rate.burst));
         field("when_out_of_fuel", when_out(was), when_out(is));

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use skep_kernel::budget::BudgetSpec;
 use skep_kernel::supervisor::{AutoShutdown, Backoff, ChildSpec, Roster, Shutdown, Strategy, SupervisorSpec};
 use skep_kernel::{Body, Name, Refusal};
 
@@ -80,7 +79,7 @@ impl Planting {
             },
             max_children: given.max_children.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX)),
             // What a guest starts counts in the budgets that are above the guest.
-            budget: BudgetSpec::default(),
+            budget: Box::default(),
             name: name.map_err(Refusal::Invalid)?,
             children,
         })

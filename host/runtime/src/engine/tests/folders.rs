@@ -1,19 +1,24 @@
 //! Guests that try to get out of a folder, to block for ever in it, and to fill the disk.
 
 use std::fs;
+use std::future::{Future, poll_fn};
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
 use rustix::fs::{CWD, FileType, Mode};
-use skep_kernel::{FileLimits, Limits};
+use skep_kernel::budget::{Budget, BudgetSpec, Resource, Turn};
+use skep_kernel::{FileLimits, Limits, Time};
 use tempfile::TempDir;
 
-use super::ready;
 use super::recorder::Recorder;
 use super::running::{Running, answers, module, writes};
 use super::script::Do;
 use super::script::errno::{DQUOT, EXIST, INVAL, ISDIR, LOOP, NAMETOOLONG, NOENT, NOSPC, NOTDIR, OK, PERM};
+use super::{cast, ready};
 use crate::engine::InstantiateError;
 
 /// A folder that is granted, `in`, and a secret beside it.
@@ -260,6 +265,71 @@ fn so_many_files_are_open_at_once_whatever_holds_them() {
     let steps = [open(), open(), Do::Folder("."), open(), Do::Close(4), open(), Do::Close(5), Do::Close(6), open()];
     let expected = [OK, OK, OK, DQUOT, OK, OK, OK, OK, OK];
     assert_eq!(answers(&site.granted(), &limited(1 << 20, 3), &steps), expected);
+}
+
+#[test]
+fn a_folder_that_is_read_counts_as_open_until_its_end() {
+    let site = Site::new();
+    let steps = [Do::Create("a"), Do::List, Do::Close(4), Do::List, Do::Create("a"), Do::List];
+    let expected = [OK, DQUOT, OK, OK, OK, DQUOT];
+    assert_eq!(answers(&site.granted(), &limited(1 << 20, 1), &steps), expected);
+}
+
+#[test]
+fn processes_of_an_app_share_the_files_that_may_be_open() {
+    let site = Site::new();
+    let most = BudgetSpec { open_files: Some(2), ..BudgetSpec::default() };
+    let app = Budget::new("app a", None, &most, Time::ZERO);
+    let grants = writes(&site.granted());
+    let start = |steps: &[Do]| Running::again(&module(steps), &grants, &Limits::default(), Recorder::below(&app));
+    let mut one = start(&[Do::Create("a"), Do::Create("b"), Do::Create("c")]);
+    let mut other = start(&[Do::Create("d"), Do::Close(4)]);
+    assert_eq!(one.handle().expect("it goes on"), [OK, OK, DQUOT]);
+    assert_eq!(app.used(Resource::OpenFiles), 2);
+    assert_eq!(other.handle().expect("it goes on")[0], DQUOT);
+    drop(one);
+    assert_eq!(app.used(Resource::OpenFiles), 0, "its files went with it");
+    assert_eq!(other.handle().expect("it goes on"), [OK, OK]);
+    assert_eq!((app.used(Resource::OpenFiles), app.used(Resource::Blocking)), (0, 0));
+}
+
+#[test]
+fn an_operation_that_blocks_waits_its_turn_below_the_budgets() {
+    let site = Site::new();
+    let most = BudgetSpec { blocking_operations: Some(1), ..BudgetSpec::default() };
+    let app = Budget::new("app a", None, &most, Time::ZERO);
+    use Do::{Append, Close, Create, Look, Read, Remove, Take, Touch, Write};
+    // Each of them would take the only turn that there is.
+    for step in [Look("."), Read("."), Touch("."), Do::List, Remove("a"), Do::MakeFolder("m"), Create("a")] {
+        let mut turn = Turn::new(Arc::clone(&app));
+        assert!(ready(poll_once(&mut turn)), "it is the first");
+        let mut running =
+            Running::again(&module(&[step]), &writes(&site.granted()), &Limits::default(), Recorder::below(&app));
+        let waits = ready(async {
+            let mut handled = pin!(running.instance.handle(cast(), 0));
+            // As long as the turn is another's nothing happens, however often it is asked.
+            for _ in 0..50 {
+                if poll_once(&mut handled).await {
+                    return false;
+                }
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(app.used(Resource::Blocking), 1);
+            drop(turn);
+            handled.await.is_ok()
+        });
+        assert!(waits);
+        assert_eq!(app.used(Resource::Blocking), 0);
+    }
+    let steps = [Create("f"), Write(4, 100), Append("f"), Write(5, 1), Read("f"), Take(6), Close(4), Close(5)];
+    let mut running =
+        Running::again(&module(&steps), &writes(&site.granted()), &Limits::default(), Recorder::below(&app));
+    assert_eq!(running.handle().expect("it goes on"), [OK; 8], "one after the other they all have their turn");
+}
+
+/// Whether it is ready when it is polled.
+async fn poll_once(future: &mut (impl Future + Unpin)) -> bool {
+    poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context).is_ready())).await
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use parking_lot::Mutex;
+use skep_kernel::budget::Budget;
 use skep_kernel::directory::{HowMany, Place, Table, Watched};
 use skep_kernel::mailbox::Number;
 use skep_kernel::process::{AliasMode, Monitoring, Received, Wanted};
@@ -26,11 +27,19 @@ pub struct Recorder {
     pub console: Mutex<Console>,
     /// What outlives the instance.
     pub ledger: Arc<Ledger>,
+    /// What it counts in.
+    pub budget: Option<Arc<Budget>>,
 }
 
 impl Recorder {
     pub fn new() -> Arc<Self> {
         Arc::default()
+    }
+
+    /// Of a process below this budget.
+    pub fn below(budget: &Arc<Budget>) -> Arc<Self> {
+        let ledger = Arc::new(Ledger::new(Some(Arc::clone(budget))));
+        Arc::new(Recorder { ledger, budget: Some(Arc::clone(budget)), ..Recorder::default() })
     }
 
     pub fn take(&self) -> Vec<String> {
@@ -47,6 +56,9 @@ pub const PID: Pid = Pid { node: 0, id: 7, tag: 99 };
 impl Syscalls for Recorder {
     fn pid(&self) -> Pid {
         PID
+    }
+    fn budget(&self) -> Option<Arc<Budget>> {
+        self.budget.clone()
     }
     fn send(&self, to: Address, body: Body) -> Result<Result<(), Refusal>, Ended> {
         self.note(format!("send {to:?} {body:?}"));

@@ -19,6 +19,7 @@ use wasmtime_wasi::p2::{InputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi::{WasiCtxBuilder, async_trait};
 
 use super::folders::FolderError;
+use super::opened::OpenFiles;
 use super::streams::Reader;
 use crate::api::Syscalls;
 use crate::engine::ledger::Ledger;
@@ -74,7 +75,9 @@ impl StdinStream for FromFile {
     }
 
     fn p2_stream(&self) -> Box<dyn InputStream> {
-        Box::new(Reader::new(Arc::clone(&self.file), 0, Arc::clone(&self.ledger)))
+        // It was granted with the command and counts nowhere.
+        let file = OpenFiles::default().hold(Arc::clone(&self.file));
+        Box::new(Reader::new(file, 0, Arc::clone(&self.ledger)))
     }
 }
 

@@ -1,25 +1,28 @@
-//! Operations on files that Skep performs in its own way: opening, and whatever writes.
+//! Operations on files: those that Skep performs in its own way, which open, write or list; and the others, which wait
+//! their turn.
 //!
-//! Owns no path and no file. Everything else of `wasi:filesystem` is wasmtime's.
+//! Owns no path and no file.
 
 use std::fs::File;
 use std::io;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, LinkerInstance, Resource, ResourceTable, ResourceType};
 use wasmtime_wasi::filesystem::{Descriptor, Dir, WasiFilesystem, WasiFilesystemCtxView, WasiFilesystemView};
 use wasmtime_wasi::p2::bindings::filesystem::types::{
-    self as files, DescriptorFlags, ErrorCode, Filesize, HostDescriptor, NewTimestamp, OpenFlags, PathFlags,
+    self as files, Advice, DescriptorFlags, ErrorCode, Filesize, HostDescriptor, NewTimestamp, OpenFlags, PathFlags,
 };
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError};
 use wasmtime_wasi::{FsPerms, OpenMode};
 
 use super::Wasi;
+use super::entries::Entries;
 use super::open::{self, Opened, Wanted};
+use super::opened::OpenFiles;
 use super::streams::{Reader, Writer};
 use crate::engine::context::Context;
-use crate::engine::ledger::Ledger;
+use crate::engine::ledger::{Ledger, Permit};
 
 /// The interface of file operations, as the linker has it.
 const FILES: &str = "wasi:filesystem/types@0.2.12";
@@ -32,22 +35,6 @@ type Answer<T> = wasmtime::Result<(Result<T, ErrorCode>,)>;
 
 fn answer<T>(outcome: Outcome<T>) -> Answer<T> {
     Ok((outcome.map(Ok).or_else(|error| error.downcast().map(Err))?,))
-}
-
-/// Files and folders that an instance has opened and not closed, whatever holds them: a descriptor, a stream, a read under
-/// way.
-#[derive(Default)]
-pub(super) struct OpenFiles(Vec<Weak<File>>);
-
-impl OpenFiles {
-    fn count(&mut self) -> usize {
-        self.0.retain(|file| file.strong_count() > 0);
-        self.0.len()
-    }
-
-    pub(super) fn any(&self) -> bool {
-        self.0.iter().any(|file| file.strong_count() > 0)
-    }
 }
 
 /// Files as they are seen by operations on them: none at all where nothing may act, so that each operation traps.
@@ -106,30 +93,26 @@ async fn open_at(
     let folder = folder(table, &descriptor)?;
     let wanted = Wanted { path, follow: path_flags.contains(PathFlags::SYMLINK_FOLLOW), how, flags };
     check(&wanted, folder.perms)?;
-    if parts.opened.count() >= parts.limits.open {
-        return Err(ErrorCode::Quota.into());
-    }
+    let place = parts.opened.place()?;
     let mut mode = OpenMode::empty();
     mode.set(OpenMode::WRITE, wanted.changes());
     mode.set(OpenMode::READ, flags.contains(DescriptorFlags::READ) || !flags.contains(DescriptorFlags::WRITE));
     let (ledger, limit) = (Arc::clone(&parts.ledger), parts.limits.written_bytes);
     let (dir, counted) = (Arc::clone(&folder.dir), Arc::clone(&ledger));
     let work = ledger.blocking(move || open::open(&dir, &wanted, || counted.write(NAME_BYTES, limit))).await;
-    let (descriptor, file) = match work.await? {
+    let descriptor = match work.await? {
         Opened::Folder(opened) => {
             let folder = Dir::new(opened, folder.perms, mode, false);
-            let file = Arc::downgrade(&folder.dir);
-            (Descriptor::Dir(folder), file)
+            parts.opened.keep(&folder.dir, place);
+            Descriptor::Dir(folder)
         }
         Opened::File(opened) => {
             let opened = wasmtime_wasi::filesystem::File::new(opened, folder.perms, mode, false);
-            let file = Arc::downgrade(&opened.file);
-            (Descriptor::File(opened), file)
+            parts.opened.keep(&opened.file, place);
+            Descriptor::File(opened)
         }
     };
-    let pushed = table.push(descriptor)?;
-    parts.opened.0.push(file);
-    Ok(pushed)
+    Ok(table.push(descriptor)?)
 }
 
 /// What no folder of these rights allows, and what makes no sense.
@@ -194,7 +177,7 @@ fn read_via_stream(
     at: Filesize,
 ) -> Outcome<Resource<DynInputStream>> {
     let (table, parts) = parts(context);
-    let file = file(table, descriptor, OpenMode::READ)?;
+    let file = parts.opened.hold(file(table, descriptor, OpenMode::READ)?);
     let reader: DynInputStream = Box::new(Reader::new(file, at, Arc::clone(&parts.ledger)));
     Ok(table.push(reader)?)
 }
@@ -205,7 +188,7 @@ fn write_via_stream(
     at: Option<Filesize>,
 ) -> Outcome<Resource<DynOutputStream>> {
     let (table, parts) = parts(context);
-    let file = file(table, descriptor, OpenMode::WRITE)?;
+    let file = parts.opened.hold(file(table, descriptor, OpenMode::WRITE)?);
     let writer: DynOutputStream =
         Box::new(Writer::new(file, at, Arc::clone(&parts.ledger), parts.limits.written_bytes));
     Ok(table.push(writer)?)
@@ -221,6 +204,21 @@ async fn set_size(context: &mut Context, descriptor: Resource<Descriptor>, size:
     };
     let work = parts.ledger.blocking(set).await;
     Ok(work.await?)
+}
+
+async fn read_directory(context: &mut Context, descriptor: Resource<Descriptor>) -> Outcome<Resource<Entries>> {
+    let (table, parts) = parts(context);
+    let folder = folder(table, &descriptor)?;
+    let place = parts.opened.place()?;
+    let entries = Entries::open(folder.dir, place, Arc::clone(&parts.ledger)).await?;
+    Ok(table.push(entries)?)
+}
+
+/// Waits until an operation that wasmtime performs may block a thread. Where nothing may act, it will trap.
+async fn permit(context: &mut Context) -> Option<Permit> {
+    let may_act = context.phase.may_act();
+    let (_, parts) = parts(context);
+    if may_act { Some(parts.ledger.permit().await) } else { None }
 }
 
 /// Counts what an operation writes, before wasmtime performs it.
@@ -253,53 +251,67 @@ fn add_opening(files: &mut LinkerInstance<'_, Context>) -> wasmtime::Result<()> 
     })
 }
 
-/// What wasmtime performs once it is counted.
+/// Adds what wasmtime performs: when its turn has come, and once the bytes are counted that it writes.
+macro_rules! add {
+    ($files:ident: $($name:literal writes $bytes:expr => $method:ident($($argument:ident: $type:ty),*);)*) => {$(
+        $files.func_wrap_async(
+            concat!("[method]descriptor.", $name),
+            |mut store: Store<'_>, ($($argument,)*): ($($type,)*)| {
+                Box::new(async move {
+                    let context = store.data_mut();
+                    let _permit = permit(context).await;
+                    answer(match count(context, $bytes) {
+                        Ok(()) => open_files(context).$method($($argument),*).await,
+                        Err(full) => Err(full),
+                    })
+                })
+            },
+        )?;
+    )*};
+}
+
+/// What wasmtime performs.
 fn add_counted(files: &mut LinkerInstance<'_, Context>) -> wasmtime::Result<()> {
     type Dir = Resource<Descriptor>;
+    add! { files:
+        "advise" writes 0 => advise(file: Dir, at: Filesize, bytes: Filesize, advice: Advice);
+        "sync-data" writes 0 => sync_data(file: Dir);
+        "sync" writes 0 => sync(file: Dir);
+        "set-times" writes 0 => set_times(file: Dir, accessed: NewTimestamp, modified: NewTimestamp);
+        "read" writes 0 => read(file: Dir, bytes: Filesize, at: Filesize);
+        "write" writes bytes.len() as u64 => write(file: Dir, bytes: Vec<u8>, at: Filesize);
+        "stat" writes 0 => stat(file: Dir);
+        "stat-at" writes 0 => stat_at(folder: Dir, flags: PathFlags, path: String);
+        "metadata-hash" writes 0 => metadata_hash(file: Dir);
+        "metadata-hash-at" writes 0 => metadata_hash_at(folder: Dir, flags: PathFlags, path: String);
+        "readlink-at" writes 0 => readlink_at(folder: Dir, path: String);
+        "create-directory-at" writes NAME_BYTES => create_directory_at(folder: Dir, path: String);
+        "symlink-at" writes NAME_BYTES => symlink_at(folder: Dir, to: String, path: String);
+        "link-at" writes NAME_BYTES => link_at(from: Dir, flags: PathFlags, name: String, to: Dir, path: String);
+        "rename-at" writes 0 => rename_at(from: Dir, name: String, to: Dir, path: String);
+        "remove-directory-at" writes 0 => remove_directory_at(folder: Dir, path: String);
+        "unlink-file-at" writes 0 => unlink_file_at(folder: Dir, path: String);
+    }
+    Ok(())
+}
+
+/// What is in a folder.
+fn add_entries(files: &mut LinkerInstance<'_, Context>) -> wasmtime::Result<()> {
+    files.resource("directory-entry-stream", ResourceType::host::<Entries>(), |mut store, entries| {
+        store.data_mut().wasi().table.delete(Resource::<Entries>::new_own(entries))?;
+        Ok(())
+    })?;
+    files.func_wrap_async("[method]descriptor.read-directory", |mut store: Store<'_>, (folder,)| {
+        Box::new(async move { answer(read_directory(store.data_mut(), folder).await) })
+    })?;
     files.func_wrap_async(
-        "[method]descriptor.write",
-        |mut store: Store<'_>, (descriptor, bytes, at): (Dir, Vec<u8>, Filesize)| {
+        "[method]directory-entry-stream.read-directory-entry",
+        |mut store: Store<'_>, (entries,): (Resource<Entries>,)| {
             Box::new(async move {
-                let context = store.data_mut();
-                answer(match count(context, bytes.len() as u64) {
-                    Ok(()) => open_files(context).write(descriptor, bytes, at).await,
-                    Err(full) => Err(full),
-                })
-            })
-        },
-    )?;
-    files.func_wrap_async(
-        "[method]descriptor.create-directory-at",
-        |mut store: Store<'_>, (descriptor, path): (Dir, String)| {
-            Box::new(async move {
-                let context = store.data_mut();
-                answer(match count(context, NAME_BYTES) {
-                    Ok(()) => open_files(context).create_directory_at(descriptor, path).await,
-                    Err(full) => Err(full),
-                })
-            })
-        },
-    )?;
-    files.func_wrap_async(
-        "[method]descriptor.symlink-at",
-        |mut store: Store<'_>, (descriptor, to, path): (Dir, String, String)| {
-            Box::new(async move {
-                let context = store.data_mut();
-                answer(match count(context, NAME_BYTES) {
-                    Ok(()) => open_files(context).symlink_at(descriptor, to, path).await,
-                    Err(full) => Err(full),
-                })
-            })
-        },
-    )?;
-    files.func_wrap_async(
-        "[method]descriptor.link-at",
-        |mut store: Store<'_>, (descriptor, flags, from, folder, to): (Dir, PathFlags, String, Dir, String)| {
-            Box::new(async move {
-                let context = store.data_mut();
-                answer(match count(context, NAME_BYTES) {
-                    Ok(()) => open_files(context).link_at(descriptor, flags, from, folder, to).await,
-                    Err(full) => Err(full),
+                let (table, _) = parts(store.data_mut());
+                answer(match table.get_mut(&entries) {
+                    Ok(entries) => entries.next().await,
+                    Err(error) => Err(error.into()),
                 })
             })
         },
@@ -310,7 +322,10 @@ fn add_counted(files: &mut LinkerInstance<'_, Context>) -> wasmtime::Result<()> 
 /// folders when they start, which some, such as Debian's, do in the first export that is called: `restore`, perhaps.
 fn add_harmless(files: &mut LinkerInstance<'_, Context>) -> wasmtime::Result<()> {
     files.resource("descriptor", ResourceType::host::<Descriptor>(), |mut store, descriptor| {
-        HostDescriptor::drop(&mut store.data_mut().filesystem(), Resource::new_own(descriptor))
+        let context = store.data_mut();
+        HostDescriptor::drop(&mut context.filesystem(), Resource::new_own(descriptor))?;
+        context.wasi().parts.opened.tidy();
+        Ok(())
     })?;
     files.func_wrap_async("[method]descriptor.get-type", |mut store, (descriptor,): (Resource<Descriptor>,)| {
         Box::new(async move { answer(store.data_mut().filesystem().get_type(descriptor).await) })
@@ -326,5 +341,6 @@ pub(super) fn add_to_linker(linker: &mut Linker<Context>) -> wasmtime::Result<()
     let mut files = linker.instance(FILES)?;
     add_harmless(&mut files)?;
     add_opening(&mut files)?;
+    add_entries(&mut files)?;
     add_counted(&mut files)
 }

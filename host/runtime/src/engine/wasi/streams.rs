@@ -15,6 +15,7 @@ use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::{InputStream, OutputStream, Pollable, StreamError, StreamResult};
 use wasmtime_wasi::runtime::AbortOnDropJoinHandle;
 
+use super::opened::Held;
 use crate::engine::ledger::Ledger;
 
 /// Bytes read or written at once.
@@ -22,7 +23,7 @@ const CHUNK: usize = 64 << 10;
 
 /// A file being read.
 pub(super) struct Reader {
-    file: Arc<File>,
+    file: Held,
     at: u64,
     ledger: Arc<Ledger>,
     state: Reading,
@@ -37,13 +38,13 @@ enum Reading {
 }
 
 impl Reader {
-    pub(super) fn new(file: Arc<File>, at: u64, ledger: Arc<Ledger>) -> Self {
+    pub(super) fn new(file: Held, at: u64, ledger: Arc<Ledger>) -> Self {
         Reader { file, at, ledger, state: Reading::Idle }
     }
 
     async fn fill(&mut self, size: usize) {
         if let Reading::Idle = self.state {
-            let (file, at) = (Arc::clone(&self.file), self.at);
+            let (file, at) = (self.file.file(), self.at);
             let work = self.ledger.blocking(move || read(&file, size, at)).await;
             self.state = Reading::Busy(work);
         }
@@ -108,7 +109,7 @@ impl InputStream for Reader {
 
 /// A file being written.
 pub(super) struct Writer {
-    file: Arc<File>,
+    file: Held,
     /// Where; at the end if nothing is said.
     at: Option<u64>,
     ledger: Arc<Ledger>,
@@ -126,7 +127,7 @@ enum Writing {
 }
 
 impl Writer {
-    pub(super) fn new(file: Arc<File>, at: Option<u64>, ledger: Arc<Ledger>, limit: u64) -> Self {
+    pub(super) fn new(file: Held, at: Option<u64>, ledger: Arc<Ledger>, limit: u64) -> Self {
         Writer { file, at, ledger, limit, state: Writing::Idle }
     }
 
@@ -168,7 +169,7 @@ fn append(file: &File, mut bytes: &[u8]) -> io::Result<()> {
 impl Pollable for Writer {
     async fn ready(&mut self) {
         if let Writing::Begun(bytes) = &self.state {
-            let (file, at, bytes) = (Arc::clone(&self.file), self.at, bytes.clone());
+            let (file, at, bytes) = (self.file.file(), self.at, bytes.clone());
             let work = self.ledger.blocking(move || write(&file, &bytes, at)).await;
             self.state = Writing::Busy(work);
         }
