@@ -32,6 +32,18 @@ pub struct Asked {
     pub timeout_ms: Option<u64>,
 }
 
+impl Asked {
+    /// For the first page of a host.
+    pub(crate) fn to(authority: &str) -> Self {
+        Asked {
+            scheme: Some("http".to_owned()),
+            authority: authority.to_owned(),
+            path: "/".to_owned(),
+            ..Asked::default()
+        }
+    }
+}
+
 /// A request under way.
 pub(crate) type Held = FutureIncomingResponse;
 

@@ -45,8 +45,21 @@ pub enum Attempt {
     Http(http::Asked),
     /// To send a request and to keep what will be the answer.
     HoldHttp(http::Asked),
-    /// To make a socket when the state is next saved.
-    InSave,
+    /// To do this when the state is next saved.
+    InSave(Saving),
+}
+
+/// What may not be done while a state is saved.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub enum Saving {
+    /// To make a socket.
+    Tcp,
+    /// The same.
+    Udp,
+    /// To look a name up.
+    Lookup,
+    /// To send a request.
+    Http,
 }
 
 /// What is held.
@@ -64,14 +77,18 @@ thread_local! {
 #[derive(Serialize, Deserialize)]
 pub struct ProbeNet {
     #[serde(serialize_with = "saved")]
-    in_save: bool,
+    in_save: Option<Saving>,
 }
 
-/// Makes a socket on the way if so told.
-fn saved<S: serde::Serializer>(in_save: &bool, to: S) -> Result<S::Ok, S::Error> {
-    if *in_save {
-        let _ = sockets::open("127.0.0.1:1");
-    }
+/// Does on the way what it was told to.
+fn saved<S: serde::Serializer>(in_save: &Option<Saving>, to: S) -> Result<S::Ok, S::Error> {
+    let _ = match in_save {
+        Some(Saving::Tcp) => sockets::open("127.0.0.1:1").map(drop),
+        Some(Saving::Udp) => sockets::bind_udp("0.0.0.0:0").map(drop),
+        Some(Saving::Lookup) => sockets::look_up("localhost").map(drop),
+        Some(Saving::Http) => http::begin(&http::Asked::to("localhost:1")).map(drop),
+        None => Ok(()),
+    };
     in_save.serialize(to)
 }
 
@@ -82,7 +99,7 @@ impl Server for ProbeNet {
     type Reply = Tried;
 
     fn init((): (), _: &Context) -> Start<Self> {
-        Ok(ProbeNet { in_save: false })
+        Ok(ProbeNet { in_save: None })
     }
 
     fn handle_call(&mut self, attempt: Attempt, _: From<Self>, _: &Context) -> Outcome<Tried> {
@@ -109,8 +126,8 @@ impl Server for ProbeNet {
                 HANDS.with_borrow_mut(|hands| hands.requests.push(held));
                 Vec::new()
             }),
-            Attempt::InSave => {
-                self.in_save = true;
+            Attempt::InSave(what) => {
+                self.in_save = Some(what);
                 Ok(Vec::new())
             }
         })

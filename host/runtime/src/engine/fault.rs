@@ -36,7 +36,8 @@ pub(crate) fn reason(error: &wasmtime::Error, context: &mut Context) -> ExitReas
         return fault(&misuse_kind(misuse), misuse.to_string(), &trace);
     }
     if error.is::<ResourceTableError>() && !context.phase.may_act() {
-        let message = format!("a file was used in `{}`, where nothing may act but the log", context.phase.name());
+        let message =
+            format!("a file or a socket was used in `{}`, where nothing may act but the log", context.phase.name());
         return fault(&format!("side-effect-in-{}", context.phase.name()), message, &trace);
     }
     if let Some(refused) = context.limiter.take_refused() {

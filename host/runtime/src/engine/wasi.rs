@@ -42,8 +42,9 @@ pub use network::{Pins, Resolver, SystemResolver, Uplink};
 use opened::{OpenFiles, Place};
 pub use random::Streams;
 
-/// Resources of WASI that one instance may hold at once, such as streams. Most programs hold a handful.
-const RESOURCES: usize = 4_096;
+/// Resources of WASI that one instance may hold at once, such as streams. Most programs hold a handful. The host keeps up to
+/// 16 KiB for one, such as a list of headers: 16 MiB in all.
+const RESOURCES: usize = 1_024;
 /// Random bytes for one request: the host produces them without giving way.
 const RANDOM_BYTES: u64 = 16 << 10;
 

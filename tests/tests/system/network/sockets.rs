@@ -150,7 +150,7 @@ async fn sockets_count_as_open_files_until_they_are_let_go_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_holds_a_connection_keeps_the_instance_and_no_socket_is_made_while_saving() {
+async fn who_holds_a_connection_keeps_the_instance() {
     let port = listen_at(&["127.0.0.1"]).await;
     let to = format!("127.0.0.1:{port}");
     let app = app(Zone::of(&[]), Keep::Never, [prober("net", tcp(std::slice::from_ref(&to)))]).await;
@@ -158,10 +158,27 @@ async fn who_holds_a_connection_keeps_the_instance_and_no_socket_is_made_while_s
     assert_eq!(app.ask("net", json!({ "Say": "hello" })).await, ok(&["127.0.0.1: hello"]), "it was not taken away");
     app.ask("net", json!("LetGo")).await;
     assert_eq!(app.ask("net", json!({ "Say": "hello" })).await, error("nothing is held"));
-    let pid = app.pid("net");
-    let _ = app.call("net", json!("InSave")).await;
-    eventually("its end", || (!app.is_alive(pid)).then_some(())).await;
-    let why = format!("{:?}", app.crashes("net"));
-    assert!(why.contains("`tcp-create-socket.create-tcp-socket` was called in `save`"), "{why}");
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_done_on_the_network_while_a_state_is_saved() {
+    let mut granted = tcp(&["localhost:*".to_owned()]);
+    granted.udp = granted.tcp.clone();
+    granted.http = super::http(&["http://localhost:*".to_owned()]).http;
+    for (what, why) in [
+        ("Tcp", "`tcp-create-socket.create-tcp-socket` was called in `save`"),
+        ("Udp", "`udp-create-socket.create-udp-socket` was called in `save`"),
+        ("Lookup", "a file or a socket was used in `save`"),
+        ("Http", "`outgoing-handler.handle` was called in `save`"),
+    ] {
+        let zone = Zone::of(&[("localhost", &[&["127.0.0.1"]])]);
+        let app = app(zone.clone(), Keep::Never, [prober("net", granted.clone())]).await;
+        let _ = app.call("net", json!({ "InSave": what })).await;
+        let crash = eventually("its end", || app.crashes("net").pop()).await;
+        let told = format!("{crash:?}");
+        assert!(told.contains(why), "{what}: {told}");
+        assert_eq!(zone.asked("localhost"), 0);
+        app.stop().await;
+    }
 }

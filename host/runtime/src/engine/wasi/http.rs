@@ -27,8 +27,10 @@ use crate::engine::fuel;
 
 /// The interface, as the linker has it.
 const HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
-/// Bytes of a body that a guest hands over at once.
-const CHUNK: usize = 64 << 10;
+/// Bytes of a body that a guest hands over at once, which may be before the request is sent.
+const CHUNK: usize = 16 << 10;
+/// Bytes of the headers that a guest makes, in one list of them, as they lie in memory.
+const HEADERS: usize = 16 << 10;
 
 /// What an instance needs to send requests.
 pub(super) struct Http {
@@ -44,7 +46,9 @@ struct Hooks {
 
 impl Http {
     pub(super) fn new(reach: Reach) -> Self {
-        Http { context: WasiHttpCtx::new(), hooks: Hooks { reach, place: None } }
+        let mut context = WasiHttpCtx::new();
+        context.set_field_size_limit(HEADERS);
+        Http { context, hooks: Hooks { reach, place: None } }
     }
 }
 

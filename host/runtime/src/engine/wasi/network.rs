@@ -43,8 +43,6 @@ pub(super) enum NoAddress {
     Unknown,
     /// The resolver cannot say.
     Failed(io::Error),
-    /// The process has asked for too many names.
-    TooMany,
 }
 
 impl Reach {
@@ -124,7 +122,7 @@ impl Reach {
         if addresses.is_empty() {
             return Err(NoAddress::Unknown);
         }
-        self.ledger.pins().pin(name, addresses, Instant::now()).ok_or(NoAddress::TooMany)
+        Ok(self.ledger.pins().pin(name, addresses, Instant::now()))
     }
 
     /// Whether an address that a name stands for is of any use.

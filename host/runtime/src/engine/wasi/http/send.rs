@@ -29,10 +29,12 @@ use crate::spec::Scheme;
 
 /// How long it may take to look up, connect and speak TLS, whatever the guest says.
 const CONNECT: Duration = Duration::from_secs(30);
+/// How long one address of several may take to answer.
+const ATTEMPT: Duration = Duration::from_secs(5);
 /// How long a server may be silent, whatever the guest says.
 const SILENCE: Duration = Duration::from_secs(300);
-/// Bytes of the head of an answer, and its headers.
-const HEAD: usize = 64 << 10;
+/// Bytes of the head of an answer, and its headers. A guest may keep heads, as many as it may hold resources.
+const HEAD: usize = 16 << 10;
 const HEADERS: usize = 200;
 
 /// What reads and writes for a request until its answer has come.
@@ -108,7 +110,6 @@ fn unknown(why: NoAddress) -> Error {
     let rcode = match why {
         NoAddress::Unknown => "no address that may be used",
         NoAddress::Failed(_) => "the name cannot be looked up",
-        NoAddress::TooMany => "too many names were looked up",
     };
     Error::DnsError { rcode: Some(rcode.to_owned()), info_code: None }
 }
@@ -117,12 +118,13 @@ fn unknown(why: NoAddress) -> Error {
 async fn connect_any(addresses: &[IpAddr], port: u16) -> Result<TcpStream, Error> {
     let mut failed = io::Error::from(io::ErrorKind::AddrNotAvailable);
     for address in addresses {
-        match TcpStream::connect(SocketAddr::new(*address, port)).await {
-            Ok(stream) => {
+        match timeout(ATTEMPT, TcpStream::connect(SocketAddr::new(*address, port))).await {
+            Ok(Ok(stream)) => {
                 stream.set_nodelay(true).map_err(Error::Connect)?;
                 return Ok(stream);
             }
-            Err(error) => failed = error,
+            Ok(Err(error)) => failed = error,
+            Err(_) => failed = io::ErrorKind::TimedOut.into(),
         }
     }
     Err(Error::Connect(failed))

@@ -36,7 +36,6 @@ impl Lookup {
                 tracing::debug!("a name cannot be looked up: {error}");
                 Lookup::Failed(ErrorCode::NameUnresolvable)
             }
-            Err(NoAddress::TooMany) => Lookup::Failed(ErrorCode::TemporaryResolverFailure),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::spec::HostName;
 
 /// How long an answer is the answer.
 const LIFE: Duration = Duration::from_secs(600);
-/// Names that a process may ask for within that time.
+/// Names that are kept; of more, the oldest is asked for anew.
 const NAMES: usize = 256;
 /// Addresses of one name that are kept; no resolver gives more in one packet of the usual size.
 const ADDRESSES: usize = 32;
@@ -32,20 +32,18 @@ impl Pins {
         self.0.get(name).filter(|pin| now < pin.until).map(|pin| pin.addresses.clone())
     }
 
-    /// Takes an answer, unless there is one already; gives what counts. None if there are too many names.
-    pub(super) fn pin(&mut self, name: &HostName, mut addresses: Vec<IpAddr>, now: Instant) -> Option<Vec<IpAddr>> {
+    /// Takes an answer, unless there is one already; gives what counts.
+    pub(super) fn pin(&mut self, name: &HostName, mut addresses: Vec<IpAddr>, now: Instant) -> Vec<IpAddr> {
         if let Some(known) = self.addresses(name, now) {
-            return Some(known);
+            return known;
         }
         if self.0.len() >= NAMES && !self.0.contains_key(name) {
-            self.0.retain(|_, pin| now < pin.until);
-        }
-        if self.0.len() >= NAMES && !self.0.contains_key(name) {
-            return None;
+            let oldest = self.0.iter().min_by_key(|(_, pin)| pin.until).map(|(name, _)| name.clone());
+            self.0.remove(&oldest.expect("there are many"));
         }
         addresses.truncate(ADDRESSES);
         self.0.insert(name.clone(), Pin { addresses: addresses.clone(), until: now + LIFE });
-        Some(addresses)
+        addresses
     }
 
     /// The names that stand for an address. An answer that has grown old counts here until there is a newer one: what was
@@ -71,14 +69,14 @@ mod tests {
     #[test]
     fn the_first_answer_is_the_answer_for_ten_minutes() {
         let (mut pins, start) = (Pins::default(), Instant::now());
-        assert_eq!(pins.pin(&name("a"), addresses(&[1, 2]), start), Some(addresses(&[1, 2])));
+        assert_eq!(pins.pin(&name("a"), addresses(&[1, 2]), start), addresses(&[1, 2]));
         let late = start + LIFE - Duration::from_nanos(1);
-        assert_eq!(pins.pin(&name("a"), addresses(&[3]), late), Some(addresses(&[1, 2])), "the second is not believed");
+        assert_eq!(pins.pin(&name("a"), addresses(&[3]), late), addresses(&[1, 2]), "the second is not believed");
         assert_eq!(pins.addresses(&name("a"), late), Some(addresses(&[1, 2])));
         assert_eq!(pins.addresses(&name("b"), late), None);
         assert_eq!(pins.addresses(&name("a"), start + LIFE), None);
         assert_eq!(pins.names(addresses(&[2])[0]), [name("a")], "what was connected to goes on");
-        assert_eq!(pins.pin(&name("a"), addresses(&[3]), start + LIFE), Some(addresses(&[3])));
+        assert_eq!(pins.pin(&name("a"), addresses(&[3]), start + LIFE), addresses(&[3]));
         assert_eq!((pins.names(addresses(&[2])[0]), pins.names(addresses(&[3])[0])), (vec![], vec![name("a")]));
     }
 
@@ -87,12 +85,14 @@ mod tests {
         let (mut pins, start) = (Pins::default(), Instant::now());
         let many: Vec<u8> = (0..100).collect();
         for number in 0..NAMES {
-            let kept = pins.pin(&name(&format!("n{number}")), addresses(&many), start);
-            assert_eq!(kept.map(|kept| kept.len()), Some(ADDRESSES));
+            let now = start + Duration::from_millis(number as u64);
+            assert_eq!(pins.pin(&name(&format!("n{number}")), addresses(&many), now).len(), ADDRESSES);
         }
-        assert_eq!(pins.pin(&name("more"), addresses(&[1]), start), None);
-        assert_eq!(pins.pin(&name("n7"), addresses(&[1]), start).map(|kept| kept.len()), Some(ADDRESSES));
-        assert!(pins.pin(&name("more"), addresses(&[1]), start + LIFE).is_some(), "the old ones have gone");
-        assert_eq!(pins.0.len(), 1);
+        let later = start + Duration::from_secs(1);
+        assert_eq!(pins.pin(&name("n0"), addresses(&[1]), later).len(), ADDRESSES, "it is known");
+        pins.pin(&name("more"), addresses(&[1]), later);
+        assert_eq!(pins.0.len(), NAMES);
+        assert_eq!(pins.addresses(&name("n0"), later), None, "the oldest has gone");
+        assert!(pins.addresses(&name("n1"), later).is_some());
     }
 }
