@@ -1,11 +1,11 @@
-//! Guests that want more memory than they may have: one by one, all at once, while saving, from the beginning.
+//! A guest that takes memory gets as much as it may have, to the byte.
 
 use serde_json::{Value, json};
-use skep_runtime::kernel::{ExitReason, SpawnError};
+use skep_runtime::kernel::ExitReason;
 use skep_runtime::spec::Keep;
 use skep_tests::Child;
 
-use super::{CLASSES, MODES, add, app, beside_the_neighbour, crash, ended, live};
+use super::{app, ended};
 
 fn hog(memory_bytes: usize) -> Child {
     Child::new("hog", "memory-hog", &Value::Null).limits(|limits| limits.memory_bytes = memory_bytes)

@@ -1,16 +1,14 @@
 //! Guests that loop: they share the processors with everybody else until their fuel or their time is up.
 
-use std::time::Duration;
-
 use serde_json::json;
 use skep_runtime::engine::Class;
 use skep_runtime::kernel::supervisor::Shutdown;
-use skep_runtime::kernel::{Address, Body, CallError, ExitReason, SpawnError};
+use skep_runtime::kernel::{Address, Body, CallError, ExitReason};
 use skep_runtime::spec::Keep;
 use skep_tests::{Child, eventually};
 use tokio::task::JoinSet;
 
-use super::{CLASSES, MODES, add, app, beside_the_neighbour, crash, crashes, ended, gone, is_spinning, live};
+use super::{MODES, app, beside_the_neighbour, crashes, gone, is_spinning, live};
 
 fn spinner(id: &str) -> Child {
     Child::new(id, "spinner", &json!(null))

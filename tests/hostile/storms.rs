@@ -1,13 +1,13 @@
 //! Children that crash as often as they are restarted: the supervisor gives up, and says so.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use skep_runtime::StartError;
 use skep_runtime::kernel::supervisor::{Restart, Strategy, SupervisorSpec};
 use skep_runtime::kernel::{ExitReason, SpawnError};
 use skep_runtime::observe::Report;
 use skep_runtime::spec::{Blueprint, Keep};
 use skep_tests::app::supervisor;
-use skep_tests::{Child, TestApp, eventually};
+use skep_tests::{Child, TestApp};
 
 use super::MODES;
 

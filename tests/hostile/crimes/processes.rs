@@ -56,7 +56,7 @@ async fn chain(scene: &Scene, depth: usize, most: u64) -> Seen {
     let first = scene.app.call_in(EVIL, "culprit", spawn(&steps)).await.expect("it answers");
     assert!(first["Ok"].is_object(), "{first}");
     let processes =
-        || scene.app.runtime.usage().into_iter().find(|usage| &*usage.app == EVIL).map(|usage| usage.processes);
+        || scene.app.runtime.usage().into_iter().find(|usage| &*usage.app == EVIL).map(|usage| usage.total.processes);
     // The root, the culprit, and the chain, as far as there is room.
     let expected = (depth as u64 + 3).min(most);
     skep_tests::eventually("the chain", || (processes() == Some(expected)).then_some(())).await;
