@@ -251,6 +251,9 @@ mod tests {
             let refused = [&Network::default(), &tcp, &udp, &http].map(refuse);
             assert_eq!(refused, [by_none, by_tcp, by_udp, by_http], "{interface}");
         }
+        let child = Grants { network: tcp.clone(), ..Grants::default() };
+        assert_eq!(child.within(&child).network, tcp);
+        assert!(child.within(&Grants { network: http, ..Grants::default() }).network.is_empty());
     }
 
     #[test]
