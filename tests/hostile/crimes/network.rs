@@ -20,7 +20,7 @@ crimes! {
     a_datagram_port: "binds a UDP port", Refused("access-denied"), 32 MiB =>
         |scene| does(scene, &format!("(call $udp (i32.const 0) (i32.const 2048)) {OPENED} {}", address("$udp_bind", 0)));
     a_datagram: "makes ready to send datagrams to a port of this machine", Refused("access-denied"), 32 MiB => |scene| datagram(scene);
-    a_name_of_the_net: "asks for the address of `localhost`", Refused("permanent-resolver-failure"), 32 MiB =>
+    a_name_of_the_net: "asks for the address of `localhost`", Refused("access-denied"), 32 MiB =>
         |scene| does(scene, "(call $lookup (call $network) (i32.const 512) (i32.const 9) (i32.const 2048))");
     another_family: "connects by IPv6", Refused("access-denied"), 32 MiB =>
         |scene| does(scene, &format!("(call $tcp (i32.const 1) (i32.const 2048)) {OPENED}
