@@ -74,6 +74,7 @@ fn refused(results: &[Value]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_bomb_fills_the_budget_of_its_app_and_no_other() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         let budget = BudgetSpec { processes: Some(10), ..BudgetSpec::default() };
         let app = crowd(keep, budget, [Child::probe("bomber")]).await;
@@ -117,6 +118,7 @@ async fn start(app: &TestApp, id: &str, restart: Restart) -> Result<(), String> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn budgets_of_supervisors_nest_in_that_of_their_app() {
+    let _turn = crate::turn().await;
     let of = |processes| BudgetSpec { processes: Some(processes), ..BudgetSpec::default() };
     let app = crowd(Keep::WhileItFits, of(6), [Child::probe("bomber"), workers(of(2))]).await;
     for id in ["a", "b"] {
@@ -140,6 +142,7 @@ async fn budgets_of_supervisors_nest_in_that_of_their_app() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_without_a_place_counts_as_one_that_failed() {
+    let _turn = crate::turn().await;
     let budget = BudgetSpec { processes: Some(3), ..BudgetSpec::default() };
     let app = crowd(Keep::WhileItFits, budget, [Child::probe("bomber"), Child::probe("victim")]).await;
     // It crashes, and what is left of its place is taken at once by what the bomber goes on to start.
@@ -164,6 +167,7 @@ async fn a_restart_without_a_place_counts_as_one_that_failed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_beyond_the_budget_is_refused_like_memory_beyond_a_limit() {
+    let _turn = crate::turn().await;
     let hog = |id: &str| Child::new(id, "memory-hog", &Value::Null).limits(|limits| limits.memory_bytes = 64 << 20);
     for keep in MODES {
         let budget = BudgetSpec { memory_bytes: Some(16 << 20), ..BudgetSpec::default() };
@@ -186,6 +190,7 @@ async fn memory_beyond_the_budget_is_refused_like_memory_beyond_a_limit() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_counters_share_the_instances_of_their_app() {
+    let _turn = crate::turn().await;
     let names: Vec<String> = (0..20).map(|number| format!("counter-{number}")).collect();
     let counters = names.iter().map(|name| Child::new(name, "counter", &json!(0)));
     let budget = BudgetSpec { instances: Some(4), ..BudgetSpec::default() };
@@ -212,6 +217,7 @@ async fn twenty_counters_share_the_instances_of_their_app() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn counters_share_memory_for_fewer_instances_than_there_are_of_them() {
+    let _turn = crate::turn().await;
     let names: Vec<String> = (0..12).map(|number| format!("counter-{number}")).collect();
     let counters = names.iter().map(|name| Child::new(name, "counter", &json!(0)));
     let probe = crowd(Keep::WhileItFits, BudgetSpec::default(), [Child::new("one", "counter", &json!(0))]).await;
@@ -233,6 +239,7 @@ async fn counters_share_memory_for_fewer_instances_than_there_are_of_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mail_beyond_the_budget_is_refused_or_dropped_whoever_it_is_for() {
+    let _turn = crate::turn().await;
     let sinks = ["sink-1", "sink-2"];
     let children = sinks.iter().map(|name| Child::probe(name)).chain([Child::probe("holder"), flooder()]);
     // Room for ten messages, and beside them for the words that order the next flood.
@@ -282,6 +289,7 @@ fn flooder() -> Child {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn timers_beyond_the_budget_end_whoever_starts_one_more() {
+    let _turn = crate::turn().await;
     let budget = BudgetSpec { timers: Some(50), ..BudgetSpec::default() };
     let app = crowd(Keep::WhileItFits, budget, [Child::probe("one"), Child::probe("two")]).await;
     let timer = json!({ "SendAfter": { "to": { "name": "nobody" }, "after_ms": 3_600_000, "body": "late" } });
@@ -313,6 +321,7 @@ fn spin(app: &TestApp, name: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn spinners_that_are_throttled_use_what_flows_in_and_can_be_ended_at_any_time() {
+    let _turn = crate::turn().await;
     const RATE: u64 = 50_000_000;
     for keep in MODES {
         let names = ["a", "b", "c", "d"];
@@ -345,6 +354,7 @@ async fn spinners_that_are_throttled_use_what_flows_in_and_can_be_ended_at_any_t
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_takes_as_long_as_its_fuel_takes_to_flow_in() {
+    let _turn = crate::turn().await;
     const RATE: u64 = 20_000_000;
     const WORK: u64 = 50_000_000;
     let app = crowd(Keep::WhileItFits, rate(RATE, WhenOut::Throttle), [spinner("worker")]).await;
@@ -369,6 +379,7 @@ async fn work_takes_as_long_as_its_fuel_takes_to_flow_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_uses_the_last_of_the_fuel_ends_where_that_is_wanted() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         let children = [spinner("spinner"), Child::new("quiet", "counter", &json!(0))];
         let app = crowd(keep, rate(100_000_000, WhenOut::End), children).await;
@@ -384,6 +395,7 @@ async fn who_uses_the_last_of_the_fuel_ends_where_that_is_wanted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_budget_changes_while_the_app_runs() {
+    let _turn = crate::turn().await;
     let of = |processes| BudgetSpec { processes: Some(processes), ..BudgetSpec::default() };
     let app = crowd(Keep::WhileItFits, of(5), [Child::probe("bomber"), workers(of(1))]).await;
     assert_eq!(refused(&bomb(&app, 3).await).len(), 1);
@@ -411,6 +423,7 @@ async fn a_budget_changes_while_the_app_runs() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_app_uses_is_the_sum_over_its_processes() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         let budget = BudgetSpec { mailbox_bytes: Some(1 << 20), ..BudgetSpec::default() };
         let counters = (0..5).map(|number| Child::new(&format!("counter-{number}"), "counter", &json!(0)));
@@ -461,6 +474,7 @@ async fn what_an_app_uses_is_the_sum_over_its_processes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fuel_and_messages_of_an_app_are_those_of_its_processes_while_none_has_ended() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         let children =
             [Child::new("a", "counter", &json!(0)), Child::new("b", "counter", &json!(0)), Child::probe("c")];

@@ -41,6 +41,7 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn a_second_start_compiles_nothing() {
+    let _turn = crate::TURN.blocking_lock();
     let home = tempfile::tempdir().expect("a folder");
     let cache = home.path().join("cache");
     load(&engine(&cache, 2));
@@ -59,6 +60,7 @@ fn a_second_start_compiles_nothing() {
 
 #[test]
 fn damaged_code_is_never_run_but_compiled_again() {
+    let _turn = crate::TURN.blocking_lock();
     let home = tempfile::tempdir().expect("a folder");
     let cache = home.path().join("cache");
     load(&engine(&cache, 2));
@@ -80,6 +82,7 @@ fn damaged_code_is_never_run_but_compiled_again() {
 
 #[test]
 fn a_folder_that_others_can_enter_is_refused() {
+    let _turn = crate::TURN.blocking_lock();
     let home = tempfile::tempdir().expect("a folder");
     for open in [0o701, 0o710, 0o755, 0o777] {
         let cache = home.path().join(format!("{open:o}"));

@@ -69,6 +69,7 @@ async fn provoke(app: &TestApp, label: &str, kind: &str, how: &Value) -> Option<
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_comes_to_grief_ends_its_process_alone() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         let app = app(keep, []).await;
         let everything = async {
@@ -96,6 +97,7 @@ async fn a_handler_that_comes_to_grief_ends_its_process_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_is_no_crash_unless_its_reason_is() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         let app = app(keep, []).await;
         for (number, (reason, crashed)) in
@@ -117,6 +119,7 @@ async fn a_stop_is_no_crash_unless_its_reason_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_init_that_comes_to_grief_is_the_starters_answer() {
+    let _turn = crate::turn().await;
     let app = app(Keep::WhileItFits, []).await;
     let mut number = 0;
     for (memory_bytes, class) in CLASSES {
@@ -142,6 +145,7 @@ async fn an_init_that_comes_to_grief_is_the_starters_answer() {
 /// Not the guest's fault, but it is the guest's process in whose name the host failed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_panic_in_a_host_function_ends_the_process_that_called_it_and_nothing_else() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         let app = super::app(keep, [Child::probe("unlucky").restart(Restart::Permanent)]).await;
         let first = app.pid("unlucky");
@@ -159,6 +163,7 @@ async fn a_panic_in_a_host_function_ends_the_process_that_called_it_and_nothing_
 /// A limit's reason is a word, which has no room for the place; the crash report has.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_that_ends_a_process_is_reported_with_the_place() {
+    let _turn = crate::turn().await;
     let spinner = Child::new("spinner", "spinner", &Value::Null).limits(|limits| limits.fuel_per_message = 1_000_000);
     let hog = Child::new("hog", "memory-hog", &Value::Null);
     let app = app(Keep::WhileItFits, [spinner, hog]).await;

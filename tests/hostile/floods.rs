@@ -41,6 +41,7 @@ async fn count(app: &TestApp, by: &str, times: u64, bytes: usize) -> (u64, u64) 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sends_to_a_full_mailbox_are_refused_and_casts_are_dropped_and_counted() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         let app = flooded(keep, |_| {}, |limits| limits.mailbox_messages = 100).await;
         assert_eq!(count(&app, "Send", 100, 1).await, (100, 0));
@@ -61,6 +62,7 @@ async fn sends_to_a_full_mailbox_are_refused_and_casts_are_dropped_and_counted()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mailbox_is_bounded_in_bytes_too() {
+    let _turn = crate::turn().await;
     let app = flooded(Keep::WhileItFits, |_| {}, |limits| limits.mailbox_bytes = 1_000).await;
     assert_eq!(count(&app, "Send", 12, 100).await, (10, 2));
     assert_eq!((info(&app, "sink").mailbox_messages, info(&app, "sink").mailbox_bytes), (10, 1_000));
@@ -70,6 +72,7 @@ async fn a_mailbox_is_bounded_in_bytes_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_are_bounded_on_both_sides() {
+    let _turn = crate::turn().await;
     let sender = flooded(Keep::WhileItFits, |limits| limits.body_bytes = 1_000, |_| {}).await;
     assert_eq!(count(&sender, "Send", 2, 1_000).await, (2, 0));
     assert_eq!(count(&sender, "Send", 2, 1_001).await, (2, 2));
@@ -86,30 +89,8 @@ async fn bodies_are_bounded_on_both_sides() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_without_end_ends_with_the_flooders_fuel() {
-    for by in ["Send", "Cast"] {
-        let app = flooded(Keep::WhileItFits, |limits| limits.fuel_per_message = 300_000_000, |_| {}).await;
-        let call = app.call("flooder", json!({ "Flood": flood(by, None, 100) }));
-        let end = beside_the_neighbour(&app, &format!("a flood by {by}"), call).await;
-        assert_eq!(ended(end), ExitReason::limit("fuel"), "{by}");
-        assert_eq!(crash(&app, "flooder").await, (ExitReason::limit("fuel"), Some("call")), "{by}");
-        assert!(info(&app, "sink").mailbox_messages <= Limits::default().mailbox_messages, "{by}");
-        app.stop().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_timers_ends_the_flooder() {
-    let app = flooded(Keep::WhileItFits, |limits| limits.fuel_per_message = 3_000_000_000, |_| {}).await;
-    let call = app.call("flooder", json!({ "Flood": flood("Timer", None, 100) }));
-    let end = ended(beside_the_neighbour(&app, "a flood of timers", call).await);
-    // Which comes first depends on how fast they fire.
-    assert!(end == ExitReason::limit("timers") || end == ExitReason::limit("fuel"), "{end}");
-    app.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn who_brings_events_upon_itself_without_end_is_ended_by_its_own_mailbox() {
+    let _turn = crate::turn().await;
     // Nobody refuses an answer, an alarm or a loss: what bounds them is how many can be under way. 1,024 in all here.
     let bounds = |limits: &mut Limits| {
         (limits.mailbox_messages, limits.links, limits.requests, limits.timers) = (1_000, 8, 8, 8);
@@ -128,6 +109,7 @@ async fn who_brings_events_upon_itself_without_end_is_ended_by_its_own_mailbox()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_without_an_answer_are_bounded() {
+    let _turn = crate::turn().await;
     let app = flooded(Keep::WhileItFits, |limits| limits.requests = 10, |_| {}).await;
     count(&app, "Request", 25, 1).await;
     assert_eq!(info(&app, "sink").mailbox_messages, 10, "what is beyond the limit is not delivered");
@@ -148,6 +130,7 @@ async fn ask_until_there_is_room(app: &TestApp, name: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_who_flood_each_other_disturb_nobody() {
+    let _turn = crate::turn().await;
     let flooder = |id: &str| Child::new(id, "mailbox-flooder", &Value::Null);
     let app = app(Keep::WhileItFits, [flooder("a"), flooder("b")]).await;
     let floods = async {
@@ -167,6 +150,7 @@ async fn two_who_flood_each_other_disturb_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_log_lines_is_dropped_and_told_of_in_one_line() {
+    let _turn = crate::turn().await;
     // Nothing comes back, so that the clock has no say in it. A line counts 64 beside its bytes.
     let bounds = |limits: &mut Limits| limits.log = LogLimits { bytes_per_second: 0, burst: 10 * (64 + 5) };
     for keep in MODES {
@@ -186,6 +170,7 @@ async fn a_flood_of_log_lines_is_dropped_and_told_of_in_one_line() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_line_is_cut_and_shows_it() {
+    let _turn = crate::turn().await;
     let app = app(Keep::WhileItFits, [Child::probe("noisy")]).await;
     app.steps("noisy", json!([{ "Log": "x".repeat(10_000) }])).await;
     let expected = format!("{}…", "x".repeat(4_096));

@@ -25,6 +25,7 @@ async fn trapper(app: &TestApp, label: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_save_that_traps_ends_the_process_after_its_reply() {
+    let _turn = crate::turn().await;
     let app = app(Keep::Never, []).await;
     let everything = async {
         for (number, (how, end)) in ways("side-effect-in-save").into_iter().enumerate() {
@@ -40,6 +41,7 @@ async fn a_save_that_traps_ends_the_process_after_its_reply() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restore_that_traps_or_refuses_ends_the_process_before_the_event() {
+    let _turn = crate::turn().await;
     let app = app(Keep::Never, []).await;
     let refusal = (json!({ "Fail": "no" }), End::Exactly(ExitReason::failed("no")));
     let everything = async {
@@ -59,6 +61,7 @@ async fn a_restore_that_traps_or_refuses_ends_the_process_before_the_event() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_save_that_refuses_leaves_the_process_alive_and_is_told_once() {
+    let _turn = crate::turn().await;
     let app = app(Keep::Never, [Child::new("trapper", "trapper", &Value::Null)]).await;
     app.ask("trapper", json!({ "Save": { "Fail": "not now" } })).await;
     for _ in 0..5 {
@@ -78,6 +81,7 @@ async fn a_save_that_refuses_leaves_the_process_alive_and_is_told_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn grief_in_terminate_is_why_the_process_ended() {
+    let _turn = crate::turn().await;
     let mut ways = ways("");
     ways.pop();
     let stop = json!({ "Stop": { "limit": "patience" } });

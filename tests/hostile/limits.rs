@@ -21,6 +21,7 @@ async fn work(app: &TestApp, turns: u64, fuel: u64) -> Result<Value, CallError> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fuel_is_counted_to_the_unit_and_the_same_every_time() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         let app = app(keep, []).await;
         for turns in [0, 100_000] {
@@ -49,6 +50,7 @@ async fn fuel_is_counted_to_the_unit_and_the_same_every_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_message_has_its_fuel_anew() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         let limited = |limits: &mut Limits| limits.fuel_per_message = 20_000_000;
         let app = app(keep, [Child::new("spinner", "spinner", &Value::Null).limits(limited)]).await;
@@ -72,6 +74,7 @@ async fn probe(app: &TestApp, change: impl FnOnce(&mut Limits), steps: &Value) -
 
 #[tokio::test(flavor = "multi_thread")]
 async fn timers_monitors_and_links_have_limits() {
+    let _turn = crate::turn().await;
     let app = app(Keep::WhileItFits, [Child::probe("a"), Child::probe("b")]).await;
     let timer = json!({ "StartTimer": { "after_ms": 3_600_000, "body": 1 } });
     let monitor = json!({ "Monitor": { "target": { "name": "a" } } });
@@ -90,6 +93,7 @@ async fn timers_monitors_and_links_have_limits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn replies_arguments_and_states_are_bodies_too() {
+    let _turn = crate::turn().await;
     let small = |limits: &mut Limits| limits.body_bytes = 1_000;
     let app = app(Keep::Never, [Child::probe("probe").limits(small)]).await;
     // The journal is the state: once too large for a body, it can no longer be saved, and the instance stays.

@@ -3,31 +3,46 @@
 //! Owns the neighbour and its stopwatch, and how a misbehaving guest is added to a running app and watched to its end. The
 //! modules below hold the crimes.
 
+mod binary;
 mod budgets;
 mod cache;
+mod crimes;
 mod faults;
 mod floods;
+#[path = "../../host/runtime/src/engine/tests/guest.rs"]
+#[allow(dead_code, reason = "the engine's own tests use the rest")]
+mod guest;
 mod hooks;
 mod limits;
 mod memory;
+mod page;
 mod pool;
 mod preemption;
 mod remains;
+mod scene;
+#[path = "../../host/runtime/src/engine/tests/script.rs"]
+#[allow(dead_code, reason = "the engine's own tests use the rest")]
+mod script;
 mod stack;
 mod storms;
+mod suite;
+mod watch;
 
-use std::future::Future;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use skep_runtime::EngineConfig;
 use skep_runtime::engine::{Class, Usage};
 use skep_runtime::kernel::supervisor::{Answer, RequestError};
 use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Fault, Pid, SpawnError};
 use skep_runtime::observe::{Level, Report};
 use skep_runtime::spec::Keep;
 use skep_runtime::{Request, RuntimeError};
+use skep_tests::app::{SLOTS, supervisor};
 use skep_tests::{Child, TestApp, eventually};
+use tokio::sync::{Mutex, MutexGuard};
+
+use watch::beside_the_neighbour;
 
 /// Both ways in which an instance may be treated.
 const MODES: [Keep; 2] = [Keep::WhileItFits, Keep::Never];
@@ -35,63 +50,25 @@ const MODES: [Keep; 2] = [Keep::WhileItFits, Keep::Never];
 /// Memory limits of a guest, and in which class of engine it lives with them.
 const CLASSES: [(usize, Class); 2] = [(4 << 20, Class::Small), (16 << 20, Class::Large)];
 
-/// How long the neighbour's answer may take on any machine, however busy. It is milliseconds; beyond this it hangs.
-const FOREVER: Duration = Duration::from_secs(5);
+/// Whoever has it is the only one who does anything in this program: memory, threads and files are counted.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// Waits for the turn of a test, which lasts until this is dropped.
+async fn turn() -> MutexGuard<'static, ()> {
+    TURN.lock().await
+}
 
 /// An app of a counter called `neighbour`, and these.
 async fn app(keep: Keep, children: impl IntoIterator<Item = Child>) -> TestApp {
+    app_on(EngineConfig { slots: Some(SLOTS), ..EngineConfig::default() }, keep, children).await
+}
+
+/// As [`app`], on an engine of other sizes.
+async fn app_on(engine: EngineConfig, keep: Keep, children: impl IntoIterator<Item = Child>) -> TestApp {
     let neighbour = Child::new("neighbour", "counter", &json!(0));
-    TestApp::start(keep, std::iter::once(neighbour).chain(children)).await
-}
-
-/// How long answers took.
-struct Times(Vec<Duration>);
-
-impl Times {
-    fn median(&self) -> Duration {
-        self.0[self.0.len() / 2]
-    }
-
-    fn max(&self) -> Duration {
-        self.0[self.0.len() - 1]
-    }
-}
-
-/// Calls the neighbour at least `times` times, one call after the other, until `over`. Each must be answered.
-async fn calls(app: &TestApp, times: usize, over: impl Fn() -> bool) -> Times {
-    let Value::Number(first) = app.ask("neighbour", json!("Get")).await else { panic!("no number") };
-    let mut taken = Vec::new();
-    while taken.len() < times || !over() {
-        let started = Instant::now();
-        let count = app.ask("neighbour", json!({ "Add": 1 })).await;
-        taken.push(started.elapsed());
-        assert_eq!(count.as_u64(), first.as_u64().map(|first| first + taken.len() as u64), "nothing is lost");
-    }
-    taken.sort();
-    Times(taken)
-}
-
-/// Does something evil, and calls the neighbour before and all the while.
-async fn beside_the_neighbour<T>(app: &TestApp, what: &str, evil: impl Future<Output = T>) -> T {
-    const TIMES: usize = 100;
-    let before = calls(app, TIMES, || true).await;
-    let done = std::cell::Cell::new(false);
-    let evil = async {
-        let result = evil.await;
-        done.set(true);
-        result
-    };
-    let (result, during) = tokio::join!(evil, calls(app, TIMES, || done.get()));
-    println!(
-        "{what}: the neighbour answers in {:?} (at most {:?}) before, {:?} (at most {:?}, {} calls) during",
-        before.median(),
-        before.max(),
-        during.median(),
-        during.max(),
-        during.0.len()
-    );
-    assert!(during.max() < FOREVER, "{what}: the neighbour waited for {:?}", during.max());
-    result
+    let root = supervisor(std::iter::once(neighbour).chain(children));
+    let started = TestApp::try_start_on(engine, keep, root).await;
+    started.unwrap_or_else(|error| panic!("the app does not start: {error}"))
 }
 
 /// Starts one more child of the root supervisor.

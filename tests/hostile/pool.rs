@@ -43,6 +43,7 @@ async fn ask_all(app: &TestApp, names: &[String], request: &Value) -> Vec<Value>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_counters_share_four_places() {
+    let _turn = crate::turn().await;
     let counters = names("counter", 20);
     let app = cramped(0, counters.iter().map(|name| Child::new(name, "counter", &json!(0)))).await;
     for round in 1..=5 {
@@ -60,6 +61,7 @@ async fn twenty_counters_share_four_places() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_finds_all_places_busy_gets_one_when_somebody_rests() {
+    let _turn = crate::turn().await;
     let spinners = names("spinner", SLOTS as usize);
     let children = spinners.iter().map(|name| Child::new(name, "spinner", &Value::Null));
     let app = cramped(0, std::iter::once(Child::new("counter", "counter", &json!(0))).chain(children)).await;
@@ -85,6 +87,7 @@ async fn who_finds_all_places_busy_gets_one_when_somebody_rests() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tasks_keep_their_places_and_the_next_one_waits_for_one() {
+    let _turn = crate::turn().await;
     let counter = Child::new("counter", "counter", &json!(0));
     let task = |id: &String| Child::new(id, "probe-task", &json!([{ "Receive": { "timeout_ms": null } }]));
     let tasks = names("task", SLOTS as usize);
@@ -111,6 +114,7 @@ async fn tasks_keep_their_places_and_the_next_one_waits_for_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_that_hold_all_places_get_their_answers() {
+    let _turn = crate::turn().await;
     let callers = names("caller", 2 * SLOTS as usize);
     let children = callers.iter().map(|name| Child::probe(name));
     let app = cramped(64, std::iter::once(Child::new("counter", "counter", &json!(0))).chain(children)).await;
@@ -124,6 +128,7 @@ async fn callers_that_hold_all_places_get_their_answers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_beyond_all_places_wait_no_longer_than_their_calls() {
+    let _turn = crate::turn().await;
     // Twelve callers, six places in both classes together: nobody is left whom the counter could ask for one.
     let callers = names("caller", 12);
     let children = callers.iter().map(|name| Child::probe(name));

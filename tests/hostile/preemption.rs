@@ -1,16 +1,14 @@
 //! Guests that loop: they share the processors with everybody else until their fuel or their time is up.
 
-use std::time::Duration;
-
 use serde_json::json;
 use skep_runtime::engine::Class;
 use skep_runtime::kernel::supervisor::Shutdown;
-use skep_runtime::kernel::{Address, Body, CallError, ExitReason, SpawnError};
+use skep_runtime::kernel::{Address, Body, CallError, ExitReason};
 use skep_runtime::spec::Keep;
 use skep_tests::{Child, eventually};
 use tokio::task::JoinSet;
 
-use super::{CLASSES, MODES, add, app, beside_the_neighbour, crash, crashes, ended, gone, is_spinning, live};
+use super::{MODES, app, beside_the_neighbour, crashes, gone, is_spinning, live};
 
 fn spinner(id: &str) -> Child {
     Child::new(id, "spinner", &json!(null))
@@ -18,6 +16,7 @@ fn spinner(id: &str) -> Child {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_guest_that_spins_is_preempted_and_delays_nobody() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         // Several for each processor, and none ever runs out of fuel.
         let names: Vec<String> = (0..8).map(|number| format!("spinner-{number}")).collect();
@@ -53,39 +52,8 @@ async fn a_guest_that_spins_is_preempted_and_delays_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fuel_ends_a_call_that_never_would() {
-    for keep in MODES {
-        for (memory_bytes, class) in CLASSES {
-            let app = app(keep, []).await;
-            let thirsty = spinner("spinner").limits(|limits| {
-                limits.fuel_per_message = 500_000_000;
-                limits.memory_bytes = memory_bytes;
-            });
-            add(&app, thirsty).await.expect("it starts");
-            let spin = app.call("spinner", json!("Spin"));
-            let end = beside_the_neighbour(&app, &format!("a spinner of the {class:?} class"), spin).await;
-            assert_eq!(ended(end), ExitReason::limit("fuel"));
-            assert_eq!(crash(&app, "spinner").await, (ExitReason::limit("fuel"), Some("call")));
-            assert_eq!(live(&app, Class::Large), 0);
-            app.stop().await;
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_init_that_spins_is_ended_by_its_time() {
-    let app = app(Keep::WhileItFits, []).await;
-    let slow = Child::new("spinner", "spinner", &json!("Init"))
-        .limits(|limits| limits.init_timeout = Duration::from_millis(300));
-    let start = beside_the_neighbour(&app, "a spinner in `init`", add(&app, slow)).await;
-    assert_eq!(start, Err(SpawnError::Failed(ExitReason::limit("time"))));
-    assert_eq!(crash(&app, "spinner").await, (ExitReason::limit("time"), Some("init")));
-    assert_eq!(live(&app, Class::Small), 1, "the neighbour's");
-    app.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_spinner_is_stopped_in_order_without_waiting_for_it() {
+    let _turn = crate::turn().await;
     let endless = spinner("spinner").limits(|limits| limits.fuel_per_message = 1 << 52).shutdown(Shutdown::Infinity);
     let app = app(Keep::WhileItFits, [endless]).await;
     let (runtime, to) = (app.runtime.clone(), Address::Name("spinner".into()));

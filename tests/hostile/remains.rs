@@ -11,6 +11,7 @@ use super::{add, gone, is_spinning, live};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_births_and_deaths_leave_nothing() {
+    let _turn = crate::turn().await;
     let engine = EngineConfig { slots: Some(2), ..EngineConfig::default() };
     let started = TestApp::try_start_on(engine, Keep::WhileItFits, app::supervisor([])).await;
     let app = started.unwrap_or_else(|error| panic!("the app does not start: {error}"));
@@ -40,6 +41,7 @@ async fn a_thousand_births_and_deaths_leave_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_place_of_a_killed_spinner_comes_back() {
+    let _turn = crate::turn().await;
     let engine = EngineConfig { slots: Some(1), ..EngineConfig::default() };
     let spinner = || Child::new("spinner", "spinner", &Value::Null).limits(|limits| limits.fuel_per_message = 1 << 52);
     let started = TestApp::try_start_on(engine, Keep::WhileItFits, app::supervisor([])).await;
@@ -60,6 +62,7 @@ async fn the_place_of_a_killed_spinner_comes_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_place_offered_to_one_who_dies_goes_to_the_next() {
+    let _turn = crate::turn().await;
     let engine = EngineConfig { slots: Some(1), large_slots: 0, ..EngineConfig::default() };
     let app = TestApp::try_start_on(engine, Keep::WhileItFits, app::supervisor([])).await;
     let app = app.unwrap_or_else(|error| panic!("the app does not start: {error}"));

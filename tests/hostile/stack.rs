@@ -7,6 +7,7 @@ use super::{CLASSES, MODES, add, app, beside_the_neighbour, crash, ended, fault}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recursion_without_end_is_understood_as_one() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         let app = app(keep, []).await;
         for (memory_bytes, class) in CLASSES {

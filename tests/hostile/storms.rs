@@ -1,13 +1,13 @@
 //! Children that crash as often as they are restarted: the supervisor gives up, and says so.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use skep_runtime::StartError;
 use skep_runtime::kernel::supervisor::{Restart, Strategy, SupervisorSpec};
 use skep_runtime::kernel::{ExitReason, SpawnError};
 use skep_runtime::observe::Report;
 use skep_runtime::spec::{Blueprint, Keep};
 use skep_tests::app::supervisor;
-use skep_tests::{Child, TestApp, eventually};
+use skep_tests::{Child, TestApp};
 
 use super::MODES;
 
@@ -30,6 +30,7 @@ fn restarts(app: &TestApp) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_child_that_crashes_after_each_restart_brings_its_supervisor_down() {
+    let _turn = crate::turn().await;
     for keep in MODES {
         // What it sends itself in `init` kills it each time.
         let send = json!({ "Send": { "to": { "step": 0 }, "body": { "do": [{ "Panic": "again" }] } } });
@@ -50,27 +51,10 @@ async fn a_child_that_crashes_after_each_restart_brings_its_supervisor_down() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_whose_child_never_starts_does_not_start() {
+    let _turn = crate::turn().await;
     let broken = Child::new("broken", "trapper", &json!({ "Init": { "Panic": "never" } })).restart(Restart::Permanent);
     let started =
         TestApp::try_start(Keep::WhileItFits, strict(Strategy::OneForOne, [Child::probe("first"), broken])).await;
     let Err(StartError::Failed(SpawnError::Failed(reason))) = started.map(|_| ()) else { panic!("it started") };
     assert!(reason.to_string().contains("broken"), "it says which child: {reason}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_storm_beside_the_neighbour_is_its_own_supervisors_affair() {
-    // The trapper crashes whenever it is told to, and is restarted, a hundred times.
-    let trapper = Child::new("trapper", "trapper", &Value::Null).restart(Restart::Permanent);
-    let app = super::app(Keep::WhileItFits, [trapper]).await;
-    let storm = async {
-        for round in 1..=100 {
-            let pid = eventually("the next life", || app.whereis("trapper")).await;
-            super::ended(app.call("trapper", json!({ "Here": "Unreachable" })).await);
-            eventually("a restart", || app.whereis("trapper").filter(|next| *next != pid)).await;
-            assert_eq!(app.crashes("trapper").len(), round);
-        }
-    };
-    super::beside_the_neighbour(&app, "a restart storm", storm).await;
-    assert_eq!((restarts(&app), given_up(&app).len()), (100, 0));
-    app.stop().await;
 }

@@ -3,6 +3,7 @@
 //! Nothing here decides whether a test passes, and nothing sleeps: whoever waits, waits for an event with a bound.
 
 pub mod app;
+pub mod crimes;
 pub mod guests;
 pub mod modes;
 

@@ -2,6 +2,8 @@
 //!
 //! Owns the plan of what to do where, which is its state. What faults are tried on.
 
+use std::time::Duration;
+
 use skep_sdk::prelude::*;
 
 /// The server. What it shall do travels in its state, or `restore` would not know.
@@ -10,6 +12,8 @@ pub struct Trapper {
     in_save: Option<How>,
     in_restore: Option<How>,
     in_terminate: Option<How>,
+    /// In `handle_down` or `handle_exit`.
+    when_told: Option<How>,
 }
 
 /// How to come to grief.
@@ -50,6 +54,12 @@ pub enum Where {
     Nowhere,
     /// In `handle_continue`, right after the reply.
     Continue(How),
+    /// In `handle_timer`, which it brings about itself.
+    Timer(How),
+    /// In `handle_down`, of a process that is not there.
+    Down(How),
+    /// In `handle_exit`, of a signal that it sends itself.
+    Exit(How),
 }
 
 #[server]
@@ -60,6 +70,7 @@ impl Server for Trapper {
     type Cast = Where;
     type Info = Where;
     type Continue = How;
+    type Timer = How;
 
     fn init(plan: Option<Where>, context: &Context) -> Start<Self> {
         let mut trapper = Trapper::default();
@@ -103,6 +114,18 @@ impl Server for Trapper {
         self.follow(Where::Here(how), context)
     }
 
+    fn handle_timer(&mut self, timer: Timer<How>, context: &Context) -> Outcome<Never, How> {
+        self.follow(Where::Here(timer.message), context)
+    }
+
+    fn handle_down(&mut self, _: Down, context: &Context) -> Outcome<Never, How> {
+        self.told(context)
+    }
+
+    fn handle_exit(&mut self, _: Exit, context: &Context) -> Outcome<Never, How> {
+        self.told(context)
+    }
+
     type State = Self;
 
     fn save(&self) -> Result<Saved<'_, Self>, Failure> {
@@ -125,6 +148,11 @@ impl Server for Trapper {
 }
 
 impl Trapper {
+    fn told<R, C>(&mut self, context: &Context) -> Outcome<R, C> {
+        let plan = self.when_told.take().map_or(Where::Nowhere, Where::Here);
+        self.follow(plan, context)
+    }
+
     fn follow<R, C>(&mut self, plan: Where, context: &Context) -> Outcome<R, C> {
         match plan {
             Where::Here(How::Fail(why)) => return fail(why),
@@ -133,6 +161,18 @@ impl Trapper {
             Where::Save(how) => self.in_save = Some(how),
             Where::Restore(how) => self.in_restore = Some(how),
             Where::Terminate(how) => self.in_terminate = Some(how),
+            Where::Timer(how) => {
+                context.start_timer(Duration::ZERO, &how);
+            }
+            Where::Down(how) => {
+                self.when_told = Some(how);
+                context.monitor("nobody");
+            }
+            Where::Exit(how) => {
+                self.when_told = Some(how);
+                context.trap_exit(true);
+                context.exit(context.me(), &ExitReason::Noproc);
+            }
             Where::Nowhere => {}
         }
         noreply()

@@ -9,6 +9,7 @@
 mod budget;
 mod cache;
 mod check;
+mod compiler;
 mod config;
 pub(crate) mod context;
 pub(crate) mod excerpt;
@@ -34,6 +35,7 @@ use wasmtime::component::Linker;
 
 pub use budget::Usage;
 pub use cache::CacheError;
+pub use compiler::{Compiler, compile_if_asked};
 pub use config::EngineConfig;
 pub use instance::{Failure, Instance, InstantiateError, Soundness};
 pub(crate) use ledger::Dropped;
@@ -77,7 +79,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     small: Kind,
     large: Kind,
-    small_memory_bytes: usize,
+    config: EngineConfig,
     cache: Option<Cache>,
     uplink: Arc<Uplink>,
     /// Held while a module is tried out: the pool has room for one more than the budget.
@@ -107,9 +109,8 @@ impl Engine {
         let wasmtime = |error: wasmtime::Error| EngineError::Wasmtime { message: format!("{error:#}") };
         let small = Kind::new(&config.small(), config.slots()).map_err(wasmtime)?;
         let large = Kind::new(&config.large(), config.large_slots).map_err(wasmtime)?;
-        let small_memory_bytes = config.small_memory_bytes;
-        let uplink = Uplink::new(config.resolver, config.authorities).into();
-        Ok(Engine(Arc::new(Inner { small, large, small_memory_bytes, cache, uplink, trial: Mutex::new(()) })))
+        let uplink = Uplink::new(config.resolver.clone(), config.authorities.clone()).into();
+        Ok(Engine(Arc::new(Inner { small, large, config, cache, uplink, trial: Mutex::new(()) })))
     }
 
     /// How full a class is.
@@ -138,7 +139,11 @@ impl Engine {
     }
 
     fn small_memory_bytes(&self) -> usize {
-        self.0.small_memory_bytes
+        self.0.config.small_memory_bytes
+    }
+
+    fn config(&self) -> &EngineConfig {
+        &self.0.config
     }
 
     fn uplink(&self) -> &Arc<Uplink> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use skep_tests::guests;
+use skep_tests::{crimes, guests};
 
 /// The names of all tests there are, as often as there are tests of a name.
 pub fn tests() -> Vec<String> {
@@ -10,7 +10,11 @@ pub fn tests() -> Vec<String> {
     for folder in ["host", "guest-sdk", "examples-wasm", "tests"] {
         read_all(&guests::root().join(folder), &mut sources);
     }
-    tests_in(&sources)
+    let mut tests = tests_in(&sources);
+    let mut rows = String::new();
+    read_all(&guests::root().join("tests/hostile/crimes"), &mut rows);
+    tests.extend(rows.lines().filter_map(crimes::row).map(str::to_owned));
+    tests
 }
 
 /// The names of the tests in sources.

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use skep_runtime::engine::Compiler;
 use skep_runtime::observe::Level;
 use skep_runtime::spec::AppSpec;
 use skep_runtime::{EngineConfig, RuntimeConfig};
@@ -152,7 +153,11 @@ impl Run {
         show_host_warnings();
         let config = RuntimeConfig {
             workers: self.workers.map(usize::from),
-            engine: EngineConfig { cache: Some(home.cache()?), ..EngineConfig::default() },
+            engine: EngineConfig {
+                cache: Some(home.cache()?),
+                compiler: Some(Compiler::new("/proc/self/exe".into())),
+                ..EngineConfig::default()
+            },
             keep: self.hibernate_after.map(|when| when.0),
         };
         let node = Node::new(self.node.as_deref().unwrap_or(&manifest.name), config, claim.folder())?;

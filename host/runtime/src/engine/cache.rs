@@ -1,6 +1,6 @@
 //! Compiled code on disk, so that a second start compiles nothing.
 //!
-//! Owns one folder that nobody else can enter, and the only `unsafe` of this crate: loading compiled code is running it.
+//! Owns one folder that nobody else can enter, and what is loaded from it: loading compiled code is running it.
 //! Each file has a checksum beside it, and one that does not match is compiled again and never loaded. Nothing here
 //! fails a load: what cannot be read or written is compiled, with a warning.
 
@@ -74,18 +74,19 @@ impl Cache {
     }
 
     /// The compiled form of the component `digest` for `engine`: from disk, or by `compile`, and then kept.
-    pub fn component(
+    pub fn component<E>(
         &self,
         engine: &wasmtime::Engine,
         digest: &str,
-        compile: impl FnOnce() -> wasmtime::Result<Component>,
-    ) -> wasmtime::Result<Component> {
+        compile: impl FnOnce() -> Result<Component, E>,
+        failed: impl FnOnce(wasmtime::Error) -> E,
+    ) -> Result<Component, E> {
         let code = self.folder.join(format!("{}.cwasm", key(engine, digest)));
         if let Some(component) = load(engine, &code) {
             return Ok(component);
         }
         let component = compile()?;
-        if let Err(error) = self.store(&code, &component.serialize()?) {
+        if let Err(error) = self.store(&code, &component.serialize().map_err(failed)?) {
             tracing::warn!(%error, folder = %self.folder.display(), "compiled code could not be kept");
         }
         Ok(component)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, WasmBacktraceDetails};
 
+use super::compiler::Compiler;
 use super::limits::TABLE_ELEMENTS;
 use super::trace::FRAMES;
 use super::wasi::{Resolver, SystemResolver};
@@ -44,6 +45,9 @@ pub struct EngineConfig {
     pub large_slots: u32,
     /// Where compiled code is kept. None: it is compiled at every start.
     pub cache: Option<PathBuf>,
+    /// Where code is compiled, in a process with bounds of its own. None: in this one, for as long as it takes, which is for
+    /// code that one trusts so far.
+    pub compiler: Option<Compiler>,
     /// Who says what names of hosts stand for, to guests that may ask.
     pub resolver: Arc<dyn Resolver>,
     /// A file of certificates (PEM) of those whom requests over TLS believe. None: whom the host believes, which the variable
@@ -58,6 +62,7 @@ impl Default for EngineConfig {
             small_memory_bytes: 4 << 20,
             large_slots: 64,
             cache: None,
+            compiler: None,
             resolver: Arc::new(SystemResolver),
             authorities: None,
         }

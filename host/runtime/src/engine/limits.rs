@@ -11,6 +11,14 @@ use wasmtime::ResourceLimiter;
 /// Table elements of one instance, all tables together. CPython has 5,688.
 pub const TABLE_ELEMENTS: usize = 20_000;
 
+/// Core instances of one component in either class; how much of the small class a component may be, is said there.
+const INSTANCES: usize = 64;
+/// Linear memories of one component. In the large class each takes 4 GiB of addresses and several memory mappings, of which
+/// the whole program has few. Python has one, JavaScript two.
+const MEMORIES: usize = 8;
+/// Tables of one component.
+const TABLES: usize = 16;
+
 /// How much one instance has and may have.
 #[derive(Debug)]
 pub struct MemoryLimiter {
@@ -99,6 +107,18 @@ impl ResourceLimiter for MemoryLimiter {
             self.refused = Some(Refused::Own);
         }
         Ok(fits)
+    }
+
+    fn instances(&self) -> usize {
+        INSTANCES
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES
+    }
+
+    fn tables(&self) -> usize {
+        TABLES
     }
 }
 

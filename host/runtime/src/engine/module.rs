@@ -31,6 +31,12 @@ pub enum LoadError {
         /// What wasmtime found.
         message: String,
     },
+    /// Compiling it takes more than the [`Compiler`](super::Compiler) may.
+    #[error("this component takes more than {what} to compile, which is all there is for it")]
+    TooCostly {
+        /// How much is there.
+        what: String,
+    },
     /// It is neither a server nor a task nor a command.
     #[error(
         "this component is no process: it must export `skep:process/behaviour@0.1.0` (a server), \
@@ -257,8 +263,12 @@ impl Engine {
         let digest = blake3::hash(bytes).to_hex().to_string();
         let component = wrap::component(bytes)?;
         let mut fits_small = check::initial_memory(&component) <= self.small_memory_bytes() as u64;
-        let small = if fits_small { self.compile(Class::Small, &digest, &component).ok() } else { None };
-        // What the small class refuses for its size may be fine in the other; what is wrong is wrong there too.
+        let small = match fits_small.then(|| self.compile(Class::Small, &digest, &component)) {
+            Some(Err(costly @ LoadError::TooCostly { .. })) => return Err(costly),
+            // What the small class refuses for its size may be fine in the other; what is wrong is wrong there too.
+            Some(Err(_)) | None => None,
+            Some(Ok(compiled)) => Some(compiled),
+        };
         fits_small &= small.is_some();
         let compiled = match small {
             Some(compiled) => compiled,
@@ -291,11 +301,14 @@ impl Engine {
     /// Compiles, or takes compiled code from the cache.
     fn compile(&self, class: Class, digest: &str, component: &[u8]) -> Result<Component, LoadError> {
         let engine = self.wasmtime(class);
-        let compile = || Component::from_binary(engine, component);
-        let compiled = match self.cache() {
-            Some(cache) => cache.component(engine, digest, compile),
-            None => compile(),
+        let invalid = |error: wasmtime::Error| LoadError::Invalid { message: format!("{error:#}") };
+        let compile = || match &self.config().compiler {
+            Some(compiler) => compiler.compile(self.config(), class, engine, component),
+            None => Component::from_binary(engine, component).map_err(invalid),
         };
-        compiled.map_err(|error| LoadError::Invalid { message: format!("{error:#}") })
+        match self.cache() {
+            Some(cache) => cache.component(engine, digest, compile, invalid),
+            None => compile(),
+        }
     }
 }

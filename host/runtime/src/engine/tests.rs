@@ -10,6 +10,7 @@ mod loading;
 mod outside;
 mod places;
 mod recorder;
+mod running;
 mod script;
 mod tenants;
 mod wasi;

@@ -86,7 +86,7 @@ fn check(shape: &Shape) -> Result<(), String> {
 fn understood(error: &wasmtime::Error, store: &mut wasmtime::Store<Context>) -> LoadError {
     let context = store.data_mut();
     let phase = context.phase;
-    if phase == Phase::Start && format!("{error:?}").contains("failed to convert function") {
+    if phase == Phase::Start && format!("{error:#}").contains("failed to convert function") {
         return LoadError::Mismatch { message: format!("{error:#}") };
     }
     LoadError::Failed { phase: phase.name(), reason: fault::reason(error, context) }

@@ -15,8 +15,9 @@ use skep_kernel::{FileLimits, Limits, Time};
 use tempfile::TempDir;
 
 use super::recorder::Recorder;
+use super::running::{Running, answers, module, writes};
+use super::script::Do;
 use super::script::errno::{DQUOT, EXIST, INVAL, ISDIR, LOOP, NAMETOOLONG, NOENT, NOSPC, NOTDIR, OK, PERM};
-use super::script::{Do, Running, answers, module, writes};
 use super::{cast, ready};
 use crate::engine::InstantiateError;
 

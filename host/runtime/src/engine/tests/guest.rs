@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use wit_component::StringEncoding;
-use wit_parser::Resolve;
+use wit_parser::{PackageId, Resolve, WorldId};
 
 /// An area of zeros: `ok`, no reply, `wait`; an empty state of version 0.
 pub const ZEROS: &str = "(i32.const 1024)";
@@ -43,13 +43,16 @@ impl Default for Server {
 
 impl Server {
     pub fn build(&self) -> Vec<u8> {
+        wrap("process", &self.text())
+    }
+
+    /// The module's text.
+    pub fn text(&self) -> String {
         let Server { more, pages, describe, init, handle, save, restore, terminate } = self;
         // More than sixteen values, so that they lie in memory.
         let event = "(param i32)";
-        wrap(
-            "process",
-            &format!(
-                r#"(module {more}
+        format!(
+            r#"(module {more}
                     (memory (export "memory") {pages})
                     (data (i32.const 964) "\00\04\00\00\01")
                     (data (i32.const 984) "\00\04\00\00\01")
@@ -63,7 +66,6 @@ impl Server {
                     (func $terminate (export "skep:process/behaviour@0.1.0#terminate")
                         (param i32 i32 i32 i32 i32 i32 i32) (result i32) {terminate})
                 )"#
-            ),
         )
     }
 }
@@ -89,11 +91,23 @@ const REALLOC: &str = r#"(global $large (mut i32) (i32.const 65536))
 
 /// A core module with the contract in it.
 fn wrap(world: &str, text: &str) -> Vec<u8> {
-    let mut module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+    let (resolve, package) = contract();
+    embed(&resolve, resolve.select_world(&[package], Some(world)).expect("the world is there"), text)
+}
+
+/// The contract, for worlds that have more in them.
+pub fn contract() -> (Resolve, PackageId) {
+    // These texts are read from crates at several depths.
+    let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().map(|folder| folder.join("wit"));
+    let wit = folders.into_iter().find(|wit| wit.is_dir()).expect("the contract is in the repository");
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(&wit).expect("the contract can be read");
-    let world = resolve.select_world(&[package], Some(world)).expect("the world is there");
-    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).expect("it fits");
+    (resolve, package)
+}
+
+/// A core module that says of itself which world it fits.
+pub fn embed(resolve: &Resolve, world: WorldId, text: &str) -> Vec<u8> {
+    let mut module = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    wit_component::embed_component_metadata(&mut module, resolve, world, StringEncoding::UTF8).expect("it fits");
     module
 }

@@ -1,15 +1,7 @@
 //! A guest that does one thing with files after the other and logs what each answered: WASI's error numbers, 00 for
 //! success.
 
-use std::sync::Arc;
-
-use skep_kernel::Limits;
-
 use super::guest::{Server, ZEROS};
-use super::recorder::Recorder;
-use super::{cast, engine, ready};
-use crate::engine::{Failure, Instance, Module};
-use crate::spec::{Access, FolderGrant, Grants};
 
 /// Numbers of WASI's errors, preview 1.
 pub mod errno {
@@ -155,8 +147,8 @@ fn call(step: &Do, texts: &mut Texts) -> String {
     }
 }
 
-/// A module that does these with each message.
-pub fn module(steps: &[Do]) -> Module {
+/// A guest that does these with each message.
+pub fn guest(steps: &[Do]) -> Vec<u8> {
     let mut texts = Texts::default();
     let calls: String = steps.iter().map(|step| format!("(call $note {})\n", call(step, &mut texts))).collect();
     let guest = Server {
@@ -165,42 +157,10 @@ pub fn module(steps: &[Do]) -> Module {
         handle: format!("{calls} (call $tell) {ZEROS}"),
         ..Server::default()
     };
-    engine().load("guest", &guest.build()).expect("it loads")
+    guest.build()
 }
 
-/// The right to do everything in a folder.
-pub fn writes(host: &std::path::Path) -> Grants {
-    let folder = FolderGrant { host: host.into(), guest: "/data".into(), access: Access::Write };
-    Grants { folders: vec![folder], ..Grants::default() }
-}
-
-/// A process of a module with its ledger, alive.
-pub struct Running {
-    pub instance: Instance,
-    pub recorder: Arc<Recorder>,
-}
-
-impl Running {
-    pub fn new(module: &Module, grants: &Grants, limits: &Limits) -> Self {
-        Self::again(module, grants, limits, Recorder::new())
-    }
-
-    /// Another instance of the same process.
-    pub fn again(module: &Module, grants: &Grants, limits: &Limits, recorder: Arc<Recorder>) -> Self {
-        let instance = ready(module.instantiate(recorder.clone(), limits, grants)).expect("it starts");
-        Running { instance, recorder }
-    }
-
-    /// What the steps answered.
-    pub fn handle(&mut self) -> Result<Vec<u32>, Failure> {
-        ready(self.instance.handle(cast(), 0))?;
-        let said = self.recorder.take().concat();
-        let numbers = said.strip_prefix("log Info ").expect("one line").split(' ');
-        Ok(numbers.map(|number| number.parse().expect("a number")).collect())
-    }
-}
-
-/// What steps in a folder answer.
-pub fn answers(folder: &std::path::Path, limits: &Limits, steps: &[Do]) -> Vec<u32> {
-    Running::new(&module(steps), &writes(folder), limits).handle().expect("it goes well")
+/// What the guest said: what each step answered.
+pub fn answered(line: &str) -> Vec<u32> {
+    line.split(' ').map(|number| number.parse().expect("a number")).collect()
 }
