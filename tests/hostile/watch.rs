@@ -100,7 +100,7 @@ impl Host {
 fn memory_mib() -> u64 {
     let pages = fs::read_to_string("/proc/self/statm").expect("Linux says");
     let pages: u64 = pages.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("the second is resident");
-    pages * rustix::param::page_size() as u64 >> 20
+    (pages * rustix::param::page_size() as u64) >> 20
 }
 
 /// All threads but those of the test harness, which are called after tests: `module::test`.
