@@ -118,7 +118,7 @@ fn only_the_owner_is_heard_on_the_socket() {
         return;
     }
     let node = Node::run(&home, &counter(&home, "guarded"));
-    let socket = home.nodes().join("guarded/control.sock");
+    let socket = home.nodes().join("nodes/guarded/control.sock");
     // Nobody else can get there. Somebody opens all the doors on the way.
     for path in socket.ancestors().take_while(|path| path.starts_with(home.folder())) {
         std::fs::set_permissions(path, Permissions::from_mode(0o777)).expect("it is ours");
