@@ -190,6 +190,7 @@
 mod budgets;
 mod check;
 mod error;
+mod forms;
 mod grants;
 mod limits;
 mod shape;
