@@ -4,7 +4,6 @@
 //! ``); each line of a `console` block that begins with `$ ` is typed into one shell, and the lines below it are what must
 //! be printed then. `…` stands for whatever differs: within a line for anything, as a line for any number of lines.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
 use std::os::unix::fs::symlink;
