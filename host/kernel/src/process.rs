@@ -196,7 +196,7 @@ pub struct Process {
     holdings: Option<Box<holdings::Holdings>>,
     aliases: BTreeMap<Mark, AliasMode>,
     requests: BTreeMap<Mark, calls::Request>,
-    timers: BTreeMap<Mark, timers::Timer>,
+    timers: timers::Timers,
     marks_drawn: u64,
     /// How many pids its guest has made up.
     made_up: u16,
@@ -239,7 +239,7 @@ impl Process {
             holdings: None,
             aliases: BTreeMap::new(),
             requests: BTreeMap::new(),
-            timers: BTreeMap::new(),
+            timers: timers::Timers::default(),
             marks_drawn: 0,
             made_up: 0,
             account: Account::default(),
@@ -359,7 +359,7 @@ impl Process {
             self.marks_drawn += 1;
             let mark = Mark(hash.finish() % NUMBER_LIMIT);
             let used = self.requests.contains_key(&mark)
-                || self.timers.contains_key(&mark)
+                || self.timers.get(mark).is_some()
                 || self.monitors.contains_key(&mark)
                 || self.holdings.as_ref().is_some_and(|holdings| holdings.watches(mark))
                 || self.aliases.contains_key(&mark);

@@ -102,6 +102,7 @@
 //! | `log_burst`        | size         | 1 MiB          | …if it is more than this, and one line says so   |
 //! | `init_timeout`     | time         | 30 s           | the process is killed, its start fails           |
 //!
+//! The bodies of timers that run count against `mailbox_bytes` too, apart from the mail: with more, the process ends.
 //! `written_bytes` counts over the whole life of a process: what it writes, what a file is made longer by, and 4 KiB for each
 //! new name in a folder. At most four operations of a process on files block a thread at a time; the next one waits.
 //!

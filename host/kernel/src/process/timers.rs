@@ -1,5 +1,6 @@
 //! A process's timers, those it knows of and those of its own life: `init`, idle, hibernation, deadlines of calls.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::delivery::Effect;
@@ -16,6 +17,31 @@ pub(super) struct Timer {
     body: Body,
 }
 
+/// The timers that the guest has running.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Timers {
+    running: BTreeMap<Mark, Timer>,
+    /// Bytes of their bodies.
+    bytes: usize,
+}
+
+impl Timers {
+    pub(super) fn get(&self, mark: Mark) -> Option<&Timer> {
+        self.running.get(&mark)
+    }
+
+    fn insert(&mut self, mark: Mark, timer: Timer) {
+        self.bytes += timer.body.len();
+        self.running.insert(mark, timer);
+    }
+
+    fn remove(&mut self, mark: Mark) -> Option<Timer> {
+        let timer = self.running.remove(&mark)?;
+        self.bytes -= timer.body.len();
+        Some(timer)
+    }
+}
+
 impl Process {
     /// The guest starts a timer: an `info` for somebody, or a `timer` for itself.
     pub fn start_timer(
@@ -25,8 +51,13 @@ impl Process {
         body: Body,
         actions: &mut Vec<Action>,
     ) -> Result<Mark, ExitReason> {
-        if self.timers.len() >= self.birth.limits.timers {
+        let limits = &self.birth.limits;
+        if self.timers.running.len() >= limits.timers {
             return Err(ExitReason::limit("timers"));
+        }
+        // What waits in timers is like mail that waits.
+        if self.timers.bytes.saturating_add(body.len()) > limits.mailbox_bytes {
+            return Err(ExitReason::limit("mailbox_bytes, for the bodies of timers"));
         }
         self.account.start_timer().map_err(|exceeded| ExitReason::limit(&exceeded.to_string()))?;
         if to.is_some() {
@@ -40,7 +71,7 @@ impl Process {
 
     /// The guest stops a timer: what was left of it. Nothing will arrive (TMR-04).
     pub fn cancel_timer(&mut self, mark: Mark, now: Time, actions: &mut Vec<Action>) -> Option<Duration> {
-        let timer = self.timers.remove(&mark)?;
+        let timer = self.timers.remove(mark)?;
         self.account.stop_timers(1);
         actions.push(Action::CancelTimer { mark, at: timer.at });
         Some(timer.at.saturating_sub(now))
@@ -49,17 +80,17 @@ impl Process {
     /// What is left of a timer.
     #[must_use]
     pub fn timer_left(&self, mark: Mark, now: Time) -> Option<Duration> {
-        self.timers.get(&mark).map(|timer| timer.at.saturating_sub(now))
+        self.timers.get(mark).map(|timer| timer.at.saturating_sub(now))
     }
 
     /// How many timers the guest has running.
     #[must_use]
     pub fn timers_running(&self) -> usize {
-        self.timers.len()
+        self.timers.running.len()
     }
 
     pub(super) fn take_time_up(&mut self, mark: Mark, now: Time, actions: &mut Vec<Action>) -> Effect {
-        if let Some(timer) = self.timers.remove(&mark) {
+        if let Some(timer) = self.timers.remove(mark) {
             self.account.stop_timers(1);
             return match timer.to {
                 Some(to) => {
@@ -117,8 +148,8 @@ impl Process {
 
     /// Stops every timer, at the end.
     pub(super) fn cancel_all_timers(&mut self, actions: &mut Vec<Action>) {
-        self.account.stop_timers(self.timers.len());
-        for (mark, timer) in std::mem::take(&mut self.timers) {
+        self.account.stop_timers(self.timers.running.len());
+        for (mark, timer) in std::mem::take(&mut self.timers).running {
             actions.push(Action::CancelTimer { mark, at: timer.at });
         }
         self.cancel_idle(actions);

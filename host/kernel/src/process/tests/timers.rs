@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::notation::check;
 use crate::process::*;
 use crate::timer_queue::TimerQueue;
-use crate::{Action, Signal};
+use crate::{Action, Body, ExitReason, Limits, Signal};
 
 #[test]
 fn tmr_01_a_timer_is_never_early() {
@@ -150,4 +150,25 @@ fn timers_beyond_the_limit_end_the_process() {
         ("wait 1", "b: timer x"),
         ("b: timer y 1, say fine", "b says fine"),
     ]);
+}
+
+#[test]
+fn bodies_of_timers_count_like_mail_that_waits() {
+    let limits = Arc::new(Limits { mailbox_bytes: 100, timers: 9, ..Limits::default() });
+    let birth = Birth::without_parent(Pid { node: 0, id: 1, tag: 0 }, Kind::Task, limits, [1, 1]);
+    let mut process = Process::new(birth, Duration::ZERO, &mut Vec::new());
+    let at = Duration::from_secs(1);
+    let mut start =
+        |process: &mut Process, bytes| process.start_timer(at, None, Body::Raw(vec![0; bytes]), &mut Vec::new());
+    let first = start(&mut process, 60).expect("there is room");
+    let second = start(&mut process, 40).expect("there is room");
+    let full = Err(ExitReason::limit("mailbox_bytes, for the bodies of timers"));
+    assert_eq!(start(&mut process, 1), full);
+    start(&mut process, 0).expect("there is room for nothing");
+    process.cancel_timer(first, Duration::ZERO, &mut Vec::new()).expect("it runs");
+    start(&mut process, 60).expect("what was cancelled came back");
+    assert_eq!(start(&mut process, 1), full);
+    assert_eq!(process.deliver(Signal::TimeUp { mark: second }, at, &mut Vec::new()).outcome, Ok(()));
+    start(&mut process, 40).expect("what has fired came back");
+    assert_eq!(start(&mut process, 1), full);
 }
