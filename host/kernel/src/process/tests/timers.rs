@@ -158,7 +158,7 @@ fn bodies_of_timers_count_like_mail_that_waits() {
     let birth = Birth::without_parent(Pid { node: 0, id: 1, tag: 0 }, Kind::Task, limits, [1, 1]);
     let mut process = Process::new(birth, Duration::ZERO, &mut Vec::new());
     let at = Duration::from_secs(1);
-    let mut start =
+    let start =
         |process: &mut Process, bytes| process.start_timer(at, None, Body::Raw(vec![0; bytes]), &mut Vec::new());
     let first = start(&mut process, 60).expect("there is room");
     let second = start(&mut process, 40).expect("there is room");
