@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -90,7 +91,8 @@ impl Host {
         };
         let started = Instant::now();
         while !as_before(&Host::now()) {
-            assert!(started.elapsed() < PATIENCE, "{what}: before {self:?}, afterwards {:?}", Host::now());
+            let late = started.elapsed() >= PATIENCE;
+            assert!(!late, "{what}: before {self:?}, afterwards {:?}; open are {:?}", Host::now(), open_files());
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -110,11 +112,20 @@ fn threads() -> usize {
     names.filter(|name| !name.contains("::")).count()
 }
 
-/// All open files but those of compiled code, which are as many as there are modules.
 fn files() -> usize {
+    open_files().len()
+}
+
+/// All open files but those of compiled code, which are as many as there are modules: what is compiled lies in a file, or
+/// its data in a memory that has the form of one.
+fn open_files() -> Vec<PathBuf> {
     let all = fs::read_dir("/proc/self/fd").expect("Linux says").flatten();
     let paths = all.filter_map(|file| fs::read_link(file.path()).ok());
-    paths.filter(|path| path.extension().is_none_or(|end| end != "cwasm")).count()
+    let is_code = |path: &PathBuf| {
+        let name = path.to_string_lossy();
+        name.contains(".cwasm") || name.contains("wasm-memory-image")
+    };
+    paths.filter(|path| !is_code(path)).collect()
 }
 
 /// Looks at the memory every few milliseconds.

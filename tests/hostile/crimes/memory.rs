@@ -27,7 +27,7 @@ crimes! {
         |scene| in_save(scene);
     more_from_the_start: "needs more memory to start than it may have", Limit("memory"), 32 MiB =>
         |scene| scene.start(hog(64 << 10));
-    growing_without_end: "asks for a page for ever, and does not mind the answer", Limit("memory"), 32 MiB =>
+    growing_without_end: "asks for a page for ever, and does not mind the answer", Limit("fuel"), 32 MiB =>
         |scene| scene.run(
             handle("(loop (drop (memory.grow (i32.const 1))) (br 0)) unreachable").build(),
             Limits { fuel_per_message: 20_000_000, ..Limits::default() });

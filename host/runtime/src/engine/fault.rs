@@ -40,6 +40,9 @@ pub(crate) fn reason(error: &wasmtime::Error, context: &mut Context) -> ExitReas
             format!("a file or a socket was used in `{}`, where nothing may act but the log", context.phase.name());
         return fault(&format!("side-effect-in-{}", context.phase.name()), message, &trace);
     }
+    if let Some(Trap::OutOfFuel) = error.downcast_ref() {
+        return ExitReason::limit("fuel");
+    }
     if let Some(refused) = context.limiter.take_refused() {
         return match refused {
             Refused::Own => ExitReason::limit("memory"),
@@ -47,7 +50,6 @@ pub(crate) fn reason(error: &wasmtime::Error, context: &mut Context) -> ExitReas
         };
     }
     match error.downcast_ref::<Trap>() {
-        Some(Trap::OutOfFuel) => ExitReason::limit("fuel"),
         Some(Trap::StackOverflow) => ExitReason::limit("stack"),
         Some(&trap) => trapped(trap, &trace, context),
         None => {
