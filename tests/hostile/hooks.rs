@@ -49,6 +49,7 @@ async fn a_restore_that_traps_or_refuses_ends_the_process_before_the_event() {
             let label = format!("trapper-{number}");
             trapper(&app, &label).await;
             assert_eq!(app.ask(&label, json!({ "Restore": how })).await, json!(null));
+            app.sleeps(&label).await;
             let told = ended(app.call(&label, json!("Nowhere")).await);
             let (reason, _) = crash(&app, &label).await;
             assert_eq!(told, reason);

@@ -203,9 +203,10 @@ impl Scene {
 
     /// What becomes of the guest of text that gets a message.
     pub async fn again(&self) -> Seen {
-        // It is known after each event, and not before.
+        // What it has used is known after each event, and not before; that of `init` comes first.
         let handled = |process: &ProcessInfo| process.fuel_used.unwrap_or(0);
-        let before = self.evil().as_ref().map_or(0, handled);
+        let begun = || Some(self.evil().as_ref().map_or(0, handled)).filter(|fuel| *fuel > 0 || self.evil().is_none());
+        let before = eventually("it to start", begun).await;
         let hello = Body::Text("hello".into());
         // It may have ended by itself.
         let _ = self.app.runtime.cast(EVIL, &Address::Name(EVIL.into()), hello);

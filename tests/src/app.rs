@@ -361,6 +361,13 @@ impl TestApp {
         self.pid(name).to_text()
     }
 
+    /// Waits until a process has given its instance back, which under [`Keep::Never`] it does once nothing waits for it. A
+    /// message that comes sooner is still handled by the same instance.
+    pub async fn sleeps(&self, name: &str) {
+        let asleep = || self.runtime.inspect(self.whereis(name)?)?.process.saved_bytes.map(|_| ());
+        eventually(&format!("{name} to give its instance back"), asleep).await;
+    }
+
     /// Whether a process exists.
     #[must_use]
     pub fn is_alive(&self, pid: Pid) -> bool {

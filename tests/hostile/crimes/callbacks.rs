@@ -64,6 +64,7 @@ async fn replies_first(scene: &Scene, plan: Value) -> Seen {
 async fn restores(scene: &Scene) -> Seen {
     scene.culprit(trapper()).await.expect("it starts");
     assert_eq!(scene.app.ask("culprit", json!({ "Restore": "Unreachable" })).await, json!(null));
+    scene.app.sleeps("culprit").await;
     let told = crate::ended(scene.app.call("culprit", json!("Nowhere")).await);
     let Seen::Ended(reason) = ended(scene).await else { unreachable!("it ended") };
     assert_eq!(told, reason, "the caller learns the same");
