@@ -15,7 +15,7 @@ use skep_runtime::spec::{AppSpec, Blueprint, Keep, ProcessSpec};
 use skep_tests::app::supervisor;
 use skep_tests::{Child, TestApp, eventually};
 
-use super::{MODES, app, beside_the_neighbour, ended, log_lines};
+use super::{MODES, app, beside_the_neighbour, ended};
 
 /// The app with the budget.
 const CROWD: &str = "crowd";
@@ -510,12 +510,12 @@ async fn what_an_app_logs_is_bounded_however_many_write() {
         for name in ["one", "two"] {
             ask(&app, name, json!({ "Many": script })).await;
         }
-        assert_eq!((log_lines(&app, "one").len(), log_lines(&app, "two").len()), (8, 2));
+        assert_eq!((app.log_lines("one").len(), app.log_lines("two").len()), (8, 2));
         assert_eq!(usage(&app).total.logged_bytes, 10 * 5);
         app.runtime.stop_app(CROWD).await.expect("it stops");
         let told = "6 lines of its log dropped: log_bytes of app crowd, which many share";
-        assert_eq!(log_lines(&app, "two")[2..], [(Level::Warn, told.to_owned())]);
-        assert_eq!(log_lines(&app, "one").len(), 8, "whoever lost nothing says nothing");
+        assert_eq!(app.log_lines("two")[2..], [(Level::Warn, told.to_owned())]);
+        assert_eq!(app.log_lines("one").len(), 8, "whoever lost nothing says nothing");
         app.stop().await;
     }
 }

@@ -15,6 +15,7 @@ mod network;
 mod paths;
 mod processes;
 mod restarts;
+mod servers;
 mod starts;
 mod timers;
 
@@ -38,6 +39,7 @@ pub fn table() -> Vec<Crime> {
         paths::rows(),
         processes::rows(),
         restarts::rows(),
+        servers::rows(),
         starts::rows(),
         timers::rows(),
     ]

@@ -10,7 +10,7 @@ use skep_runtime::spec::Keep;
 use skep_tests::app::PATIENCE;
 use skep_tests::{Child, TestApp, eventually};
 
-use super::{MODES, app, beside_the_neighbour, cast, crash, ended, log_lines};
+use super::{MODES, app, beside_the_neighbour, cast, crash, ended};
 
 /// An app with a `flooder`, and with a `sink` that takes nothing out of its mailbox because it waits for `holder`.
 async fn flooded(keep: Keep, change: impl FnOnce(&mut Limits), sink: impl FnOnce(&mut Limits)) -> TestApp {
@@ -159,11 +159,11 @@ async fn a_flood_of_log_lines_is_dropped_and_told_of_in_one_line() {
         let noise = app.steps("noisy", json!(script));
         beside_the_neighbour(&app, "a flood of log lines", noise).await;
         let expected: Vec<_> = (0..10).map(|number| (Level::Info, format!("li-{number:02}"))).collect();
-        assert_eq!(log_lines(&app, "noisy"), expected);
+        assert_eq!(app.log_lines("noisy"), expected);
         app.send("noisy", &json!({ "do": [{ "StopWith": "normal" }] }));
-        eventually("it to say how many", || (log_lines(&app, "noisy").len() > 10).then_some(())).await;
+        eventually("it to say how many", || (app.log_lines("noisy").len() > 10).then_some(())).await;
         let told = "15 lines of its log dropped: it may write 0 bytes a second, and 690 at once";
-        assert_eq!(log_lines(&app, "noisy")[10..], [(Level::Warn, told.to_owned())]);
+        assert_eq!(app.log_lines("noisy")[10..], [(Level::Warn, told.to_owned())]);
         app.stop().await;
     }
 }
@@ -174,6 +174,6 @@ async fn a_long_line_is_cut_and_shows_it() {
     let app = app(Keep::WhileItFits, [Child::probe("noisy")]).await;
     app.steps("noisy", json!([{ "Log": "x".repeat(10_000) }])).await;
     let expected = format!("{}…", "x".repeat(4_096));
-    assert_eq!(log_lines(&app, "noisy"), [(Level::Info, expected)]);
+    assert_eq!(app.log_lines("noisy"), [(Level::Info, expected)]);
     app.stop().await;
 }

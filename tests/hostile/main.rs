@@ -35,7 +35,7 @@ use skep_runtime::EngineConfig;
 use skep_runtime::engine::{Class, Usage};
 use skep_runtime::kernel::supervisor::{Answer, RequestError};
 use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Fault, Pid, SpawnError};
-use skep_runtime::observe::{Level, Report};
+use skep_runtime::observe::Report;
 use skep_runtime::spec::Keep;
 use skep_runtime::{Request, RuntimeError};
 use skep_tests::app::{SLOTS, supervisor};
@@ -134,13 +134,4 @@ fn ended(outcome: Result<Value, CallError>) -> ExitReason {
 fn live(app: &TestApp, class: Class) -> u32 {
     let Usage { live, .. } = app.runtime.engine().usage(class);
     live
-}
-
-/// The lines that a process has logged, and what the host says in its name.
-fn log_lines(app: &TestApp, name: &str) -> Vec<(Level, String)> {
-    let lines = app.reports().into_iter().filter_map(|report| match report {
-        Report::Log { subject, level, message } if subject.label.as_deref() == Some(name) => Some((level, message)),
-        _ => None,
-    });
-    lines.collect()
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Once};
 
 use serde_json::{Value, json};
-use skep_runtime::engine::Compiler;
-use skep_runtime::inspect::ProcessInfo;
+use skep_runtime::engine::{Compiler, RequestBounds, Resolver, SystemResolver};
+use skep_runtime::inspect::{Inspection, ProcessInfo};
 use skep_runtime::kernel::budget::BudgetSpec;
 use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Limits, Pid, SpawnError};
 use skep_runtime::observe::Report;
@@ -35,11 +35,21 @@ pub struct Place {
     pub large_slots: u32,
     /// How instances are treated.
     pub keep: Keep,
+    /// Who says what names of hosts stand for.
+    pub resolver: fn() -> Arc<dyn Resolver>,
+    /// What requests are held to.
+    pub requests: RequestBounds,
 }
 
 impl Default for Place {
     fn default() -> Self {
-        Place { slots: SLOTS, large_slots: 16, keep: Keep::WhileItFits }
+        Place {
+            slots: SLOTS,
+            large_slots: 16,
+            keep: Keep::WhileItFits,
+            resolver: || Arc::new(SystemResolver),
+            requests: RequestBounds::default(),
+        }
     }
 }
 
@@ -74,8 +84,9 @@ pub struct Scene {
 
 impl Scene {
     pub async fn new(place: Place) -> Self {
-        let Place { slots, large_slots, keep } = place;
-        let engine = EngineConfig { slots: Some(slots), large_slots, ..EngineConfig::default() };
+        let Place { slots, large_slots, keep, resolver, requests } = place;
+        let resolver = resolver();
+        let engine = EngineConfig { slots: Some(slots), large_slots, resolver, requests, ..EngineConfig::default() };
         let app = app_on(engine, keep, []).await;
         compile_something();
         let folder = tempfile::tempdir().expect("a folder");
@@ -115,17 +126,22 @@ impl Scene {
 
     /// What becomes of a process that is called with this.
     pub async fn call(&self, child: Child, request: Value) -> Seen {
+        self.answer(child, request).await.err().unwrap_or(Seen::Nothing)
+    }
+
+    /// What a process answers that is called with this, or what becomes of it.
+    pub async fn answer(&self, child: Child, request: Value) -> Result<Value, Seen> {
         let label = child.spec.id.to_string();
         self.culprit(child).await.expect("it starts");
         match self.app.call(&label, request).await {
-            Ok(_) => Seen::Nothing,
+            Ok(answer) => Ok(answer),
             Err(CallError::Ended(reason)) => {
                 gone(&self.app, &label).await;
                 let crash = self.app.crashes(&label).pop();
                 assert!(reason.is_orderly() || crash.as_ref() == Some(&reason), "{crash:?} is reported for {reason}");
-                Seen::Ended(reason)
+                Err(Seen::Ended(reason))
             }
-            Err(error) => Seen::Refused(format!("{error:?}")),
+            Err(error) => Err(Seen::Refused(format!("{error:?}"))),
         }
     }
 
@@ -211,9 +227,12 @@ impl Scene {
         // It may have ended by itself.
         let _ = self.app.runtime.cast(EVIL, &Address::Name(EVIL.into()), hello);
         let crash = || self.app.crashes(EVIL).into_iter().nth(self.forgotten.get()).map(Seen::Ended);
+        // Not between what it handles and what follows from that: where it is saved each time, its `save` comes then.
         let rests = |process: ProcessInfo| {
             let now = self.app.runtime.inspect(process.pid);
-            now.is_some_and(|now| handled(&now.process) > before && now.handling.is_none())
+            let done =
+                |now: &Inspection| now.handling.is_none() && !matches!(now.process.status, "running" | "runnable");
+            now.is_some_and(|now| handled(&now.process) > before && done(&now))
         };
         // Its supervisor has reported the end when it lists it no more.
         let listed = || self.app.runtime.tree(EVIL).is_some_and(|root| !root.children.is_empty());

@@ -9,7 +9,7 @@ use skep_runtime::kernel::budget::BudgetSpec;
 use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{ChildSpec, Restart, Shutdown, Strategy, SupervisorSpec};
 use skep_runtime::kernel::{Address, Body, CallError, ExitReason, Limits, Name, Pid};
-use skep_runtime::observe::{Observer, Report};
+use skep_runtime::observe::{Level, Observer, Report};
 use skep_runtime::spec::{AppSpec, Blueprint, Charge, Console, Grants, Keep, ModuleSpec, ProcessSpec, SpawnGrant};
 use skep_runtime::upgrade::{Progress, Summary, Upgrade, UpgradeError};
 use skep_runtime::{EngineConfig, Module, Runtime, RuntimeConfig, StartError};
@@ -233,14 +233,33 @@ impl TestApp {
     ///
     /// If there can be no such runtime.
     pub async fn try_start_as(
+        config: RuntimeConfig,
+        root: SupervisorSpec<Blueprint>,
+        reports: Arc<Reports>,
+    ) -> Result<Self, StartError> {
+        Self::try_start_with(config, &[], root, reports).await
+    }
+
+    /// As [`TestApp::try_start_as`], with code of these names beside the example guests.
+    ///
+    /// # Errors
+    ///
+    /// What kept it from starting.
+    ///
+    /// # Panics
+    ///
+    /// If there can be no such runtime, or the code cannot be loaded.
+    pub async fn try_start_with(
         mut config: RuntimeConfig,
+        more: &[(&str, Vec<u8>)],
         root: SupervisorSpec<Blueprint>,
         reports: Arc<Reports>,
     ) -> Result<Self, StartError> {
         config.engine.cache = Some(guests::cache());
         let observer: Arc<dyn Observer> = reports.clone();
         let runtime = Runtime::new(config, observer).unwrap_or_else(|error| panic!("no runtime: {error}"));
-        let modules = GUESTS.iter().map(|name| module(&runtime, name)).collect();
+        let guests = GUESTS.iter().map(|name| module(&runtime, name, &guests::bytes(name)));
+        let modules = guests.chain(more.iter().map(|(name, bytes)| module(&runtime, name, bytes))).collect();
         let app = TestApp { runtime, reports };
         app.runtime.start_app(AppSpec { modules, registries: registries(), root, ..AppSpec::new("test") }).await?;
         Ok(app)
@@ -380,6 +399,18 @@ impl TestApp {
         self.reports.all()
     }
 
+    /// The lines that processes of this label have logged, and what the host says in their name.
+    #[must_use]
+    pub fn log_lines(&self, label: &str) -> Vec<(Level, String)> {
+        let lines = self.reports().into_iter().filter_map(|report| match report {
+            Report::Log { subject, level, message } if subject.label.as_deref() == Some(label) => {
+                Some((level, message))
+            }
+            _ => None,
+        });
+        lines.collect()
+    }
+
     /// Why processes of this label crashed so far.
     #[must_use]
     pub fn crashes(&self, label: &str) -> Vec<ExitReason> {
@@ -454,8 +485,8 @@ impl TestApp {
     }
 }
 
-fn module(runtime: &Runtime, name: &str) -> ModuleSpec {
-    let module = load(runtime, name, &guests::bytes(name));
+fn module(runtime: &Runtime, name: &str, bytes: &[u8]) -> ModuleSpec {
+    let module = load(runtime, name, bytes);
     ModuleSpec { name: name.into(), module, limits: Limits::default(), grants: Arc::new(all_grants()) }
 }
 

@@ -6,6 +6,7 @@ pub mod app;
 pub mod crimes;
 pub mod guests;
 pub mod modes;
+pub mod network;
 
 pub use app::{Child, TestApp, eventually};
 pub use modes::{MODES, in_both_modes};

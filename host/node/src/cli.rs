@@ -4,6 +4,7 @@
 //! makes one or two calls on `node`, `build` or `control::client`. Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 mod audit;
+mod bench;
 mod build;
 mod child;
 mod demo;
@@ -66,6 +67,7 @@ enum Command {
     Build(build::Build),
     Sign(sign::Sign),
     Demo(demo::Demo),
+    Bench(bench::Bench),
     Ps(ps::Ps),
     Top(top::Top),
     Tree(tree::Tree),
@@ -157,6 +159,7 @@ impl Command {
             Command::Build(build) => build.json,
             Command::Sign(sign) => sign.json,
             Command::Demo(demo) => demo.json,
+            Command::Bench(bench) => bench.json,
             Command::Ps(ps::Ps { asking }) | Command::Stop(stop::Stop { asking }) => asking.json,
             Command::Sys(sys) => sys.json(),
             Command::Token(token) => token.json,
@@ -186,6 +189,7 @@ impl Command {
             Command::Build(build) => build.perform(),
             Command::Sign(sign) => sign.perform(),
             Command::Demo(demo) => demo.perform(shared).await,
+            Command::Bench(bench) => bench.perform(shared).await,
             Command::Ps(ps) => ps.perform(shared).await,
             Command::Top(top) => top.perform(shared).await,
             Command::Tree(tree) => tree.perform(shared).await,

@@ -36,7 +36,7 @@
 //! id = "parser"
 //! module = "parser"
 //! name = "parser"
-//! count = 8                              # a pool: ids and names from parser.1 to parser.8
+//! count = 8                              # a pool: ids and names from parser.1 to parser.8; 100,000 in all at most
 //!
 //! [[supervisor.children]]
 //! id = "nested"
@@ -184,16 +184,19 @@
 //! `skep call NAME '"a line\n"'` types a line, and answers `null` when it is taken.
 //!
 //! `argv` is for programs that read their command line, and `args` of a child for `init`. Timers go on whatever `clocks`
-//! says. To what it spawns a process passes on at most what it has: of folders and names these or fewer, of a clock that
-//! is coarse no exact one, of a seed the seed, of the node's variables those that it sees. What the manifest itself
-//! writes for a module (`argv`, the values in `env`) is the module's, whoever spawns it.
+//! says. To what it spawns a process passes on at most what it has: of a list what both let in (of `"room:*"` and `"room:1"`
+//! the latter, whoever has which), of a folder to write that it may read the right to read, of a clock that is coarse no
+//! exact one, of a seed the seed, of the node's variables those that it sees. What the manifest itself writes for a module
+//! (`argv`, the values in `env`) is the module's, whoever spawns it.
 
 mod budgets;
 mod check;
+mod commands;
 mod error;
 mod forms;
 mod grants;
 mod limits;
+mod pools;
 mod shape;
 mod supervisors;
 #[cfg(test)]
@@ -211,6 +214,7 @@ use skep_runtime::kernel::supervisor::SupervisorSpec;
 use skep_runtime::kernel::{Limits, Name};
 use skep_runtime::spec::{AppSpec, Blueprint, Grants, ModuleSpec};
 
+pub use commands::CommandKey;
 pub use error::{ManifestError, Place, Source};
 
 /// A manifest that makes sense. Whether its code does is not known yet.
@@ -226,6 +230,8 @@ pub struct Manifest {
     pub budget: BudgetSpec,
     /// Its root supervisor.
     pub root: SupervisorSpec<Blueprint>,
+    /// What it says that is for commands only.
+    pub command_keys: Vec<CommandKey>,
     /// The text, for errors that are found later.
     pub source: Source,
 }
@@ -270,6 +276,15 @@ impl Manifest {
     pub fn parse(source: Source, home: &Path) -> Result<Self, ManifestError> {
         let file: shape::File = toml::from_str(&source.text).map_err(|error| source.syntax(&error))?;
         check::manifest(file, source, home)
+    }
+
+    /// The same app with nothing but one of its modules, from other code: what that is upgraded to.
+    #[must_use]
+    pub fn successor(&self, module: &str, code: Code) -> Self {
+        let mut successor = self.clone();
+        successor.modules.retain(|declared| &*declared.name == module);
+        successor.modules.iter_mut().for_each(|declared| declared.code = code.clone());
+        successor
     }
 
     /// The runtime's form of it, with the code of each module in the order of [`Manifest::modules`].

@@ -41,7 +41,7 @@ pub use instance::{Failure, Instance, InstantiateError, Soundness};
 pub(crate) use ledger::Dropped;
 pub use ledger::Ledger;
 pub use module::{LoadError, Module, ModuleKind};
-pub use wasi::{Resolver, SystemResolver};
+pub use wasi::{RequestBounds, Resolver, SystemResolver};
 
 use budget::Budget;
 use cache::Cache;
@@ -109,7 +109,7 @@ impl Engine {
         let wasmtime = |error: wasmtime::Error| EngineError::Wasmtime { message: format!("{error:#}") };
         let small = Kind::new(&config.small(), config.slots()).map_err(wasmtime)?;
         let large = Kind::new(&config.large(), config.large_slots).map_err(wasmtime)?;
-        let uplink = Uplink::new(config.resolver.clone(), config.authorities.clone()).into();
+        let uplink = Uplink::new(&config).into();
         Ok(Engine(Arc::new(Inner { small, large, config, cache, uplink, trial: Mutex::new(()) })))
     }
 

@@ -28,7 +28,7 @@ pub struct ProcessInfo {
     pub code: Option<Code>,
     /// The name it holds.
     pub name: Option<Name>,
-    /// `server`, `task`, `supervisor` or `client`.
+    /// `server`, `task`, `command`, `supervisor` or `client`.
     pub kind: &'static str,
     /// What it is doing: `starting`, `runnable`, `running`, `blocked`, `waiting`, `hibernating`, `stopping`.
     pub status: &'static str,

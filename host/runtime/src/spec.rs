@@ -21,6 +21,7 @@ mod console;
 mod grants;
 pub(crate) mod network;
 mod outside;
+mod pattern;
 
 /// An app: modules, and a tree of processes made from them, which share names.
 #[derive(Clone, Debug)]

@@ -66,8 +66,8 @@ fn manifest(text: &str) {
         Ok(manifest) => {
             let again = parse().expect("it was accepted");
             let shown = |manifest: &Manifest| {
-                let Manifest { name, modules, registries, budget, root, source: _ } = manifest;
-                format!("{name} {modules:?} {registries:?} {budget:?} {root:?}")
+                let Manifest { name, modules, registries, budget, root, command_keys, source: _ } = manifest;
+                format!("{name} {modules:?} {registries:?} {budget:?} {root:?} {command_keys:?}")
             };
             assert_eq!(shown(&manifest), shown(&again));
             assert!(!manifest.name.is_empty());

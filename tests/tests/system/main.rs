@@ -1,6 +1,7 @@
 //! Whole-system tests: real guests on a real runtime, in one binary, because linking the engine takes long.
 
 mod chat;
+mod commands;
 mod conformance;
 mod differential;
 mod embedding;

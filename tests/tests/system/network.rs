@@ -2,6 +2,7 @@
 //!
 //! Real guests, real sockets on this machine, and a resolver that answers as a hostile one might.
 
+mod bounds;
 mod names;
 mod requests;
 mod sockets;
@@ -14,9 +15,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 use skep_runtime::engine::Resolver;
-use skep_runtime::spec::{Endpoint, Keep, Network, Origin};
+use skep_runtime::spec::{Keep, Network};
 use skep_runtime::{EngineConfig, RuntimeConfig};
 use skep_tests::app::{Reports, SLOTS, supervisor};
+use skep_tests::network::{http, prober, tcp, udp};
 use skep_tests::{Child, TestApp};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -56,37 +58,14 @@ impl Resolver for Zone {
     }
 }
 
-fn endpoints(patterns: &[String]) -> Vec<Endpoint> {
-    patterns.iter().map(|text| Endpoint::parse(text).expect("a pattern")).collect()
-}
-
-/// May open connections.
-fn tcp(patterns: &[String]) -> Network {
-    Network { tcp: endpoints(patterns), ..Network::default() }
-}
-
-/// May send datagrams.
-fn udp(patterns: &[String]) -> Network {
-    Network { udp: endpoints(patterns), ..Network::default() }
-}
-
-/// May send requests.
-fn http(patterns: &[String]) -> Network {
-    Network {
-        http: patterns.iter().map(|text| Origin::parse(text).expect("a pattern")).collect(),
-        ..Network::default()
-    }
-}
-
-/// A guest that tries what it is told.
-fn prober(id: &str, network: Network) -> Child {
-    Child::new(id, "probe-net", &Value::Null)
-        .process(move |process| Arc::make_mut(&mut process.grants).network = network)
-}
-
 /// An app with these children, whose names are looked up there.
 async fn app(resolver: Arc<dyn Resolver>, keep: Keep, children: impl IntoIterator<Item = Child>) -> TestApp {
-    let engine = EngineConfig { slots: Some(SLOTS), resolver, ..EngineConfig::default() };
+    app_on(EngineConfig { resolver, ..EngineConfig::default() }, keep, children).await
+}
+
+/// The same on an engine of its own.
+async fn app_on(engine: EngineConfig, keep: Keep, children: impl IntoIterator<Item = Child>) -> TestApp {
+    let engine = EngineConfig { slots: Some(SLOTS), ..engine };
     let config = RuntimeConfig { engine, keep: Some(keep), ..RuntimeConfig::default() };
     let started = TestApp::try_start_as(config, supervisor(children), Arc::new(Reports::default())).await;
     started.unwrap_or_else(|error| panic!("the app does not start: {error}"))

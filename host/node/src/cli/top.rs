@@ -2,6 +2,8 @@
 //!
 //! Owns which columns there are and what they are sorted by. Rates are the difference between two looks.
 
+#[cfg(test)]
+mod tests;
 mod words;
 
 use std::collections::HashMap;
@@ -91,8 +93,7 @@ impl Top {
         let mut before = None;
         loop {
             let look = self.look(&client).await?;
-            let shown = words::table(&self.sorted(&look, before.as_ref()), self.lines.unwrap_or(LINES));
-            output::print(&format!("{CLEAR}{shown}"))?;
+            output::print(&self.frame(&look, before.as_ref()))?;
             before = Some(look);
             tokio::time::sleep(self.every.0).await;
         }
@@ -110,6 +111,11 @@ impl Top {
         }
         let apps = apps.into_iter().filter(|app| app.app == *wanted).collect();
         Ok(Look { apps, processes: processes.into_iter().filter(|process| process.app == *wanted).collect(), at })
+    }
+
+    /// What a terminal is drawn anew with.
+    fn frame(&self, look: &Look, before: Option<&Look>) -> String {
+        format!("{CLEAR}{}", words::table(&self.sorted(look, before), self.lines.unwrap_or(LINES)))
     }
 
     /// What is shown of a look, and of the one before it.

@@ -57,7 +57,7 @@ pub struct Process {
     pub version: Option<u32>,
     /// The digest of its code; none for a process of the host.
     pub digest: Option<String>,
-    /// `server`, `task`, `supervisor` or `client`.
+    /// `server`, `task`, `command`, `supervisor` or `client`.
     pub kind: String,
     /// What it is doing.
     pub status: String,

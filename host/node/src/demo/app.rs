@@ -81,7 +81,8 @@ impl Tally {
     pub(super) async fn load(self, engine: Engine, watch: &dyn Watch) -> Result<Loaded, DemoError> {
         let mut report = watch.builder();
         let loading = move || {
-            let successor = deploy::app(successor(&self.manifest), &engine, report.as_mut())?;
+            let code = Code::Crate { dir: Path::new(SOURCES).join(SUCCESSOR), package: None };
+            let successor = deploy::app(self.manifest.successor(SERVER_MODULE, code), &engine, report.as_mut())?;
             let app = deploy::app(self.manifest, &engine, report.as_mut())?;
             let code = successor.modules.into_iter().next().map(|module| module.module);
             Ok(Loaded { app, successor: code.expect("the app has a server") })
@@ -95,16 +96,6 @@ pub(super) struct Loaded {
     pub(super) app: AppSpec,
     /// What the server is upgraded to.
     pub(super) successor: Module,
-}
-
-/// The same app with nothing but its server, in version 2.
-fn successor(manifest: &Manifest) -> Manifest {
-    let mut manifest = manifest.clone();
-    manifest.modules.retain(|module| &*module.name == SERVER_MODULE);
-    for module in &mut manifest.modules {
-        module.code = Code::Crate { dir: Path::new(SOURCES).join(SUCCESSOR), package: None };
-    }
-    manifest
 }
 
 /// Lets the reader read this file, and nothing beyond its folder; and has it keep the end back until the upgrade.

@@ -11,15 +11,15 @@ use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::registry::valid_name;
 use skep_runtime::kernel::supervisor::{ChildSpec, SupervisorSpec};
 use skep_runtime::kernel::{Body, Limits, Name};
-use skep_runtime::spec::{Blueprint, Charge, Console, Grants, Input, Keep, Output, ProcessSpec};
+use skep_runtime::spec::{Blueprint, Charge, Grants, Keep, ProcessSpec};
 use toml::Spanned;
 
+use super::commands::{self, CommandKey};
 use super::grants::{Ground, resolved};
+use super::pools::Pools;
 use super::{Code, Manifest, ManifestError, Module, Source, budgets, limits, shape, supervisors};
 use crate::node::home::valid_node_name;
 
-/// A pool larger than this is a slip of the finger.
-const POOL_MOST: u64 = 1_000_000;
 /// Supervisors within supervisors. The tree is walked by recursion.
 const DEPTH_MOST: usize = 32;
 
@@ -48,6 +48,8 @@ pub(super) fn manifest(file: shape::File, source: Source, home: &Path) -> Result
         modules: modules.iter().map(|module| (Arc::clone(&module.name), module)).collect(),
         ground: &ground,
         names: BTreeSet::new(),
+        command_keys: Vec::new(),
+        pools: Pools::default(),
     };
     supervisors::root(&file.supervisor, &source)?;
     let root = tree.supervisor(&file.supervisor, 1)?;
@@ -58,8 +60,9 @@ pub(super) fn manifest(file: shape::File, source: Source, home: &Path) -> Result
             "add a section [[supervisor.children]] with an `id` and a `module`",
         ));
     }
+    let command_keys = tree.command_keys;
     let budget = budgets::of_app(file.budget.as_ref(), &source)?;
-    Ok(Manifest { name: name.as_str().into(), modules, registries, budget, root, source })
+    Ok(Manifest { name: name.as_str().into(), modules, registries, budget, root, command_keys, source })
 }
 
 fn registries(
@@ -117,6 +120,9 @@ struct Tree<'a> {
     ground: &'a Ground<'a>,
     /// Names given so far: one process of the app each.
     names: BTreeSet<Name>,
+    /// Keys whose modules must be commands.
+    command_keys: Vec<CommandKey>,
+    pools: Pools,
 }
 
 impl Tree<'_> {
@@ -196,16 +202,14 @@ impl Tree<'_> {
         module: &Spanned<String>,
     ) -> Result<Vec<ChildSpec<Blueprint>>, ManifestError> {
         let spec = self.process(child, module)?;
+        self.command_keys.extend(commands::keys(child, &spec.module));
         let id = child.id.get_ref();
         let Some(count) = &child.count else {
             let name = child.name.as_ref().map(|name| self.name(name, None)).transpose()?;
             let start = Blueprint::Process(Arc::new(ProcessSpec { name, ..spec }));
             return Ok(vec![with_policy(ChildSpec::worker(id.as_str(), start), child)]);
         };
-        if !(1..=POOL_MOST).contains(count.get_ref()) {
-            let problem = format!("`count` cannot be {}", count.get_ref());
-            return self.refuse(count.span(), problem, &format!("give a number from 1 to {POOL_MOST}"));
-        }
+        self.pools.add(count, spec.args.len(), self.ground.source)?;
         let mut pool = Vec::new();
         for number in 1..=*count.get_ref() {
             let name = child.name.as_ref().map(|name| self.name(name, Some(number))).transpose()?;
@@ -241,7 +245,7 @@ impl Tree<'_> {
             let problem = format!("`args` are {} bytes, and `body_bytes` is {}", args.len(), limits.body_bytes);
             return self.refuse(span, problem, "make the arguments smaller, or raise the limit `body_bytes`");
         }
-        let console = self.console(child)?;
+        let console = self.ground.console(child)?;
         let keep = child.hibernate_after.as_ref().map_or(Keep::default(), |keep| keep.get_ref().0);
         let args = Body::Json(args);
         Ok(ProcessSpec {
@@ -256,23 +260,6 @@ impl Tree<'_> {
             charge: Charge::default(),
             awaited: None,
         })
-    }
-
-    /// The standard streams of a command.
-    fn console(&self, child: &shape::Child) -> Result<Console, ManifestError> {
-        let input = match child.stdin.as_ref().map(|stdin| (stdin.get_ref(), stdin.span())) {
-            None => Input::Closed,
-            Some((shape::Input::Messages, _)) => Input::Messages,
-            Some((shape::Input::File(path), place)) => Input::File(self.ground.file(path, place)?),
-        };
-        let output = match child.output.as_ref().map(|output| (output.get_ref(), output.span())) {
-            None | Some((shape::Output::Log, _)) => Output::Log,
-            Some((shape::Output::To(name), place)) => match valid_name(name) {
-                Ok(()) => Output::To(name.as_str().into()),
-                Err(why) => return self.refuse(place, format!("bad name: {why}"), "give the name of a process"),
-            },
-        };
-        Ok(Console { input, output })
     }
 
     /// A name that no other process of the app has.

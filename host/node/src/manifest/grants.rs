@@ -60,7 +60,7 @@ impl Ground<'_> {
         let topics = given.topics.iter().map(|topic| self.text(topic, valid_key)).collect::<Result<_, _>>()?;
         let control = names(&given.control)?;
         let apps = given.apps.iter().map(|entry| self.another_app(entry)).collect::<Result<_, _>>()?;
-        let network = self.network(given)?;
+        let network = Arc::new(self.network(given)?);
         let outside = self.outside(given)?;
         Ok(Arc::new(Grants {
             folders,

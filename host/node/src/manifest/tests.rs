@@ -209,6 +209,25 @@ fn keys_and_values_are_known_or_refused() {
 }
 
 #[test]
+fn a_few_bytes_make_no_gigabytes_of_children() {
+    let second = |keys: &str| child(&format!("[[supervisor.children]]\n{keys}"));
+    for (text, expected) in [
+        (child("count = 100001"), "7:9 `count` cannot be 100001; give a number from 1 to 100000"),
+        (
+            second("id = 'd'\nmodule = 'm'\ncount = 60000").replace("'m'\n[", "'m'\ncount = 60000\n["),
+            "11:9 all pools together have more than 100000 processes; make them smaller",
+        ),
+        (
+            child(&format!("count = 1000\nargs = '{}'", "x".repeat(270_000))),
+            "7:9 the arguments of all pools together have more than 256 MiB; give each process less",
+        ),
+    ] {
+        let refusal = refusal(&text);
+        assert!(refusal.contains(expected), "{refusal}");
+    }
+}
+
+#[test]
 fn the_tree_makes_sense_or_is_refused() {
     let second = |keys: &str| child(&format!("[[supervisor.children]]\n{keys}"));
     let cases = [
@@ -231,7 +250,7 @@ fn the_tree_makes_sense_or_is_refused() {
         ),
         (second("id = 'd'\ncount = 2\nsupervisor = {}"), "9:9 `count` is for processes, and `d` is a supervisor"),
         (second("id = ''\nmodule = 'm'"), "8:6 bad id: a name cannot be empty"),
-        (child("count = 0"), "7:9 `count` cannot be 0; give a number from 1 to 1000000"),
+        (child("count = 0"), "7:9 `count` cannot be 0; give a number from 1 to 100000"),
         (child("").replace("[supervisor]", "[supervisor]\nmax_seconds = 0"), "4:15 `max_seconds` cannot be 0"),
         (child("").replace("path", "package"), "module `m` has no code; add `path`"),
         (

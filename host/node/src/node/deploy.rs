@@ -64,6 +64,8 @@ pub fn load(
         loaded.push(fresh);
         read.push(code);
     }
+    let named = manifest.modules.iter().zip(&loaded);
+    manifest.check_commands(|name| named.clone().any(|(module, code)| &*module.name == name && code.is_command()))?;
     Ok((manifest.into_app(loaded), read))
 }
 
@@ -188,6 +190,9 @@ pub(super) fn remedy(error: &LoadError) -> &'static str {
         LoadError::NoKind { .. } => "export a process: in Rust with `skep_sdk::export!`",
         LoadError::UnknownImport { .. } | LoadError::Mismatch { .. } => {
             "build the guest against this version's `wit` folder and SDK"
+        }
+        LoadError::NoCompiler { .. } => {
+            "see whether this machine has memory left, and whether `skep` may start processes"
         }
         LoadError::Failed { .. } => "correct the guest; a test of it would show the same",
         _ => "build the guest anew with `skep build`",

@@ -10,7 +10,7 @@ use crate::node::counter;
 use crate::skep::{Home, Node, refused};
 
 /// A node with a free port: it, its address, and the fingerprint of its certificate.
-fn listening(home: &Home, arguments: &[&str]) -> (Node, String, String) {
+pub(crate) fn listening(home: &Home, arguments: &[&str]) -> (Node, String, String) {
     let (node, said) = Node::start(home.command(&[&["run"], arguments, &["--listen", "127.0.0.1:0"]].concat()));
     let line = said.iter().find(|line| line.contains("listens at ")).unwrap_or_else(|| panic!("{said:?}"));
     let (_, rest) = line.split_once("listens at ").expect("it is in it");

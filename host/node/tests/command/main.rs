@@ -1,5 +1,6 @@
 //! The `skep` command as it is typed: one binary for all of it, because linking the engine takes long.
 
+mod bench;
 mod child;
 mod demo;
 mod deploy;
@@ -7,6 +8,7 @@ mod docs;
 mod elsewhere;
 mod grants;
 mod names;
+mod network;
 mod new;
 mod node;
 mod programs;

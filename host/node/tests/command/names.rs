@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::skep::{Home, Node, refused};
+use crate::skep::{Home, Node, refused, until};
 
 const CHAT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples-wasm/chat-lobby/chat.toml");
 
@@ -18,17 +18,14 @@ fn ask(home: &Home, pid: &str, request: Value) -> Value {
     home.json(&["call", pid, &request.to_string(), "--json"])["body"].take()
 }
 
-/// Asks until the answer is this.
-fn until(home: &Home, pid: &str, request: &Value, expected: &Value) {
+/// Waits until a user has heard this, and nothing else.
+#[track_caller]
+fn heard(home: &Home, pid: &str, expected: &Value) {
     let mut heard = Vec::new();
-    for _ in 0..200 {
-        let lines = ask(home, pid, request.clone());
-        heard.extend(lines.as_array().cloned().unwrap_or_default());
-        if json!(heard) == *expected {
-            return;
-        }
-    }
-    panic!("{heard:?} is not {expected}");
+    until(|| {
+        heard.extend(ask(home, pid, json!("Heard")).as_array().cloned().unwrap_or_default());
+        if json!(heard) == *expected { Ok(()) } else { Err(format!("{heard:?} is not {expected}")) }
+    });
 }
 
 #[test]
@@ -43,7 +40,7 @@ fn a_chat_of_two_and_who_is_known_by_what() {
     assert_eq!(ask(&home, &bob, json!({ "Say": { "room": "tea", "text": "hello" } })), json!(["heard by 1"]));
     assert_eq!(ask(&home, &bob, json!({ "Tell": { "user": "ada", "text": "psst" } })), json!([]));
     let expected = json!(["tea: bob came", "tea: bob: hello", "bob to you: psst"]);
-    until(&home, &ada, &json!("Heard"), &expected);
+    heard(&home, &ada, &expected);
 
     let pid = |text: &str| format!("<{}>", text.rsplit_once('.').expect("a tag").0);
     let (short_ada, short_bob) = (pid(&ada), pid(&bob));

@@ -77,7 +77,7 @@ fn every_command_has_an_example_in_its_help() {
     let home = Home::new();
     for command in [
         "run", "new", "build", "ps", "top", "metrics", "tree", "inspect", "grants", "sys", "call", "cast", "logs",
-        "upgrade", "rollback", "versions", "deploy", "undeploy", "stop", "demo",
+        "upgrade", "rollback", "versions", "deploy", "undeploy", "stop", "demo", "bench",
     ] {
         let help = home.ok(&[command, "--help"]);
         assert!(help.contains(&format!("skep {command}")) && help.contains("--json"), "{command}:\n{help}");

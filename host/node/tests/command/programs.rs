@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::skep::{Home, Node};
+use crate::skep::{Home, Node, until};
 
 /// A wheel, and the program in it.
 struct Package {
@@ -68,18 +68,14 @@ fn formula(value: &str) -> String {
     format!("(set-logic QF_BV)\n(declare-fun x () (_ BitVec 8))\n(assert (= (bvmul x #x02) {value}))\n(check-sat)\n")
 }
 
-/// What the node has logged of a child, once it has all of this.
+/// Waits until the node has logged all of this of a child.
 #[track_caller]
 fn logged(home: &Home, child: &str, expected: &[&str]) {
-    let mut text = String::new();
-    for _ in 0..600 {
-        text = home.ok(&["logs", child]);
-        if expected.iter().all(|part| text.contains(part)) {
-            return;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    panic!("{expected:?} is not in what {child} logged:\n{text}");
+    until(|| {
+        let text = home.ok(&["logs", child]);
+        let all = expected.iter().all(|part| text.contains(part));
+        if all { Ok(()) } else { Err(format!("{expected:?} is not in what {child} logged:\n{text}")) }
+    });
 }
 
 #[test]
@@ -144,13 +140,11 @@ fn a_renderer_reads_one_granted_folder_and_writes_another() {
     let _node = Node::run(&home, &manifest);
     logged(&home, "denied", &["exit status 1"]);
     let drawn = home.folder().join("out/picture.png");
-    for _ in 0..600 {
-        if std::fs::read(&drawn).is_ok_and(|bytes| bytes.ends_with(b"IEND\xaeB`\x82")) {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(50));
-    }
-    let bytes = std::fs::read(&drawn).expect("it was drawn");
+    let bytes = until(|| match std::fs::read(&drawn) {
+        Ok(bytes) if bytes.ends_with(b"IEND\xaeB`\x82") => Ok(bytes),
+        Ok(bytes) => Err(format!("{} bytes of a picture", bytes.len())),
+        Err(error) => Err(error.to_string()),
+    });
     assert_eq!((&bytes[..8], &bytes[16..24]), (&b"\x89PNG\r\n\x1a\n"[..], &[0, 0, 0, 40, 0, 0, 0, 30][..]));
     assert!(!home.folder().join("in/picture.png").exists(), "it may only read there");
 }

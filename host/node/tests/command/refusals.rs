@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::skep::{Home, refused};
+use crate::node::counter;
+use crate::skep::{Home, Node, refused};
 
 /// A manifest with one child of one module, which is this file.
 fn manifest(path: &str) -> String {
@@ -64,6 +65,66 @@ fn code_that_is_no_process_is_refused_with_the_reason() {
     }
     let path = home.file("app.toml", manifest("missing.wasm").as_bytes());
     refused(&home.skep(&["run", &path]), 1, &["missing.wasm", "app.toml:3:", "check the path"]);
+}
+
+#[test]
+fn input_and_output_of_a_module_that_is_no_command_are_refused_with_their_place() {
+    let home = Home::new();
+    let node = Node::run(&home, &counter(&home, "refused"));
+    let before = home.json(&["ps", "--json"]);
+    let server = home.build("counter");
+    let task = home.build("probe-task");
+    // A command may have both, beside others that have neither.
+    home.file(
+        "true.wasm",
+        &wat::parse_str("(module (memory (export \"memory\") 1) (func (export \"_start\")))").expect("text"),
+    );
+    let child =
+        |module: &str, keys: &str| format!("[[supervisor.children]]\nid = '{module}'\nmodule = '{module}'\n{keys}\n");
+    let app = |keys: &str, tasks_keys: &str| {
+        let modules = format!(
+            "name = 'refused'\nmodules.counter.path = '{}'\nmodules.task.path = '{}'\nmodules.true.path = 'true.wasm'\n[supervisor]\n",
+            server.display(),
+            task.display()
+        );
+        let command = child("true", "restart = 'temporary'\nstdin = 'messages'\noutput = { to = 'counter' }");
+        let children = [
+            command,
+            child("counter", &format!("args = 1\n{keys}")),
+            child("task", &format!("args = []\nrestart = 'temporary'\n{tasks_keys}")),
+        ];
+        home.file("refused.toml", (modules + &children.concat()).as_bytes())
+    };
+    for (keys, tasks_keys, expected) in [
+        (
+            "stdin = 'messages'",
+            "",
+            ["`stdin` is for commands", "module `counter` is none", "refused.toml:16:9", "remove `stdin`"],
+        ),
+        (
+            "output = { to = 'x' }",
+            "",
+            ["`output` is for commands", "module `counter` is none", "refused.toml:16:10", "wasi:cli/run"],
+        ),
+        (
+            "output = 'log'",
+            "",
+            ["`output` is for commands", "module `counter` is none", "refused.toml:16:10", "remove `output`"],
+        ),
+        (
+            "",
+            "stdin = { file = 'true.wasm' }",
+            ["`stdin` is for commands", "module `task` is none", "refused.toml:22:9", "`_start`"],
+        ),
+    ] {
+        let path = app(keys, tasks_keys);
+        refused(&home.skep(&["run", &path, "--node", "other"]), 1, &expected);
+        refused(&home.skep(&["deploy", &path, "--yes"]), 1, &expected);
+        assert_eq!(home.json(&["ps", "--json"]), before, "nothing has changed");
+    }
+    home.ok(&["deploy", &app("", ""), "--yes"]);
+    home.ok(&["stop"]);
+    assert!(node.wait().success());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -126,6 +127,24 @@ pub(crate) fn refused(output: &Output, code: i32, expected: &[&str]) {
     assert_eq!(output.status.code(), Some(code), "{text}");
     for part in expected {
         assert!(text.contains(part), "{part:?} is not in: {text}");
+    }
+}
+
+/// How long a test waits for what must happen.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What is not there yet must not be kept from its processor by the question.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Looks until there is what must come; until then a look brings what there is instead.
+#[track_caller]
+pub(crate) fn until<T>(mut look: impl FnMut() -> Result<T, String>) -> T {
+    let started = Instant::now();
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(seen) => assert!(started.elapsed() < PATIENCE, "waited in vain: {seen}"),
+        }
+        std::thread::sleep(PAUSE);
     }
 }
 

@@ -48,6 +48,9 @@ fn what_an_app_uses_stands_beside_what_it_may() {
         ("skep_app_messages_received_total{app=\"bounded\"}", number("messages_in")),
         ("skep_app_fuel_total{app=\"bounded\"}", number("fuel_used")),
         ("skep_app_budget_memory_bytes{app=\"bounded\"}", 67_108_864.0),
+        // Where thousands have room, and an instance is made in microseconds.
+        ("skep_class_instances{class=\"small\"}", 1.0),
+        ("skep_class_instances{class=\"large\"}", 0.0),
     ] {
         assert!(samples.contains(&(name.to_owned(), value)), "{name} {value} is not in\n{text}");
     }

@@ -104,7 +104,7 @@ async fn look(
 fn take(store: &mut StoreContextMut<'_, Context>, number: u64) -> wasmtime::Result<bool> {
     only_in(store, "take", Phase::Run)?;
     let number = convert::number(number, "`number`")?;
-    let taken = store.data_mut().act("take", 0)?.take_seen(number)?;
+    let taken = store.data_mut().act("take", fuel::LITTLE)?.take_seen(number)?;
     if taken {
         renew(store)?;
     }
@@ -123,7 +123,7 @@ async fn wait(
         Wanted::Marked(marks) => marks.len() * size_of::<Mark>(),
         Wanted::Any | Wanted::Behind(_) => 0,
     };
-    let syscalls = store.data_mut().act_with(import, 0, bytes).await?.clone();
+    let syscalls = store.data_mut().act_with(import, fuel::LITTLE, bytes).await?.clone();
     syscalls.begin_receive(wanted, timeout_ms)?;
     Ok(poll_fn(|cx| syscalls.poll_receive(cx)).await?)
 }

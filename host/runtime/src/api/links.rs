@@ -55,7 +55,7 @@ impl Host for Context {
     }
 
     fn trap_exit(&mut self, on: bool) -> wasmtime::Result<bool> {
-        Ok(self.act("trap-exit", 0)?.trap_exit(on)?)
+        Ok(self.act("trap-exit", fuel::LITTLE)?.trap_exit(on)?)
     }
 
     async fn exit(&mut self, to: types::Pid, reason: types::ExitReason) -> wasmtime::Result<()> {
@@ -72,7 +72,7 @@ impl Host for Context {
 
     fn stop(&mut self, reason: types::ExitReason) -> wasmtime::Result<()> {
         let reason = convert::reason(reason, self.body_bytes)?;
-        self.act("stop", 0)?;
+        self.act("stop", fuel::LITTLE)?;
         Err(Ended(reason).into())
     }
 }

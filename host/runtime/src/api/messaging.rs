@@ -65,12 +65,12 @@ impl Host for Context {
             WitAliasMode::ExplicitUnalias => AliasMode::ExplicitUnalias,
             WitAliasMode::Reply => AliasMode::Reply,
         };
-        Ok(self.act("open-alias", 0)?.open_alias(mode)?.into())
+        Ok(self.act("open-alias", fuel::LITTLE)?.open_alias(mode)?.into())
     }
 
     async fn unalias(&mut self, alias: types::Alias) -> wasmtime::Result<bool> {
         let alias = convert::alias(alias)?;
-        Ok(self.act("unalias", 0)?.unalias(alias)?)
+        Ok(self.act("unalias", fuel::LITTLE)?.unalias(alias)?)
     }
 
     async fn is_alive(&mut self, pid: types::Pid) -> wasmtime::Result<bool> {

@@ -21,6 +21,6 @@ impl Host for Context {
     }
 
     async fn whereis(&mut self, name: String) -> wasmtime::Result<Option<types::Pid>> {
-        Ok(self.act_with("whereis", 0, name.len()).await?.whereis(&name)?.map(types::Pid::from))
+        Ok(self.act_with("whereis", fuel::LITTLE, name.len()).await?.whereis(&name)?.map(types::Pid::from))
     }
 }

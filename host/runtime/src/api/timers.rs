@@ -30,7 +30,7 @@ impl Host for Context {
     }
 
     fn now(&mut self) -> wasmtime::Result<u64> {
-        Ok(self.act("now", 0)?.now()?)
+        Ok(self.act("now", fuel::LITTLE)?.now()?)
     }
 
     async fn send_at(&mut self, at_ms: u64, to: types::Address, body: types::Body) -> wasmtime::Result<u64> {
@@ -49,12 +49,12 @@ impl Host for Context {
 
     fn cancel(&mut self, mark: u64) -> wasmtime::Result<Option<u64>> {
         let mark = convert::mark(mark)?;
-        Ok(self.act("cancel", 0)?.cancel_timer(None, mark)?)
+        Ok(self.act("cancel", fuel::LITTLE)?.cancel_timer(None, mark)?)
     }
 
     fn left(&mut self, mark: u64) -> wasmtime::Result<Option<u64>> {
         let mark = convert::mark(mark)?;
-        Ok(self.act("left", 0)?.timer_left(None, mark)?)
+        Ok(self.act("left", fuel::LITTLE)?.timer_left(None, mark)?)
     }
 
     fn cancel_of(&mut self, owner: types::Pid, mark: u64) -> wasmtime::Result<Option<u64>> {

@@ -22,6 +22,8 @@ const COMPILE: &str = "skep:compile";
 const MESSAGE_BYTES: usize = 4 << 10;
 /// Exit status of a process that has refused the component, and says why on its standard error.
 const REFUSED: u8 = 3;
+/// The same, of one that could not even look at it.
+const UNABLE: u8 = 4;
 
 /// Where code is compiled, and what that may take.
 #[derive(Clone, Debug)]
@@ -50,9 +52,9 @@ impl Compiler {
         engine: &wasmtime::Engine,
         component: &[u8],
     ) -> Result<Component, LoadError> {
-        let invalid = |message: String| LoadError::Invalid { message };
         let output = self.run(config, class, component);
-        let output = output.map_err(|error| invalid(format!("the compiler cannot be started: {error}")))?;
+        let output =
+            output.map_err(|error| LoadError::NoCompiler { message: format!("it does not start: {error}") })?;
         if !output.status.success() {
             return Err(self.understood(&output));
         }
@@ -60,12 +62,13 @@ impl Compiler {
         // SAFETY: it comes through a pipe from a process that this one has started, which runs the same code with the same
         // settings; wasmtime compares version and settings itself.
         let component = unsafe { Component::deserialize(engine, &output.stdout) };
-        component.map_err(|error| invalid(format!("{error:#}")))
+        component.map_err(|error| LoadError::Invalid { message: format!("{error:#}") })
     }
 
     /// Runs the other end until it is done.
     fn run(&self, config: &EngineConfig, class: Class, component: &[u8]) -> io::Result<Output> {
-        let order = Order { class, config: config.clone(), seconds: self.seconds, memory_bytes: self.memory_bytes };
+        let Compiler { seconds, memory_bytes, .. } = *self;
+        let order = Order { class, small_memory_bytes: config.small_memory_bytes, seconds, memory_bytes };
         let mut child = Command::new(&self.program)
             .args(order.arguments())
             .env_clear()
@@ -80,8 +83,12 @@ impl Compiler {
 
     fn understood(&self, output: &Output) -> LoadError {
         let Compiler { seconds, memory_bytes, .. } = self;
+        let message = || String::from_utf8_lossy(&output.stderr).into_owned();
         if output.status.code() == Some(i32::from(REFUSED)) {
-            return LoadError::Invalid { message: String::from_utf8_lossy(&output.stderr).into_owned() };
+            return LoadError::Invalid { message: message() };
+        }
+        if output.status.code() == Some(i32::from(UNABLE)) {
+            return LoadError::NoCompiler { message: message() };
         }
         match output.status.signal() {
             Some(signal) if signal == Signal::XCPU.as_raw() || signal == Signal::KILL.as_raw() => {
@@ -90,22 +97,29 @@ impl Compiler {
             Some(signal) if signal == Signal::ABORT.as_raw() => {
                 LoadError::TooCostly { what: format!("{} MiB of memory", memory_bytes >> 20) }
             }
-            _ => LoadError::Invalid { message: format!("the compiler failed: {}", output.status) },
+            _ => LoadError::NoCompiler { message: output.status.to_string() },
         }
     }
 }
 
 /// What the process that compiles is told, beside the component.
+#[derive(Debug, PartialEq)]
 struct Order {
     class: Class,
-    config: EngineConfig,
+    small_memory_bytes: usize,
     seconds: u64,
     memory_bytes: u64,
 }
 
+/// Why there is no compiled form.
+struct NotCompiled {
+    status: u8,
+    why: String,
+}
+
 impl Order {
-    fn arguments(&self) -> [String; 6] {
-        let Order { class, config, seconds, memory_bytes } = self;
+    fn arguments(&self) -> [String; 5] {
+        let Order { class, small_memory_bytes, seconds, memory_bytes } = self;
         let class = match class {
             Class::Small => "small",
             Class::Large => "large",
@@ -113,8 +127,7 @@ impl Order {
         [
             COMPILE.to_owned(),
             class.to_owned(),
-            config.slots().to_string(),
-            config.small_memory_bytes.to_string(),
+            small_memory_bytes.to_string(),
             seconds.to_string(),
             memory_bytes.to_string(),
         ]
@@ -123,38 +136,42 @@ impl Order {
     /// The order in the arguments of this process, if that is what they are.
     fn read(arguments: impl Iterator<Item = OsString>) -> Option<Self> {
         let arguments: Vec<String> = arguments.map(|argument| argument.into_string().ok()).collect::<Option<_>>()?;
-        let [word, class, slots, small_memory_bytes, seconds, memory_bytes] = &arguments[..] else { return None };
+        let [word, class, small_memory_bytes, seconds, memory_bytes] = &arguments[..] else { return None };
         let class = match (word.as_str(), class.as_str()) {
             (COMPILE, "small") => Class::Small,
             (COMPILE, "large") => Class::Large,
             _ => return None,
         };
-        let config = EngineConfig {
-            slots: Some(slots.parse().ok()?),
+        Some(Order {
+            class,
             small_memory_bytes: small_memory_bytes.parse().ok()?,
-            ..EngineConfig::default()
-        };
-        Some(Order { class, config, seconds: seconds.parse().ok()?, memory_bytes: memory_bytes.parse().ok()? })
+            seconds: seconds.parse().ok()?,
+            memory_bytes: memory_bytes.parse().ok()?,
+        })
     }
 
     /// Bounds this process, and compiles what comes on its standard input.
-    fn perform(&self) -> Result<Vec<u8>, String> {
+    fn perform(&self) -> Result<Vec<u8>, NotCompiled> {
+        let refused = |error: wasmtime::Error| NotCompiled { status: REFUSED, why: format!("{error:#}") };
+        let unable = |why: String| NotCompiled { status: UNABLE, why };
         let bound = |what, most: u64| setrlimit(what, Rlimit { current: Some(most), maximum: Some(most) });
-        let bounded = bound(Resource::Core, 0)
+        bound(Resource::Core, 0)
             .and_then(|()| bound(Resource::Cpu, self.seconds))
-            // What is only reserved, as the pool of instances is, does not count.
-            .and_then(|()| bound(Resource::Data, self.memory_bytes));
-        bounded.map_err(|error| format!("the compiler cannot be bounded: {error}"))?;
+            .and_then(|()| bound(Resource::Data, self.memory_bytes))
+            .map_err(|error| unable(format!("it cannot be bounded: {error}")))?;
         // Whoever runs goes first. It is no matter if the system will not have it.
         let _ = nice(10);
+        // Compiled code does not depend on how many instances there are; the stacks of thousands would not fit in the bounds.
+        let config =
+            EngineConfig { slots: Some(1), small_memory_bytes: self.small_memory_bytes, ..EngineConfig::default() };
         let config = match self.class {
-            Class::Small => self.config.small(),
-            Class::Large => self.config.large(),
+            Class::Small => config.small(),
+            Class::Large => config.large(),
         };
+        let engine = wasmtime::Engine::new(&config).map_err(|error| unable(format!("{error:#}")))?;
         let mut component = Vec::new();
-        io::stdin().read_to_end(&mut component).map_err(|error| error.to_string())?;
-        let engine = wasmtime::Engine::new(&config).map_err(|error| format!("{error:#}"))?;
-        engine.precompile_component(&component).map_err(|error| format!("{error:#}"))
+        io::stdin().read_to_end(&mut component).map_err(|error| unable(error.to_string()))?;
+        engine.precompile_component(&component).map_err(refused)
     }
 }
 
@@ -168,10 +185,10 @@ pub fn compile_if_asked() -> Option<ExitCode> {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         },
-        Err(mut why) => {
+        Err(NotCompiled { status, mut why }) => {
             why.truncate(why.floor_char_boundary(MESSAGE_BYTES));
             let _ = io::stderr().write_all(why.as_bytes());
-            ExitCode::from(REFUSED)
+            ExitCode::from(status)
         }
     })
 }
@@ -182,12 +199,10 @@ mod tests {
 
     #[test]
     fn an_order_is_understood_as_it_was_given_and_other_arguments_are_none() {
-        let config = EngineConfig { slots: Some(7), small_memory_bytes: 5 << 20, ..EngineConfig::default() };
-        let order = Order { class: Class::Large, config, seconds: 3, memory_bytes: 9 << 30 };
+        let order = Order { class: Class::Large, small_memory_bytes: 5 << 20, seconds: 3, memory_bytes: 9 << 30 };
         let arguments = order.arguments();
-        let read = Order::read(arguments.iter().map(OsString::from)).expect("it is one");
-        assert_eq!(read.arguments(), arguments);
-        for other in [&arguments[..5], &["run".to_owned()], &[]] {
+        assert_eq!(Order::read(arguments.iter().map(OsString::from)), Some(order));
+        for other in [&arguments[..4], &["run".to_owned()], &[]] {
             assert!(Order::read(other.iter().map(OsString::from)).is_none(), "{other:?}");
         }
     }

@@ -10,7 +10,7 @@ use wasmtime::{Config, Enabled, InstanceAllocationStrategy, OptLevel, PoolingAll
 use super::compiler::Compiler;
 use super::limits::TABLE_ELEMENTS;
 use super::trace::FRAMES;
-use super::wasi::{Resolver, SystemResolver};
+use super::wasi::{RequestBounds, Resolver, SystemResolver};
 
 /// Linear memories in one component of the small class. JavaScript has two.
 pub(crate) const MEMORIES: u32 = 2;
@@ -53,6 +53,8 @@ pub struct EngineConfig {
     /// A file of certificates (PEM) of those whom requests over TLS believe. None: whom the host believes, which the variable
     /// `SSL_CERT_FILE` can say too.
     pub authorities: Option<PathBuf>,
+    /// What the requests of guests are held to, whatever these ask for.
+    pub requests: RequestBounds,
 }
 
 impl Default for EngineConfig {
@@ -65,6 +67,7 @@ impl Default for EngineConfig {
             compiler: None,
             resolver: Arc::new(SystemResolver),
             authorities: None,
+            requests: RequestBounds::default(),
         }
     }
 }

@@ -15,6 +15,8 @@ pub const SLICE: u64 = 200_000;
 /// Every host call, whichever it is: some 50 ns for the crossing and what little is done. What does more pays the rest
 /// itself.
 pub const CALL: u64 = 500;
+/// Beyond [`CALL`], of a host call that does little: it reaches no other process.
+pub const LITTLE: u64 = 0;
 /// Each byte that a host call carries: it is copied out and in again.
 pub const BYTE: u64 = 2;
 /// A host call that reaches another process: its lock, its mailbox, perhaps its waking.

@@ -37,6 +37,12 @@ pub enum LoadError {
         /// How much is there.
         what: String,
     },
+    /// The [`Compiler`](super::Compiler) does not work, so that nothing is known of the component.
+    #[error("the compiler of components does not work: {message}")]
+    NoCompiler {
+        /// What it said.
+        message: String,
+    },
     /// It is neither a server nor a task nor a command.
     #[error(
         "this component is no process: it must export `skep:process/behaviour@0.1.0` (a server), \
@@ -264,7 +270,7 @@ impl Engine {
         let component = wrap::component(bytes)?;
         let mut fits_small = check::initial_memory(&component) <= self.small_memory_bytes() as u64;
         let small = match fits_small.then(|| self.compile(Class::Small, &digest, &component)) {
-            Some(Err(costly @ LoadError::TooCostly { .. })) => return Err(costly),
+            Some(Err(error @ (LoadError::TooCostly { .. } | LoadError::NoCompiler { .. }))) => return Err(error),
             // What the small class refuses for its size may be fine in the other; what is wrong is wrong there too.
             Some(Err(_)) | None => None,
             Some(Ok(compiled)) => Some(compiled),

@@ -105,7 +105,8 @@ impl LineWriter {
         self
     }
 
-    /// Sends what was written to its owner. Whom nobody hears, or whose owner has no room, is told so as by a broken pipe.
+    /// Sends what was written to its owner. Whom nobody hears, or whose owner has no room, cannot write: to a program of
+    /// wasip1 that is `EIO`.
     fn send(&self, owner: &Name, bytes: &Bytes) -> StreamResult<()> {
         let Some(syscalls) = &self.log else { return Ok(()) };
         match syscalls.emit(owner, bytes.to_vec()) {

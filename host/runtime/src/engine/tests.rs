@@ -9,6 +9,8 @@ mod hostcalls;
 mod loading;
 mod outside;
 mod places;
+#[allow(dead_code, reason = "the whole-system tests use the rest")]
+mod program;
 mod recorder;
 mod running;
 mod script;

@@ -9,6 +9,7 @@ mod console;
 mod costs;
 mod entries;
 mod environment;
+mod errors;
 mod files;
 mod folders;
 mod http;
@@ -27,6 +28,7 @@ use wasmtime::component::{Linker, ResourceTable};
 use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
+use super::config::EngineConfig;
 use super::context::Context;
 use super::output::{LineWriter, Tail, Work};
 use super::wrap::exit;
@@ -38,6 +40,7 @@ use clocks::Clock;
 use files::Parts;
 use folders::FolderError;
 use http::Http;
+pub use http::RequestBounds;
 use network::Reach;
 pub use network::{Pins, Resolver, SystemResolver, Uplink};
 use opened::{OpenFiles, Place};
@@ -62,7 +65,7 @@ pub struct Program<'a> {
 pub struct Wasi {
     context: WasiCtx,
     table: ResourceTable,
-    /// Always empty: what files are looked up in where nothing may act.
+    /// Always empty: what takes the place of the table where nothing may act.
     nothing: ResourceTable,
     errors: Arc<Mutex<Tail>>,
     output: Arc<Work>,
@@ -130,7 +133,7 @@ impl Wasi {
     /// Denies everything: for a module that is tried out.
     pub fn denied() -> Self {
         let program = Program { name: "", is_command: false };
-        let uplink = Arc::new(Uplink::new(Arc::new(SystemResolver), None));
+        let uplink = Arc::new(Uplink::new(&EngineConfig::default()));
         let denied = Wasi::new(None, &FileLimits::default(), &Grants::default(), program, &uplink);
         denied.expect("without folders nothing can fail")
     }
@@ -162,11 +165,19 @@ impl Context {
     }
 }
 
-/// The table of what may be used, which is nothing where nothing may act, and whom the guest reaches.
-fn acting(context: &mut Context) -> (&mut ResourceTable, &Reach) {
+/// What an operation of a guest has to do with.
+struct Acting<'a> {
+    context: &'a mut WasiCtx,
+    /// Of what may be used: empty where nothing may act, so that each operation traps.
+    table: &'a mut ResourceTable,
+    parts: &'a mut Parts,
+    reach: &'a Reach,
+}
+
+fn acting(context: &mut Context) -> Acting<'_> {
     let may_act = context.phase.may_act();
-    let Wasi { table, nothing, reach, .. } = context.wasi();
-    (if may_act { table } else { nothing }, reach)
+    let Wasi { context, table, nothing, parts, reach, .. } = context.wasi();
+    Acting { context, table: if may_act { table } else { nothing }, parts, reach }
 }
 
 impl WasiView for Context {
@@ -182,6 +193,7 @@ pub fn add_to_linker(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     files::add_to_linker(linker)?;
     costs::add_to_linker(linker)?;
+    errors::add_to_linker(linker)?;
     network::add_to_linker(linker)?;
     http::add_to_linker(linker)?;
     linker.allow_shadowing(false);

@@ -1,7 +1,13 @@
 //! A process that is a supervisor: hands the kernel's machine what happens, and performs its orders.
 //!
 //! A supervisor is a process like any other, with links, a monitor on each child and timers, but it has no guest: its
-//! turns are spent here. It never waits; what takes time comes back as an event.
+//! turns are spent here. It never waits; what takes time comes back as an event. `asking` is what it is asked, `telling`
+//! what becomes known of its decisions.
+
+mod asking;
+mod telling;
+
+pub(crate) use asking::{Ask, By};
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
@@ -11,25 +17,20 @@ use parking_lot::Mutex;
 use skep_kernel::budget::{Budget, BudgetSpec};
 use skep_kernel::process::{Monitoring, Step, Waiting};
 use skep_kernel::supervisor::{
-    Answer, ChildKind, ChildSpec, ChildStatus, ChildView, Input, Machine, Order, Report as Told, RequestError, Roster,
-    RouteError, SupervisorSpec, Token,
+    ChildView, Input, Machine, Order, Report as Told, Roster, RouteError, SupervisorSpec, Token,
 };
 use skep_kernel::{
     Address, Body, Event, ExitReason, Mark, Name, Next, Outcome, Pid, Process, Refusal, Signal, SpawnError, Start, Time,
 };
-use tokio::sync::oneshot;
 
 use super::allowance::{Allowance, Held};
 use super::arguments::joined;
 use super::incidents::{Crashes, Manner};
 use super::worker::Ended;
 use super::{Awaited, Birthplace, Cell, Content, Shell};
-use crate::observe::{Decision, Level, Report};
-use crate::spec::{Blueprint, ProcessSpec};
-use crate::{Request, RuntimeError};
-
-/// Whoever asked a supervisor something.
-pub(crate) type Ask = oneshot::Sender<Result<Answer, RequestError>>;
+use crate::spec::Blueprint;
+use asking::prepended;
+use telling::tell;
 
 /// Something for a supervisor's machine.
 pub(crate) type Instruction = Input<Blueprint, Ask>;
@@ -169,60 +170,6 @@ impl Overseer {
         self.inner.lock().machine.partitions()
     }
 
-    /// What its machine is told of a request. What a guest asks for counts against what guests may let it hold.
-    pub(crate) fn instruction(&self, request: Request, by: By, ask: Ask) -> Result<Instruction, (Ask, RequestError)> {
-        let by_operator = by == By::Operator;
-        let child = |spec: Result<ChildSpec<Blueprint>, RequestError>| {
-            let mut spec = spec?;
-            if !by_operator {
-                self.allowance.charge(&mut spec).map_err(refused)?;
-            }
-            if let By::Awaiting(awaited) = by {
-                awaited.attach(&mut spec).map_err(refused)?;
-            }
-            Ok(spec)
-        };
-        Ok(match request {
-            Request::StartChild(spec) => match child(self.as_asked(spec)) {
-                Ok(spec) => Input::StartChild { spec, ask },
-                Err(error) => return Err((ask, error)),
-            },
-            Request::StartFromTemplate(args) => match child(self.made_from_template(args)) {
-                Ok(spec) => Input::StartChild { spec, ask },
-                Err(error) => return Err((ask, error)),
-            },
-            Request::TerminateChild(id) => Input::TerminateChild { id, ask },
-            Request::TerminatePid(pid) => Input::TerminatePid { pid, ask },
-            Request::RestartChild(id) => Input::RestartChild { id, ask },
-            Request::DeleteChild(id) => Input::DeleteChild { id, ask },
-            Request::Resize(partitions) => Input::Resize { partitions, ask },
-            // Whoever may change a supervisor's children may not give them more than they have together.
-            Request::Replace(spec) if !by_operator => {
-                let budget = Box::new(self.inner.lock().machine.budget().clone());
-                Input::Replace { spec: SupervisorSpec { budget, ..spec }, ask }
-            }
-            Request::Replace(spec) => Input::Replace { spec, ask },
-            Request::WhichChildren => Input::WhichChildren { ask },
-            Request::CountChildren => Input::CountChildren { ask },
-        })
-    }
-
-    fn as_asked(&self, spec: ChildSpec<Blueprint>) -> Result<ChildSpec<Blueprint>, RequestError> {
-        match self.inner.lock().machine.template() {
-            Some(_) => Err(RequestError::OnlyByTemplate),
-            None => Ok(spec),
-        }
-    }
-
-    /// A child as the template says, with arguments of its own behind those of the template.
-    fn made_from_template(&self, args: Option<Body>) -> Result<ChildSpec<Blueprint>, RequestError> {
-        let mut spec = self.inner.lock().machine.template().cloned().ok_or(RequestError::NoTemplate)?;
-        if let Some(args) = args {
-            spec.start = prepended(&spec.start, |own| joined(own, &args)).map_err(refused)?;
-        }
-        Ok(spec)
-    }
-
     /// The process of a child, also if it is still being started.
     pub(crate) fn process_of(&self, id: &str) -> Option<Pid> {
         let inner = self.inner.lock();
@@ -311,12 +258,6 @@ enum Heard {
 }
 
 impl Inner {
-    /// Whether this is a start that failed because a supervisor's did, which has told why itself.
-    fn is_of_a_layer_below(&self, order: &Order<Blueprint, Ask>) -> bool {
-        let Order::Report(Told::StartFailed { child, error: SpawnError::Failed(_) }) = order else { return false };
-        self.machine.children().iter().any(|(view, _)| view.id == *child && view.kind == ChildKind::Supervisor)
-    }
-
     /// What an event means to the machine. Whatever a stranger sends means nothing.
     fn translate(&mut self, event: Event) -> Option<Instruction> {
         match event {
@@ -346,20 +287,6 @@ impl Inner {
 
     fn is_owner(&self, pid: Pid) -> bool {
         self.owner.as_ref().is_some_and(|owner| owner.pid == pid)
-    }
-
-    /// What the machine makes of the end of a child that crashed. A restart that waits is no order yet.
-    fn decision(&self, orders: &[Order<Blueprint, Ask>]) -> Decision {
-        let waits = |order: &Order<Blueprint, Ask>| match (order, self.machine.roster().is_dynamic()) {
-            // There a timer is set for nothing else when a child ends.
-            (Order::SetTimer { .. }, dynamic) => dynamic,
-            (Order::Report(Told::Ended { child, .. }), false) => {
-                self.machine.status(child) == Some(ChildStatus::Restarting)
-            }
-            _ => false,
-        };
-        let later = || if orders.iter().any(waits) { Decision::RestartingLater } else { Decision::NotRestarted };
-        decision(orders).unwrap_or_else(later)
     }
 
     /// Performs one order. A reason means that the supervisor itself ends.
@@ -462,124 +389,5 @@ impl Inner {
             self.marks.insert(token, mark);
             self.timers.insert(mark, alarm);
         }
-    }
-}
-
-/// What the machine makes of the end of a child that crashed, as far as it orders something.
-fn decision(orders: &[Order<Blueprint, Ask>]) -> Option<Decision> {
-    let of = |order: &Order<Blueprint, Ask>| match order {
-        Order::Report(Told::GaveUp { .. }) => Some(Decision::GaveUp),
-        Order::Report(Told::Restarting { total, .. }) => Some(Decision::Restarting { restarts: *total }),
-        Order::Failed { .. } | Order::Report(Told::StartFailed { .. }) => Some(Decision::NotStarted),
-        _ => None,
-    };
-    // A restart that fails is one that was not started, and is tried again all the same: that is what matters.
-    let decisions = || orders.iter().filter_map(of);
-    decisions().find(|decision| *decision != Decision::NotStarted).or_else(|| decisions().next())
-}
-
-/// What of the machine's reports is for the operator. A child's crash was reported by the child itself.
-fn tell(told: Told, cell: &Cell) {
-    let supervisor = cell.subject();
-    match told {
-        Told::Restarting { child, total } => {
-            cell.app.tally.restarted();
-            cell.report(Report::Restart { supervisor, child, restarts: total });
-        }
-        Told::GaveUp { child } => cell.report(Report::GaveUp { supervisor, child }),
-        Told::StartFailed { child, error } => {
-            cell.log(Level::Error, format!("child {child} did not start: {error}"));
-        }
-        Told::StopFailed { child, reason, .. } => {
-            cell.log(Level::Warn, format!("child {child} did not stop in order: {reason}"));
-        }
-        Told::AutoShutdown { child } => {
-            cell.log(
-                Level::Info,
-                format!("child {child}, which was significant, has ended: stops the others and ends"),
-            );
-        }
-        Told::Ended { .. } => {}
-    }
-}
-
-/// A blueprint with other arguments, made from its own.
-fn prepended(start: &Blueprint, with: impl FnOnce(&Body) -> Result<Body, &'static str>) -> Result<Blueprint, Refusal> {
-    match start {
-        Blueprint::Process(spec) => {
-            let args = with(&spec.args).map_err(|why| Refusal::Invalid(why.into()))?;
-            Ok(Blueprint::Process(Arc::new(ProcessSpec { args, ..ProcessSpec::clone(spec) })))
-        }
-        Blueprint::Supervisor(_) => Err(Refusal::Invalid("a supervisor has no arguments".into())),
-    }
-}
-
-fn refused(refusal: Refusal) -> RequestError {
-    RequestError::Failed(SpawnError::Refused(refusal))
-}
-
-/// In whose name a supervisor is asked.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) enum By {
-    /// Whoever embeds the runtime.
-    Operator,
-    /// A guest.
-    Guest,
-    /// A guest that awaits what the child brings, which is a task.
-    Awaiting(Awaited),
-}
-
-impl Shell {
-    /// Hands a supervisor an instruction. The answer comes through its [`Ask`].
-    fn instruct(&self, cell: &Arc<Cell>, overseer: &Overseer, instruction: Instruction) {
-        overseer.asked.lock().push_back(instruction);
-        self.stir(cell);
-    }
-
-    /// Asks a supervisor for something. The answer comes through the receiver; if the supervisor ends, nothing does.
-    pub(crate) fn request(
-        &self,
-        cell: &Arc<Cell>,
-        overseer: &Overseer,
-        request: Request,
-        by: By,
-    ) -> oneshot::Receiver<Result<Answer, RequestError>> {
-        let (ask, answer) = oneshot::channel();
-        match overseer.instruction(request, by, ask) {
-            Ok(instruction) => self.instruct(cell, overseer, instruction),
-            Err((ask, error)) => drop(ask.send(Err(error))),
-        }
-        answer
-    }
-
-    /// As [`Shell::request`], for an operator, who waits for the answer.
-    pub(crate) async fn supervise(&self, supervisor: Pid, request: Request) -> Result<Answer, RuntimeError> {
-        let answer = {
-            let cell = self.table.get(supervisor).ok_or(RuntimeError::NoSuchSupervisor(supervisor))?;
-            let Content::Supervisor(overseer) = &cell.content else {
-                return Err(RuntimeError::NoSuchSupervisor(supervisor));
-            };
-            self.request(&cell, overseer, request, By::Operator)
-        };
-        answer.await.map_err(|_| RuntimeError::SupervisorEnded)?.map_err(RuntimeError::Refused)
-    }
-
-    /// Asks a supervisor for something, and waits for the answer.
-    pub(crate) async fn ask(
-        &self,
-        supervisor: Pid,
-        request: impl FnOnce(Ask) -> Instruction,
-    ) -> Result<Answer, RuntimeError> {
-        let answer = {
-            let cell = self.table.get(supervisor).ok_or(RuntimeError::NoSuchSupervisor(supervisor))?;
-            let Content::Supervisor(overseer) = &cell.content else {
-                return Err(RuntimeError::NoSuchSupervisor(supervisor));
-            };
-            let (ask, answer) = oneshot::channel();
-            self.instruct(&cell, overseer, request(ask));
-            // With the last hold on the process its end is noticed, so none is kept here.
-            answer
-        };
-        answer.await.map_err(|_| RuntimeError::SupervisorEnded)?.map_err(RuntimeError::Refused)
     }
 }

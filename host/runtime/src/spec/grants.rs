@@ -4,9 +4,11 @@
 //! each use; given by whoever writes a [`ProcessSpec`](super::ProcessSpec).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use skep_kernel::Name;
 
+use super::pattern::{has_name, has_process, meet_apps, meet_names, within};
 use super::{Network, Outside};
 
 /// What a process may do beyond computing and talking to those whose pid it has. Nothing, unless it says so here.
@@ -38,7 +40,7 @@ pub struct Grants {
     /// one was started, or how names begin.
     pub apps: Vec<Name>,
     /// Whom of the network it may talk to, through WASI.
-    pub network: Network,
+    pub network: Arc<Network>,
     /// Environment, arguments, clocks and random numbers, through WASI.
     pub outside: Outside,
 }
@@ -65,25 +67,23 @@ impl Grants {
         }
     }
 
-    /// These rights as far as `parent` has them too: nobody passes on what they have not.
+    /// These rights as far as `parent` has them too: nobody passes on what they have not. Of a list of patterns what both let
+    /// in is passed on: of `room:*` and `room:1` the latter, whoever has which.
     #[must_use]
     pub fn within(&self, parent: &Grants) -> Grants {
-        let covered = |grant: &&FolderGrant| {
-            parent.folders.iter().any(|held| grant.host.starts_with(&held.host) && grant.access <= held.access)
-        };
         Grants {
-            folders: self.folders.iter().filter(covered).cloned().collect(),
+            folders: self.folders.iter().filter_map(|grant| grant.within(&parent.folders)).collect(),
             spawn: self.spawn.iter().filter_map(|grant| grant.within(&parent.spawn)).collect(),
-            register: among(&self.register, &parent.register),
-            look_up: among(&self.look_up, &parent.look_up),
+            register: within(&self.register, &parent.register, meet_names),
+            look_up: within(&self.look_up, &parent.look_up, meet_names),
             supervise: common(&self.supervise, &parent.supervise),
             supervisors: self.supervisors && parent.supervisors,
             registries: common(&self.registries, &parent.registries),
             groups: common(&self.groups, &parent.groups),
-            topics: among(&self.topics, &parent.topics),
-            control: among(&self.control, &parent.control),
-            apps: self.apps.iter().filter(|to| parent.covers_apps(to)).cloned().collect(),
-            network: self.network.within(&parent.network),
+            topics: within(&self.topics, &parent.topics, meet_names),
+            control: within(&self.control, &parent.control, meet_names),
+            apps: within(&self.apps, &parent.apps, meet_apps),
+            network: Arc::new(self.network.within(&parent.network)),
             outside: self.outside.within(&parent.outside),
         }
     }
@@ -109,16 +109,7 @@ impl Grants {
     /// Whether it may write to a process of another app that was started under this name, if under any.
     #[must_use]
     pub fn allows_app(&self, app: &str, name: &str) -> bool {
-        self.apps.iter().any(|granted| match granted.split_once('/') {
-            None => app == &**granted,
-            Some((granted, names)) => app == granted && is_among(&[names.into()], name),
-        })
-    }
-
-    /// Whether all that this entry of such a list lets in is let in here too.
-    fn covers_apps(&self, entry: &str) -> bool {
-        let (app, names) = entry.split_once('/').unwrap_or((entry, "*"));
-        self.allows_app(app, names)
+        self.apps.iter().any(|granted| has_process(granted, app, name))
     }
 
     /// Whether a topic, or all topics that begin as this pattern does, may be used.
@@ -136,15 +127,7 @@ impl Grants {
 
 /// Whether a name is in a list of names, and of beginnings with a star behind.
 fn is_among(granted: &[Name], name: &str) -> bool {
-    granted.iter().any(|granted| match granted.strip_suffix('*') {
-        Some(beginning) => name.starts_with(beginning),
-        None => name == &**granted,
-    })
-}
-
-/// The entries of a list of names and beginnings that another list has too, or has more of.
-fn among(own: &[Name], parent: &[Name]) -> Vec<Name> {
-    own.iter().filter(|name| is_among(parent, name)).cloned().collect()
+    granted.iter().any(|granted| has_name(granted, name))
 }
 
 fn common(own: &[Name], parent: &[Name]) -> Vec<Name> {
@@ -182,6 +165,14 @@ pub struct FolderGrant {
     pub guest: String,
     /// What it may do there.
     pub access: Access,
+}
+
+impl FolderGrant {
+    /// A folder of which the parent has a part only is not passed on: what the guest calls it would be another folder.
+    fn within(&self, parent: &[FolderGrant]) -> Option<FolderGrant> {
+        let held = parent.iter().filter(|held| self.host.starts_with(&held.host)).map(|held| held.access).max()?;
+        Some(FolderGrant { access: self.access.min(held), ..self.clone() })
+    }
 }
 
 /// What may be done in a granted folder.
@@ -237,9 +228,9 @@ mod tests {
     #[test]
     fn what_of_the_network_is_not_granted_refuses() {
         let endpoint = || vec![Endpoint::parse("a:1").expect("it is one")];
-        let tcp = Network { tcp: endpoint(), ..Network::default() };
-        let udp = Network { udp: endpoint(), ..Network::default() };
-        let http = Network { http: vec![Origin::parse("a").expect("it is one")], ..Network::default() };
+        let tcp = Arc::new(Network { tcp: endpoint(), ..Network::default() });
+        let udp = Arc::new(Network { udp: endpoint(), ..Network::default() });
+        let http = Arc::new(Network { http: vec![Origin::parse("a").expect("it is one")], ..Network::default() });
         for (interface, [by_none, by_tcp, by_udp, by_http]) in [
             ("wasi:sockets/tcp@0.2.0", [true, false, true, true]),
             ("wasi:sockets/udp-create-socket@0.2.0", [true, true, false, true]),
@@ -247,8 +238,9 @@ mod tests {
             ("wasi:http/outgoing-handler@0.2.0", [true, true, true, false]),
             ("wasi:http/types@0.2.0", [false; 4]),
         ] {
-            let refuse = |network: &Network| Grants { network: network.clone(), ..Grants::default() }.refuse(interface);
-            let refused = [&Network::default(), &tcp, &udp, &http].map(refuse);
+            let refuse =
+                |network: &Arc<Network>| Grants { network: network.clone(), ..Grants::default() }.refuse(interface);
+            let refused = [&Arc::default(), &tcp, &udp, &http].map(refuse);
             assert_eq!(refused, [by_none, by_tcp, by_udp, by_http], "{interface}");
         }
         let child = Grants { network: tcp.clone(), ..Grants::default() };
@@ -270,7 +262,7 @@ mod tests {
         }
         assert!(grants(&["*"]).allows_topic("anything"));
         let child = grants(&["news", "news*", "room:1", "room:1*", "room*", "*", "other"]);
-        assert_eq!(child.within(&parent), grants(&["news", "room:1", "room:1*"]));
+        assert_eq!(child.within(&parent), grants(&["news", "room:1", "room:1*", "room:*"]));
     }
 
     #[test]
@@ -284,7 +276,10 @@ mod tests {
             assert_eq!(parent.allows_control(name), allowed, "{name}");
         }
         assert!(grants(&["*"]).allows_control(""), "one without a name");
-        assert_eq!(grants(&["bank", "*", "room:2*", "other"]).within(&parent), grants(&["bank", "room:2*"]));
+        assert_eq!(
+            grants(&["bank", "room*", "room:2*", "other"]).within(&parent),
+            grants(&["bank", "room:*", "room:2*"])
+        );
     }
 
     #[test]
@@ -312,7 +307,8 @@ mod tests {
         assert!(parent.allows_look_up("bank") && !grants(&["*"], &[]).allows_look_up("bank"));
         let names = "skep:process/names@0.1.0";
         assert!(!grants(&["a"], &[]).refuse(names) && !grants(&[], &["a"]).refuse(names));
-        assert_eq!(grants(&["*", "room:1"], &["a"]).within(&parent), grants(&["room:1"], &["a"]));
+        assert_eq!(grants(&["room:1", "*"], &["a"]).within(&parent), grants(&["room:1", "room:*"], &["a"]));
+        assert_eq!(grants(&["*"], &[]).within(&grants(&["w:1", "*"], &[])), grants(&["*"], &[]), "the whole of it");
     }
 
     #[test]
@@ -332,8 +328,36 @@ mod tests {
         ] {
             assert_eq!(parent.allows_app(app, name), allowed, "{app}/{name}");
         }
-        let child = grants(&["shop", "shop/*", "shop/stock", "bank", "bank/*", "bank/till", "bank/desk:2*", "other"]);
+        let child = grants(&["shop", "shop/*", "shop/stock", "bank/till", "bank/desk:2*", "other", "bank/v*"]);
         assert_eq!(child.within(&parent), grants(&["shop", "shop/*", "shop/stock", "bank/till", "bank/desk:2*"]));
+        for whole in ["bank", "bank/*"] {
+            assert_eq!(grants(&[whole]).within(&parent), grants(&["bank/till", "bank/desk:*"]), "{whole}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_passed_on_as_far_as_the_parent_sees_it_and_may_write() {
+        use Access::{Read, Write};
+        let grants = |folders: &[(&str, Access)]| {
+            let folder = |(host, access): &(&str, Access)| FolderGrant {
+                host: host.into(),
+                guest: "/in".into(),
+                access: *access,
+            };
+            Grants { folders: folders.iter().map(folder).collect(), ..Grants::default() }
+        };
+        let parent = grants(&[("/data", Read), ("/data/out", Write)]);
+        for (own, passed_on) in [
+            (("/data", Read), Some(("/data", Read))),
+            (("/data", Write), Some(("/data", Read))),
+            (("/data/in", Write), Some(("/data/in", Read))),
+            (("/data/out/1", Write), Some(("/data/out/1", Write))),
+            (("/data/out", Read), Some(("/data/out", Read))),
+            (("/", Read), None),
+            (("/database", Read), None),
+        ] {
+            assert_eq!(grants(&[own]).within(&parent), grants(passed_on.as_slice()), "{own:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Whom of the network a process may talk to: patterns of hosts and ports, read once, and compared.
 //!
-//! Owns the grammar of these patterns, and which of them covers another. Never resolves a name: what a name stands for is
+//! Owns the grammar of these patterns, and what two of them have in common. Never resolves a name: what a name stands for is
 //! said by whoever asks, see `engine::wasi::network`.
 
 mod address;
@@ -9,6 +9,8 @@ mod name;
 
 use std::fmt;
 use std::net::IpAddr;
+
+use super::pattern::within;
 
 pub use address::Block;
 pub(crate) use address::{is_public, is_unicast};
@@ -81,10 +83,11 @@ impl Origin {
         Ok(Origin { scheme, endpoint })
     }
 
-    /// Whether all that `other` stands for is in here.
+    /// What both stand for, as far as one pattern says it; see [`Endpoint::meet`].
     #[must_use]
-    pub fn covers(&self, other: &Origin) -> bool {
-        self.scheme == other.scheme && self.endpoint.covers(&other.endpoint)
+    pub fn meet(&self, other: &Origin) -> Option<Origin> {
+        let endpoint = self.endpoint.meet(&other.endpoint)?;
+        (self.scheme == other.scheme).then_some(Origin { endpoint, ..*self })
     }
 }
 
@@ -104,14 +107,10 @@ impl Network {
     /// This as far as `parent` has it too.
     #[must_use]
     pub(super) fn within(&self, parent: &Network) -> Network {
-        let among = |own: &[Endpoint], held: &[Endpoint]| {
-            own.iter().filter(|own| held.iter().any(|held| held.covers(own))).cloned().collect()
-        };
-        let http = self.http.iter().filter(|own| parent.http.iter().any(|held| held.covers(own)));
         Network {
-            tcp: among(&self.tcp, &parent.tcp),
-            udp: among(&self.udp, &parent.udp),
-            http: http.cloned().collect(),
+            tcp: within(&self.tcp, &parent.tcp, Endpoint::meet),
+            udp: within(&self.udp, &parent.udp, Endpoint::meet),
+            http: within(&self.http, &parent.http, Origin::meet),
         }
     }
 }

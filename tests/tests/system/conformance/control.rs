@@ -191,9 +191,8 @@ async fn sys_05_control_ends_at_the_border_of_the_app_and_goes_no_farther_than_t
         // The module is granted everybody, and its parent passes on no more than it has.
         let asks = |target: &str| json!({ "System": { "target": target, "ask": "Suspend" } });
         let child = spawn(app, "boss", Value::Null).await;
-        for target in ["c", "d"] {
-            assert_eq!(through(app, "boss", &child, asks(target)).await, refused("denied", "control"));
-        }
+        assert_eq!(through(app, "boss", &child, asks("c")).await, done());
+        assert_eq!(through(app, "boss", &child, asks("d")).await, refused("denied", "control = [\"d\"]"));
         let child = spawn(app, "all", Value::Null).await;
         assert_eq!(through(app, "all", &child, asks("d")).await, done());
     })

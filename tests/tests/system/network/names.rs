@@ -1,3 +1,5 @@
+//! Names of hosts: which are looked up, what they lead to, and whose answer counts.
+
 use serde_json::json;
 
 use super::{Zone, alone, error, listen_at, ok, tcp};

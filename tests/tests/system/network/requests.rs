@@ -1,3 +1,5 @@
+//! Requests over HTTP: to whom they go, what the server is told of them, and what is an answer.
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
@@ -58,7 +60,7 @@ impl Site {
 }
 
 /// A request over plain HTTP.
-fn get(authority: &str, path: &str) -> Value {
+pub(super) fn get(authority: &str, path: &str) -> Value {
     json!({ "Http": { "scheme": "http", "authority": authority, "path": path } })
 }
 

@@ -1,3 +1,5 @@
+//! Sockets: whom they reach, from whom they hear, and how many a process may have.
+
 use serde_json::json;
 use skep_runtime::spec::Keep;
 use skep_tests::eventually;

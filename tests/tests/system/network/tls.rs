@@ -1,18 +1,19 @@
+//! Requests over TLS: who is believed to be who was asked.
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use serde_json::{Value, json};
+use skep_runtime::EngineConfig;
 use skep_runtime::spec::Keep;
-use skep_runtime::{EngineConfig, RuntimeConfig};
 use skep_tests::TestApp;
-use skep_tests::app::{Reports, SLOTS, supervisor};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use super::requests::Site;
-use super::{Zone, error, http, ok, prober};
+use super::{Zone, app_on, error, http, ok, prober};
 
 /// Who vouches for servers of a test.
 struct Authority {
@@ -64,11 +65,8 @@ fn get(authority: &str) -> Value {
 
 async fn believing(authorities: Option<PathBuf>, granted: &[String]) -> TestApp {
     let resolver = Zone::of(&[("api.localhost", &[&["127.0.0.1"]]), ("other.localhost", &[&["127.0.0.1"]])]);
-    let engine = EngineConfig { slots: Some(SLOTS), resolver, authorities, ..EngineConfig::default() };
-    let config = RuntimeConfig { engine, keep: Some(Keep::WhileItFits), ..RuntimeConfig::default() };
-    let root = supervisor([prober("net", http(granted))]);
-    let started = TestApp::try_start_as(config, root, Arc::new(Reports::default())).await;
-    started.unwrap_or_else(|error| panic!("the app does not start: {error}"))
+    let engine = EngineConfig { resolver, authorities, ..EngineConfig::default() };
+    app_on(engine, Keep::WhileItFits, [prober("net", http(granted))]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

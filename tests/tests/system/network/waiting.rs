@@ -1,3 +1,5 @@
+//! Who waits for a connection, a name or an answer: others go on, and it can be ended at any time.
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -14,13 +16,13 @@ use super::{app, ok, prober, tcp};
 
 /// Answers when it is let go: the sender is dropped. Tells of each question.
 #[derive(Debug)]
-struct Stubborn {
+pub(super) struct Stubborn {
     asked: Mutex<Sender<String>>,
     let_go: Mutex<Receiver<()>>,
 }
 
 impl Stubborn {
-    fn new() -> (Arc<Self>, Receiver<String>, Sender<()>) {
+    pub(super) fn new() -> (Arc<Self>, Receiver<String>, Sender<()>) {
         let ((asked, questions), (holds, let_go)) = (channel(), channel());
         (Arc::new(Stubborn { asked: asked.into(), let_go: let_go.into() }), questions, holds)
     }

@@ -19,7 +19,7 @@ pub struct Granted {
     pub started_by: Option<String>,
     /// What it may do.
     pub rights: Vec<Right>,
-    /// What its module may do, and it may not.
+    /// What its module may do, and it may not, or in part only: then that part is among the rights.
     pub withheld: Vec<Right>,
     /// Interfaces that its code imports and that refuse whatever it does through them.
     pub refused: Vec<String>,
@@ -53,7 +53,7 @@ impl Granted {
             granted.extend(own.iter().map(|what| right(what, &why)));
             let missing = of_module.iter().filter(|what| !own.contains(what));
             withheld.extend(missing.map(|what| match &starter {
-                Some(starter) => right(what, &format!("{section}, but {starter} does not have it")),
+                Some(starter) => right(what, &format!("{section}, but beyond what {starter} has")),
                 None => right(what, &format!("{section}, but the child has grants of its own")),
             }));
         }

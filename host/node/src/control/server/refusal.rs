@@ -148,7 +148,7 @@ impl From<SystemError> for Refusal {
             SystemError::NotAServer(_) => (
                 StatusCode::CONFLICT,
                 "not_a_server",
-                "tasks and supervisors have no state and are never suspended; `skep inspect` shows them too",
+                "tasks, commands and supervisors have no state and are never suspended; `skep inspect` shows them too",
             ),
             SystemError::TooMany(_) => {
                 (StatusCode::CONFLICT, "too_many", "wait until it has come to the end of what it is doing")

@@ -5,44 +5,11 @@ use std::sync::Arc;
 
 use skep_kernel::{Body, Caller, Event, ExitReason, Limits, Mark};
 
+use super::program::{CAT, SPIN, program};
 use super::recorder::{PID, Recorder};
 use super::{engine, load, ready};
 use crate::engine::{Instance, ModuleKind};
 use crate::spec::{Console, Grants, Input, Output, Outside};
-
-/// A program with these imports and this as its `_start`.
-fn program(start: &str) -> Vec<u8> {
-    let text = format!(
-        r#"(module
-            (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
-            (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
-            (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
-            (import "wasi_snapshot_preview1" "args_sizes_get" (func $args_sizes (param i32 i32) (result i32)))
-            (memory (export "memory") 1)
-            (data (i32.const 512) "hello\n")
-            (func $vector (param $from i32) (param $length i32)
-                (i32.store (i32.const 640) (local.get $from))
-                (i32.store (i32.const 644) (local.get $length)))
-            (func $say (param $to i32) (param $from i32) (param $length i32)
-                (call $vector (local.get $from) (local.get $length))
-                (if (call $write (local.get $to) (i32.const 640) (i32.const 1) (i32.const 660))
-                    (then (call $exit (i32.const 99)))))
-            (func (export "_start") {start}))"#
-    );
-    wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
-}
-
-/// Copies its input to its output, and exits with how often it has read.
-const CAT: &str = "(local $times i32)
-    (block $end
-        (loop $next
-            (call $vector (i32.const 1024) (i32.const 100))
-            (if (call $read (i32.const 0) (i32.const 640) (i32.const 1) (i32.const 664)) (then (call $exit (i32.const 98))))
-            (br_if $end (i32.eqz (i32.load (i32.const 664))))
-            (local.set $times (i32.add (local.get $times) (i32.const 1)))
-            (call $say (i32.const 1) (i32.const 1024) (i32.load (i32.const 664)))
-            (br $next)))
-    (call $exit (local.get $times))";
 
 fn started(start: &str, console: Console, argv: &[&str]) -> (Instance, Arc<Recorder>) {
     let module = engine().load("program", &program(start)).expect("it loads");
@@ -76,7 +43,7 @@ fn the_exit_status_is_the_reason() {
         assert_eq!(end(&format!("(call $exit (i32.const {status})) unreachable")), expected);
     }
     assert!(matches!(end("unreachable"), ExitReason::Trap(_)));
-    assert_eq!(end("(loop (br 0))"), ExitReason::limit("fuel"));
+    assert_eq!(end(SPIN), ExitReason::limit("fuel"));
 }
 
 #[test]

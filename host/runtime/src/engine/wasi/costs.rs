@@ -3,11 +3,11 @@
 //! Owns the prices. What is done is wasmtime's.
 
 use wasmtime::StoreContextMut;
-use wasmtime::component::{Linker, Resource};
+use wasmtime::component::{Linker, LinkerInstance, Resource};
 use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::p2::bindings::io::poll::Host as Poll;
 use wasmtime_wasi::p2::bindings::random::{insecure, random};
-use wasmtime_wasi::random::WasiRandomView;
+use wasmtime_wasi::random::{WasiRandomCtx, WasiRandomView};
 
 use super::super::context::Context;
 use super::super::fuel;
@@ -31,24 +31,25 @@ pub(super) fn add_to_linker(linker: &mut Linker<Context>) -> wasmtime::Result<()
             })
         },
     )?;
-    linker.instance("wasi:random/random@0.2.12")?.func_wrap_async(
-        "get-random-bytes",
-        |mut store: Store<'_>, (bytes,): (u64,)| {
-            Box::new(async move {
-                let context = store.data_mut();
-                context.pay(RANDOM_BYTE.saturating_mul(bytes), 0).await?;
-                Ok((random::Host::get_random_bytes(context.random(), bytes)?,))
-            })
-        },
-    )?;
-    linker.instance("wasi:random/insecure@0.2.12")?.func_wrap_async(
+    add_random(&mut linker.instance("wasi:random/random@0.2.12")?, "get-random-bytes", random::Host::get_random_bytes)?;
+    add_random(
+        &mut linker.instance("wasi:random/insecure@0.2.12")?,
         "get-insecure-random-bytes",
-        |mut store: Store<'_>, (bytes,): (u64,)| {
-            Box::new(async move {
-                let context = store.data_mut();
-                context.pay(RANDOM_BYTE.saturating_mul(bytes), 0).await?;
-                Ok((insecure::Host::get_insecure_random_bytes(context.random(), bytes)?,))
-            })
-        },
+        insecure::Host::get_insecure_random_bytes,
     )
+}
+
+/// Adds a function that draws random bytes.
+fn add_random(
+    interface: &mut LinkerInstance<'_, Context>,
+    name: &str,
+    draw: fn(&mut WasiRandomCtx, u64) -> wasmtime::Result<Vec<u8>>,
+) -> wasmtime::Result<()> {
+    interface.func_wrap_async(name, move |mut store: Store<'_>, (bytes,): (u64,)| {
+        Box::new(async move {
+            let context = store.data_mut();
+            context.pay(RANDOM_BYTE.saturating_mul(bytes), 0).await?;
+            Ok((draw(context.random(), bytes)?,))
+        })
+    })
 }

@@ -16,11 +16,11 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, FsError};
 use wasmtime_wasi::{FsPerms, OpenMode};
 
-use super::Wasi;
 use super::entries::Entries;
 use super::open::{self, Opened, Wanted};
 use super::opened::OpenFiles;
 use super::streams::{Reader, Writer};
+use super::{Acting, acting};
 use crate::engine::context::Context;
 use crate::engine::ledger::{Ledger, Permit};
 
@@ -39,18 +39,8 @@ fn answer<T>(outcome: Outcome<T>) -> Answer<T> {
 
 /// Files as they are seen by operations on them: none at all where nothing may act, so that each operation traps.
 fn open_files(context: &mut Context) -> WasiFilesystemCtxView<'_> {
-    if context.phase.may_act() {
-        return context.filesystem();
-    }
-    let wasi = context.wasi();
-    WasiFilesystemCtxView { ctx: wasi.context.filesystem(), table: &mut wasi.nothing }
-}
-
-/// The table of what may be used, and the rest of an instance's WASI.
-fn parts(context: &mut Context) -> (&mut ResourceTable, &mut Parts) {
-    let may_act = context.phase.may_act();
-    let Wasi { table, nothing, parts, .. } = context.wasi();
-    (if may_act { table } else { nothing }, parts)
+    let Acting { context, table, .. } = acting(context);
+    WasiFilesystemCtxView { ctx: context.filesystem(), table }
 }
 
 /// What operations on files need beside the table.
@@ -89,7 +79,7 @@ async fn open_at(
     context: &mut Context,
     (descriptor, path_flags, path, how, flags): (Resource<Descriptor>, PathFlags, String, OpenFlags, DescriptorFlags),
 ) -> Outcome<Resource<Descriptor>> {
-    let (table, parts) = parts(context);
+    let Acting { table, parts, .. } = acting(context);
     let folder = folder(table, &descriptor)?;
     let wanted = Wanted { path, follow: path_flags.contains(PathFlags::SYMLINK_FOLLOW), how, flags };
     check(&wanted, folder.perms)?;
@@ -144,7 +134,7 @@ async fn set_times_at(
         NewTimestamp,
     ),
 ) -> Outcome<()> {
-    let (table, parts) = parts(context);
+    let Acting { table, parts, .. } = acting(context);
     let folder = folder(table, &descriptor)?;
     if folder.perms.write_not_permitted() {
         return Err(ErrorCode::NotPermitted.into());
@@ -176,7 +166,7 @@ fn read_via_stream(
     descriptor: &Resource<Descriptor>,
     at: Filesize,
 ) -> Outcome<Resource<DynInputStream>> {
-    let (table, parts) = parts(context);
+    let Acting { table, parts, .. } = acting(context);
     let file = parts.opened.hold(file(table, descriptor, OpenMode::READ)?);
     let reader: DynInputStream = Box::new(Reader::new(file, at, Arc::clone(&parts.ledger)));
     Ok(table.push(reader)?)
@@ -187,7 +177,7 @@ fn write_via_stream(
     descriptor: &Resource<Descriptor>,
     at: Option<Filesize>,
 ) -> Outcome<Resource<DynOutputStream>> {
-    let (table, parts) = parts(context);
+    let Acting { table, parts, .. } = acting(context);
     let file = parts.opened.hold(file(table, descriptor, OpenMode::WRITE)?);
     let writer: DynOutputStream =
         Box::new(Writer::new(file, at, Arc::clone(&parts.ledger), parts.limits.written_bytes));
@@ -195,7 +185,7 @@ fn write_via_stream(
 }
 
 async fn set_size(context: &mut Context, descriptor: Resource<Descriptor>, size: Filesize) -> Outcome<()> {
-    let (table, parts) = parts(context);
+    let Acting { table, parts, .. } = acting(context);
     let file = file(table, &descriptor, OpenMode::WRITE)?;
     let (ledger, limit) = (Arc::clone(&parts.ledger), parts.limits.written_bytes);
     let set = move || {
@@ -207,7 +197,7 @@ async fn set_size(context: &mut Context, descriptor: Resource<Descriptor>, size:
 }
 
 async fn read_directory(context: &mut Context, descriptor: Resource<Descriptor>) -> Outcome<Resource<Entries>> {
-    let (table, parts) = parts(context);
+    let Acting { table, parts, .. } = acting(context);
     let folder = folder(table, &descriptor)?;
     let place = parts.opened.place()?;
     let entries = Entries::open(folder.dir, place, Arc::clone(&parts.ledger)).await?;
@@ -217,14 +207,12 @@ async fn read_directory(context: &mut Context, descriptor: Resource<Descriptor>)
 /// Waits until an operation that wasmtime performs may block a thread. Where nothing may act, it will trap.
 async fn permit(context: &mut Context) -> Option<Permit> {
     let may_act = context.phase.may_act();
-    let (_, parts) = parts(context);
-    if may_act { Some(parts.ledger.permit().await) } else { None }
+    if may_act { Some(acting(context).parts.ledger.permit().await) } else { None }
 }
 
 /// Counts what an operation writes, before wasmtime performs it.
 fn count(context: &mut Context, bytes: u64) -> Outcome<()> {
-    let (_, parts) = parts(context);
-    Ok(parts.write(bytes)?)
+    Ok(acting(context).parts.write(bytes)?)
 }
 
 type Store<'a> = StoreContextMut<'a, Context>;
@@ -308,8 +296,7 @@ fn add_entries(files: &mut LinkerInstance<'_, Context>) -> wasmtime::Result<()> 
         "[method]directory-entry-stream.read-directory-entry",
         |mut store: Store<'_>, (entries,): (Resource<Entries>,)| {
             Box::new(async move {
-                let (table, _) = parts(store.data_mut());
-                answer(match table.get_mut(&entries) {
+                answer(match acting(store.data_mut()).table.get_mut(&entries) {
                     Ok(entries) => entries.next().await,
                     Err(error) => Err(error.into()),
                 })

@@ -4,9 +4,11 @@
 //! Requests and answers as such are wasmtime's, and need no grant; sending them is Skep's own.
 
 mod body;
+mod bounds;
 mod send;
 mod target;
 
+pub use bounds::RequestBounds;
 pub(super) use target::TargetHost;
 
 use http_body_util::BodyExt;
@@ -78,6 +80,11 @@ impl WasiHttpHooks for Hooks {
 
     fn p2_error_from_hyper(&mut self, error: &hyper::Error) -> ErrorCode {
         tracing::debug!("a request of a guest failed: {error}");
+        // What the body of the request says of itself.
+        let own = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+        if let Some(Error::HttpRequestBodySize(most)) = own {
+            return ErrorCode::HttpRequestBodySize(*most);
+        }
         match error {
             error if error.is_parse_too_large() => ErrorCode::HttpResponseHeaderSectionSize(None),
             error if error.is_incomplete_message() || error.is_closed() => ErrorCode::ConnectionTerminated,

@@ -19,7 +19,7 @@ use wasmtime_wasi::WasiCtxBuilder;
 use wasmtime_wasi::sockets::SocketAddrUse;
 
 use crate::engine::ledger::Ledger;
-use crate::engine::wasi::http::TargetHost;
+use crate::engine::wasi::http::{RequestBounds, TargetHost};
 use crate::spec::network::{lets_through, may_stand_for};
 use crate::spec::{Endpoint, HostName, Network, Scheme};
 
@@ -46,8 +46,8 @@ pub(super) enum NoAddress {
 }
 
 impl Reach {
-    pub(super) fn new(granted: &Network, ledger: &Arc<Ledger>, uplink: &Arc<Uplink>) -> Self {
-        Reach { granted: Arc::new(granted.clone()), ledger: Arc::clone(ledger), uplink: Arc::clone(uplink) }
+    pub(super) fn new(granted: &Arc<Network>, ledger: &Arc<Ledger>, uplink: &Arc<Uplink>) -> Self {
+        Reach { granted: Arc::clone(granted), ledger: Arc::clone(ledger), uplink: Arc::clone(uplink) }
     }
 
     /// Gives what of sockets was granted. Who may be reached is asked before each call of the system, with what it gets.
@@ -94,6 +94,11 @@ impl Reach {
     /// Whether a request may go to this address, for which these names stand.
     pub(super) fn request_reaches(&self, scheme: Scheme, address: SocketAddr, names: &[HostName]) -> bool {
         lets_through(self.of_requests(scheme), address.ip(), address.port(), names)
+    }
+
+    /// What each request is held to.
+    pub(super) fn bounds(&self) -> RequestBounds {
+        self.uplink.bounds()
     }
 
     /// How TLS is spoken.

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::address::{Block, is_public};
 use super::name::{HostName, is_local};
+use crate::spec::pattern::narrower;
 
 /// Hosts and their ports.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -109,10 +110,13 @@ impl Endpoint {
         Ok(Endpoint { host, ports })
     }
 
-    /// Whether all that `other` stands for is in here.
+    /// What both stand for, as far as one pattern says it, and never more: the hosts of the narrower one, at the ports of
+    /// both. There is no pattern for names that stand for addresses of a block, nor for what everybody can reach of a block
+    /// that has private addresses too.
     #[must_use]
-    pub fn covers(&self, other: &Endpoint) -> bool {
-        self.ports.first <= other.ports.first && other.ports.last <= self.ports.last && self.host.covers(&other.host)
+    pub fn meet(&self, other: &Endpoint) -> Option<Endpoint> {
+        let host = narrower(&self.host, &other.host, Host::covers)?;
+        Some(Endpoint { host, ports: self.ports.meet(other.ports)? })
     }
 }
 
@@ -152,6 +156,7 @@ impl Host {
         }
     }
 
+    /// Whether all that `other` stands for is in here.
     fn covers(&self, other: &Host) -> bool {
         match (self, other) {
             (Host::Any, Host::Any) => true,
@@ -187,6 +192,11 @@ impl Ports {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
         let ports = Ports { first: port(first)?, last: port(last)? };
         if ports.first <= ports.last { Ok(ports) } else { Err(wrong()) }
+    }
+
+    fn meet(self, other: Ports) -> Option<Ports> {
+        let ports = Ports { first: self.first.max(other.first), last: self.last.min(other.last) };
+        (ports.first <= ports.last).then_some(ports)
     }
 
     /// Whether a port is one of these.

@@ -1,3 +1,5 @@
+//! Patterns of the network: how they are read, what they let through, and what is passed on of them.
+
 use super::*;
 
 fn endpoint(text: &str) -> Endpoint {
@@ -105,47 +107,91 @@ fn what_is_no_pattern_is_refused_with_a_reason() {
 }
 
 #[test]
-fn a_pattern_covers_what_it_lets_through_and_no_more() {
-    for (own, other, covers) in [
-        ("a.b:1", "a.b:1", true),
-        ("a.b:1", "A.b.:1", true),
-        ("a.b:1", "a.b:2", false),
-        ("a.b:1-5", "a.b:2-4", true),
-        ("a.b:1-5", "a.b:2-6", false),
-        ("a.b:2-5", "a.b:*", false),
-        ("a.b:*", "a.b:7", true),
-        ("a.b:1", "c.b:1", false),
-        ("*.b:1", "a.b:1", true),
-        ("*.b:1", "x.a.b:1", true),
-        ("*.b:1", "b:1", false),
-        ("*.b:1", "ab:1", false),
-        ("*.b:1", "*.b:1", true),
-        ("*.b:1", "*.a.b:1", true),
-        ("*.a.b:1", "*.b:1", false),
-        ("*.b:1", "*:1", false),
-        ("a.b:1", "*.b:1", false),
-        ("*:1", "a.b:1", true),
-        ("*:1", "*.b:1", true),
-        ("*:1", "*:1", true),
-        ("*:1", "localhost:1", false),
-        ("*:1", "*.localhost:1", false),
-        ("*:1", "8.8.8.0/24:1", true),
-        ("*:1", "8.8.8.8:1", true),
-        ("*:1", "10.0.0.1:1", false),
-        ("*:1", "0.0.0.0/0:1", false),
-        ("*:1", "[2000::/3]:1", false),
-        ("*:1", "[2606:4700::/32]:1", true),
-        ("*:1", "[::1]:1", false),
-        ("10.0.0.0/8:1", "10.1.0.0/16:1", true),
-        ("10.0.0.0/8:1", "10.1.2.3:1", true),
-        ("10.1.0.0/16:1", "10.0.0.0/8:1", false),
-        ("10.0.0.0/8:1", "11.0.0.0/8:1", false),
-        ("0.0.0.0/0:1", "10.0.0.0/8:1", true),
-        ("[::/0]:1", "10.0.0.0/8:1", false),
-        ("0.0.0.0/0:1", "a.b:1", false),
-        ("a.b:1", "10.0.0.1:1", false),
+fn two_patterns_have_the_narrower_hosts_in_common_at_the_ports_of_both() {
+    for (own, other, common) in [
+        ("a.b:1", "A.b.:1", "a.b:1"),
+        ("a.b:1", "a.b:2", ""),
+        ("a.b:1-5", "a.b:2-4", "a.b:2-4"),
+        ("a.b:1-5", "a.b:2-6", "a.b:2-5"),
+        ("a.b:1-5", "a.b:5", "a.b:5"),
+        ("a.b:1-5", "a.b:6-9", ""),
+        ("a.b:*", "a.b:7", "a.b:7"),
+        ("a.b:1", "c.b:1", ""),
+        ("*.b:1-3", "a.b:2-9", "a.b:2-3"),
+        ("*.b:1", "x.a.b:1", "x.a.b:1"),
+        ("*.b:1", "b:1", ""),
+        ("*.b:1", "ab:1", ""),
+        ("*.b:1", "*.b:1", "*.b:1"),
+        ("*.b:1", "*.a.b:1", "*.a.b:1"),
+        ("*.b:1", "*.ab:1", ""),
+        ("*:1", "a.b:1", "a.b:1"),
+        ("*:1", "*.b:1", "*.b:1"),
+        ("*:1", "*:1-2", "*:1"),
+        ("*:1", "localhost:1", ""),
+        ("*:1", "*.localhost:1", ""),
+        ("*:1", "8.8.8.0/24:1", "8.8.8.0/24:1"),
+        ("*:1", "8.8.8.8:1", "8.8.8.8:1"),
+        ("*:1", "10.0.0.1:1", ""),
+        ("*:1", "[2606:4700::/32]:1", "[2606:4700::/32]:1"),
+        ("*:1", "[::1]:1", ""),
+        ("10.0.0.0/8:1", "10.1.0.0/16:1", "10.1.0.0/16:1"),
+        ("10.0.0.0/8:1", "10.1.2.3:1", "10.1.2.3:1"),
+        ("10.0.0.0/8:1", "11.0.0.0/8:1", ""),
+        ("0.0.0.0/0:1", "10.0.0.0/8:1", "10.0.0.0/8:1"),
+        ("[::/0]:1", "10.0.0.0/8:1", ""),
+        // What no pattern says: names that lead there, and all but what is private.
+        ("0.0.0.0/0:1", "a.b:1", ""),
+        ("*:1", "0.0.0.0/0:1", ""),
+        ("*:1", "[2000::/3]:1", ""),
     ] {
-        assert_eq!(endpoint(own).covers(&endpoint(other)), covers, "{own} and {other}");
+        for (own, other) in [(own, other), (other, own)] {
+            let meet = endpoint(own).meet(&endpoint(other));
+            assert_eq!(meet.map_or_else(String::new, |meet| meet.to_string()), common, "{own} and {other}");
+        }
+    }
+}
+
+#[test]
+fn what_two_patterns_have_in_common_lets_through_what_both_let_through() {
+    let (hosts, ports) = (
+        [
+            "*",
+            "b",
+            "a.b",
+            "*.b",
+            "*.a.b",
+            "localhost",
+            "*.localhost",
+            "10.0.0.0/8",
+            "10.1.0.0/16",
+            "0.0.0.0/0",
+            "8.8.8.0/24",
+            "[::/0]",
+            "[2606:4700::/32]",
+        ],
+        ["1-3", "2-4", "3", "*"],
+    );
+    let patterns: Vec<Endpoint> =
+        hosts.iter().flat_map(|host| ports.map(|port| endpoint(&format!("{host}:{port}")))).collect();
+    let names = ["b", "a.b", "x.a.b", "c", "localhost", "a.localhost"].map(name);
+    let addresses = ["8.8.8.8", "1.1.1.1", "10.0.0.1", "10.1.0.1", "127.0.0.1", "2606:4700::1", "::1"].map(address);
+    for (own, held) in patterns.iter().flat_map(|own| patterns.iter().map(move |held| (own, held))) {
+        let meet = own.meet(held);
+        let all_but_private = |one: &Endpoint, other: &Endpoint| {
+            one.host == Host::Any && matches!(other.host, Host::Addresses(block) if !block.is_public())
+        };
+        let unsaid = all_but_private(own, held) || all_but_private(held, own);
+        for port in 1..=5 {
+            for name in &names {
+                let has = |pattern: &Endpoint| pattern.ports.contains(port) && pattern.host.has_name(name);
+                assert_eq!(meet.as_ref().is_some_and(has), has(own) && has(held), "{name}:{port} of {own} and {held}");
+            }
+            for address in addresses {
+                let has = |pattern: &Endpoint| pattern.ports.contains(port) && pattern.host.has_address(address);
+                let by_both = has(own) && has(held) && !unsaid;
+                assert_eq!(meet.as_ref().is_some_and(has), by_both, "{address}:{port} of {own} and {held}");
+            }
+        }
     }
 }
 
@@ -158,11 +204,17 @@ fn a_parent_passes_on_no_more_of_the_network_than_it_has() {
     };
     let parent = network(&["*.example.org:443", "10.0.0.0/8:*"], &["*.example.org", "http://a.b:1-9"]);
     let child = network(
-        &["api.example.org:443", "api.example.org:80", "10.1.0.0/16:5432", "*:443"],
-        &["api.example.org", "http://api.example.org:443", "http://a.b:7", "a.b:7", "*"],
+        &["api.example.org:443", "api.example.org:80", "10.1.0.0/16:5432", "0.0.0.0/0:22", "a.b:443"],
+        &["api.example.org", "http://api.example.org:443", "http://a.b:7", "a.b:7", "http://*:8-80"],
     );
-    let passed_on = network(&["api.example.org:443", "10.1.0.0/16:5432"], &["api.example.org", "http://a.b:7"]);
+    let passed_on = network(
+        &["api.example.org:443", "10.1.0.0/16:5432", "10.0.0.0/8:22"],
+        &["api.example.org", "http://a.b:7", "http://a.b:8-9"],
+    );
     assert_eq!(child.within(&parent), passed_on);
+    let everything = network(&["*:*"], &["*:*", "http://*:*"]);
+    let public = network(&["*.example.org:443"], &["*.example.org", "http://a.b:1-9"]);
+    assert_eq!(everything.within(&parent), public, "what is private has to be said");
     assert!(child.within(&Network::default()).is_empty());
 }
 

@@ -11,25 +11,35 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::engine::wasi::opened::Place;
 
-/// Bytes of one body, of a request or of an answer: what passes through is held by neither side for long.
-pub(super) const BODY: u64 = 1 << 30;
+/// How many bytes of a body may still come.
+struct Allowance {
+    bytes: u64,
+    left: u64,
+}
 
-/// Takes from what is left of a body what a part of it has.
-fn take(left: &mut u64, frame: &Frame<Bytes>) -> Result<(), ()> {
-    let length = frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
-    *left = left.checked_sub(length).ok_or(())?;
-    Ok(())
+impl Allowance {
+    fn of(bytes: u64) -> Self {
+        Allowance { bytes, left: bytes }
+    }
+
+    /// Takes what a part of the body has; or says how many bytes there may be, if it has too many.
+    fn take(&mut self, frame: &Frame<Bytes>) -> Result<(), Option<u64>> {
+        let length = frame.data_ref().map_or(0, |bytes| bytes.len() as u64);
+        self.left = self.left.checked_sub(length).ok_or(Some(self.bytes))?;
+        Ok(())
+    }
 }
 
 /// The body of a request.
 pub(super) struct Outgoing {
     body: WasiBody,
-    left: u64,
+    allowance: Allowance,
 }
 
 impl Outgoing {
-    pub(super) fn new(body: WasiBody) -> Self {
-        Outgoing { body, left: BODY }
+    /// Of so many bytes at most.
+    pub(super) fn new(body: WasiBody, bytes: u64) -> Self {
+        Outgoing { body, allowance: Allowance::of(bytes) }
     }
 }
 
@@ -39,12 +49,11 @@ impl Body for Outgoing {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        Poll::Ready(match frame {
-            Some(Ok(frame)) if take(&mut self.left, &frame).is_err() => {
-                Some(Err(Error::HttpRequestBodySize(Some(BODY))))
-            }
-            frame => frame,
-        })
+        Poll::Ready(frame.map(|frame| {
+            let frame = frame?;
+            self.allowance.take(&frame).map_err(Error::HttpRequestBodySize)?;
+            Ok(frame)
+        }))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -59,16 +68,16 @@ impl Body for Outgoing {
 /// The body of an answer. Keeps the request's place among the open files.
 pub(super) struct Answer {
     body: Incoming,
-    left: u64,
+    allowance: Allowance,
     patience: Duration,
     timer: Pin<Box<Sleep>>,
     _place: Place,
 }
 
 impl Answer {
-    /// `patience` is for each part of it.
-    pub(super) fn new(body: Incoming, patience: Duration, place: Place) -> Self {
-        Answer { body, left: BODY, patience, timer: Box::pin(sleep(patience)), _place: place }
+    /// Of so many bytes at most; `patience` is for each part of it.
+    pub(super) fn new(body: Incoming, bytes: u64, patience: Duration, place: Place) -> Self {
+        Answer { body, allowance: Allowance::of(bytes), patience, timer: Box::pin(sleep(patience)), _place: place }
     }
 }
 
@@ -83,9 +92,10 @@ impl Body for Answer {
         };
         let again = Instant::now() + self.patience;
         self.timer.as_mut().reset(again);
-        Poll::Ready(frame.map(|frame| match frame {
-            Ok(frame) if take(&mut self.left, &frame).is_err() => Err(Error::HttpResponseBodySize(Some(BODY))),
-            frame => frame.map_err(Error::Hyper),
+        Poll::Ready(frame.map(|frame| {
+            let frame = frame.map_err(Error::Hyper)?;
+            self.allowance.take(&frame).map_err(Error::HttpResponseBodySize)?;
+            Ok(frame)
         }))
     }
 

@@ -22,17 +22,14 @@ use wasmtime_wasi_http::io::TokioIo;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::body::{Answer, Outgoing};
+use super::bounds::{RequestBounds, patience};
 use super::target::{Target, TargetHost};
 use crate::engine::wasi::network::{NoAddress, Reach};
 use crate::engine::wasi::opened::Place;
 use crate::spec::Scheme;
 
-/// How long it may take to look up, connect and speak TLS, whatever the guest says.
-const CONNECT: Duration = Duration::from_secs(30);
 /// How long one address of several may take to answer.
 const ATTEMPT: Duration = Duration::from_secs(5);
-/// How long a server may be silent, whatever the guest says.
-const SILENCE: Duration = Duration::from_secs(300);
 /// Bytes of the head of an answer, and its headers. A guest may keep heads, as many as it may hold resources.
 const HEAD: usize = 16 << 10;
 const HEADERS: usize = 200;
@@ -56,8 +53,8 @@ pub(super) async fn send(
     if request.method() == Method::CONNECT {
         return Err(Error::HttpRequestMethodInvalid);
     }
-    let patience = |asked: Option<Duration>, most: Duration| asked.map_or(most, |asked| asked.min(most));
-    let connecting = timeout(patience(options.connect_timeout, CONNECT), connect(reach, &target));
+    let RequestBounds { connect: most, silence, body: bytes } = reach.bounds();
+    let connecting = timeout(patience(options.connect_timeout, most), connect(reach, &target));
     let stream = connecting.await.map_err(|_| Error::ConnectionTimeout)??;
     let mut client = http1::Builder::new();
     client.max_buf_size(HEAD).max_headers(HEADERS);
@@ -67,14 +64,14 @@ pub(super) async fn send(
     *request.uri_mut() = Uri::from(path);
     // One, and this one, whatever came along.
     request.headers_mut().insert(header::HOST, target.host_header());
-    let answering =
-        timeout(patience(options.first_byte_timeout, SILENCE), sender.send_request(request.map(Outgoing::new)));
+    let request = request.map(|body| Outgoing::new(body, bytes));
+    let answering = timeout(patience(options.first_byte_timeout, silence), sender.send_request(request));
     let answer = answering.await.map_err(|_| Error::ConnectionReadTimeout)??;
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         return Err(Error::HttpUpgradeFailed);
     }
-    let between = patience(options.between_bytes_timeout, SILENCE);
-    Ok((answer.map(|body| Answer::new(body, between, place)), driver))
+    let between = patience(options.between_bytes_timeout, silence);
+    Ok((answer.map(|body| Answer::new(body, bytes, between, place)), driver))
 }
 
 /// A stream to the target, over TLS if so said.

@@ -11,7 +11,7 @@ use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn};
 
 use super::{NoAddress, Reach};
 use crate::engine::context::Context;
-use crate::engine::wasi::acting;
+use crate::engine::wasi::{Acting, acting};
 use crate::spec::HostName;
 use crate::spec::network::is_unicast;
 
@@ -70,14 +70,13 @@ impl Reach {
 }
 
 fn resolve(context: &mut Context, network: &Resource<Network>, name: &str) -> Result<Resource<Lookup>, SocketError> {
-    let (table, reach) = acting(context);
+    let Acting { table, reach, .. } = acting(context);
     table.get(network)?;
     Ok(table.push(reach.asked(name)?)?)
 }
 
 fn next(context: &mut Context, stream: &Resource<Lookup>) -> Result<Option<IpAddress>, SocketError> {
-    let (table, _) = acting(context);
-    match table.get_mut(stream)? {
+    match acting(context).table.get_mut(stream)? {
         Lookup::Asked(_) => Err(ErrorCode::WouldBlock.into()),
         Lookup::Answered(addresses) => Ok(addresses.next().map(IpAddress::from)),
         Lookup::Failed(error) => Err((*error).into()),
@@ -103,8 +102,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<Context>) -> wasmtime::Result<()
     lookup.func_wrap(
         "[method]resolve-address-stream.subscribe",
         |mut store: Store<'_>, (stream,): (Resource<Lookup>,)| -> wasmtime::Result<(Resource<DynPollable>,)> {
-            let (table, _) = acting(store.data_mut());
-            Ok((subscribe(table, stream)?,))
+            Ok((subscribe(acting(store.data_mut()).table, stream)?,))
         },
     )
 }

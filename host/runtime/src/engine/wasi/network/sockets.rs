@@ -14,6 +14,7 @@ use wasmtime_wasi::sockets::{WasiSockets, WasiSocketsCtxView};
 use crate::engine::context::Context;
 use crate::engine::fuel;
 use crate::engine::wasi::opened::Place;
+use crate::engine::wasi::{Acting, acting};
 
 /// The interfaces, as the linker has them.
 const TCP: &str = "wasi:sockets/tcp@0.2.12";
@@ -36,10 +37,8 @@ fn all(context: &mut Context) -> WasiSocketsCtxView<'_> {
 
 /// Those that may be used: none where nothing may act, so that each operation traps.
 fn usable(context: &mut Context) -> WasiSocketsCtxView<'_> {
-    let may_act = context.phase.may_act();
-    let wasi = context.wasi();
-    let table = if may_act { &mut wasi.table } else { &mut wasi.nothing };
-    WasiSocketsCtxView { ctx: wasi.context.sockets(), table }
+    let Acting { context, table, .. } = acting(context);
+    WasiSocketsCtxView { ctx: context.sockets(), table }
 }
 
 /// A place among the open files for one more socket, or a trap where nothing may act.

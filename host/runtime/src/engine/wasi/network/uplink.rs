@@ -1,4 +1,5 @@
-//! What all guests of an engine share of the way out: who says what names stand for, and whom TLS believes.
+//! What all guests of an engine share of the way out: who says what names stand for, whom TLS believes, and what requests
+//! are held to.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,21 +10,33 @@ use rustls::{ClientConfig, RootCertStore};
 use rustls_native_certs::{load_certs_from_paths, load_native_certs};
 
 use super::Resolver;
+use crate::engine::config::EngineConfig;
+use crate::engine::wasi::RequestBounds;
 
 /// What all guests of an engine share of the way out.
 pub struct Uplink {
     resolver: Arc<dyn Resolver>,
     authorities: Option<PathBuf>,
+    bounds: RequestBounds,
     tls: OnceLock<Arc<ClientConfig>>,
 }
 
 impl Uplink {
-    pub fn new(resolver: Arc<dyn Resolver>, authorities: Option<PathBuf>) -> Self {
-        Uplink { resolver, authorities, tls: OnceLock::new() }
+    pub fn new(config: &EngineConfig) -> Self {
+        Uplink {
+            resolver: Arc::clone(&config.resolver),
+            authorities: config.authorities.clone(),
+            bounds: config.requests,
+            tls: OnceLock::new(),
+        }
     }
 
     pub(super) fn resolver(&self) -> &Arc<dyn Resolver> {
         &self.resolver
+    }
+
+    pub(super) fn bounds(&self) -> RequestBounds {
+        self.bounds
     }
 
     /// How TLS is spoken. Reads the authorities when it is first asked, and blocks.

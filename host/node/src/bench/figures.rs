@@ -1,0 +1,123 @@
+//! What is measured, and what is said of it: medians, spreads, percentiles, ratios.
+
+use serde::Serialize;
+
+use super::Work;
+
+/// In what something is measured. Less is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unit {
+    /// Nanoseconds.
+    Nanoseconds,
+    /// Bytes.
+    Bytes,
+}
+
+/// One measured thing of one round.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Sample {
+    pub(super) name: &'static str,
+    pub(super) unit: Unit,
+    pub(super) value: f64,
+}
+
+/// One measured thing of all rounds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figure {
+    /// Of which work.
+    pub work: Work,
+    /// What.
+    pub name: &'static str,
+    /// In what.
+    pub unit: Unit,
+    /// By Skep.
+    pub skep: Series,
+    /// By Erlang.
+    pub erlang: Option<Series>,
+    /// Skep's median by Erlang's.
+    pub ratio: Option<f64>,
+}
+
+/// The same thing, measured some times.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Series {
+    /// The middle one.
+    pub median: f64,
+    /// The least.
+    pub least: f64,
+    /// The most.
+    pub most: f64,
+    /// All, in the order of the rounds.
+    pub rounds: Vec<f64>,
+}
+
+impl Series {
+    fn push(&mut self, value: f64) {
+        self.rounds.push(value);
+        let mut sorted = self.rounds.clone();
+        sorted.sort_by(f64::total_cmp);
+        self.median = sorted[sorted.len() / 2];
+        self.least = sorted[0];
+        self.most = sorted[sorted.len() - 1];
+    }
+}
+
+/// Adds a sample to the figure that it belongs to.
+pub(super) fn note(figures: &mut Vec<Figure>, work: Work, sample: Sample, is_skep: bool) {
+    let Sample { name, unit, value } = sample;
+    let at = figures.iter().position(|figure| figure.name == name).unwrap_or_else(|| {
+        figures.push(Figure { work, name, unit, skep: Series::default(), erlang: None, ratio: None });
+        figures.len() - 1
+    });
+    let figure = &mut figures[at];
+    if is_skep { &mut figure.skep } else { figure.erlang.get_or_insert_default() }.push(value);
+    figure.ratio = figure.erlang.as_ref().map(|erlang| figure.skep.median / erlang.median);
+}
+
+/// The value that so many hundredths of all do not exceed.
+pub(super) fn percentile(values: &mut [u64], hundredths: usize) -> u64 {
+    values.sort_unstable();
+    let at = (values.len() * hundredths).div_ceil(100).saturating_sub(1);
+    values.get(at).copied().unwrap_or_default()
+}
+
+/// How much memory a program has resident; nothing where the system does not say.
+pub(super) fn resident_bytes(process: &str) -> u64 {
+    let pages = std::fs::read_to_string(format!("/proc/{process}/statm"))
+        .ok()
+        .and_then(|text| text.split_whitespace().nth(1)?.parse::<u64>().ok());
+    pages.unwrap_or_default().saturating_mul(u64::try_from(rustix::param::page_size()).unwrap_or(4096))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_percentile_is_one_of_the_values() {
+        let mut values: Vec<u64> = (1..=200).rev().collect();
+        assert_eq!(percentile(&mut values, 50), 100);
+        assert_eq!(percentile(&mut values, 99), 198);
+        assert_eq!(percentile(&mut values, 100), 200);
+        assert_eq!(percentile(&mut [7], 50), 7);
+        assert_eq!(percentile(&mut [], 50), 0);
+    }
+
+    #[test]
+    fn rounds_make_a_figure_and_two_sides_a_ratio() {
+        let mut figures = Vec::new();
+        for value in [30.0, 10.0, 20.0] {
+            note(&mut figures, Work::Ping, Sample { name: "round trip", unit: Unit::Nanoseconds, value }, true);
+        }
+        note(&mut figures, Work::Ping, Sample { name: "round trip", unit: Unit::Nanoseconds, value: 5.0 }, false);
+        let [figure] = &figures[..] else { panic!("one figure") };
+        assert_eq!((figure.skep.median, figure.skep.least, figure.skep.most), (20.0, 10.0, 30.0));
+        assert_eq!(figure.ratio, Some(4.0));
+    }
+
+    #[test]
+    fn this_program_is_resident() {
+        assert!(resident_bytes("self") > 1 << 20);
+    }
+}

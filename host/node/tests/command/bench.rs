@@ -1,0 +1,57 @@
+//! The benchmark, with works that are quick: that it measures, and says what it cannot.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use crate::skep::{Home, refused};
+
+#[test]
+fn every_figure_is_measured_in_each_round() {
+    let home = Home::new();
+    let works = ["restart", "idle"];
+    let arguments = ["bench", "--rounds", "2", "--processes", "500", "--json"];
+    let outcome = home.json(&[&arguments[..], &works[..]].concat());
+    let figures = outcome["figures"].as_array().expect("a list");
+    for work in works {
+        assert!(figures.iter().any(|figure| figure["work"] == work), "{work} is not in {outcome}");
+    }
+    for figure in figures {
+        let rounds = figure["skep"]["rounds"].as_array().expect("a list");
+        assert_eq!(rounds.len(), 2, "{figure}");
+        let number = |key: &str| figure["skep"][key].as_f64().unwrap_or_else(|| panic!("no {key} in {figure}"));
+        assert!(number("least") <= number("median") && number("median") <= number("most"), "{figure}");
+        // Memory may be left from before, and be enough.
+        assert!(number("most") > 0.0 || figure["unit"] == "bytes", "{figure}");
+        assert_eq!((&figure["erlang"], &figure["ratio"]), (&Value::Null, &Value::Null));
+    }
+    assert!(outcome["machine"]["processors"].as_u64().is_some_and(|processors| processors > 0), "{outcome}");
+}
+
+#[test]
+fn without_erlang_nothing_is_compared_with_it() {
+    let home = Home::new();
+    let mut command = home.command(&["bench", "ping", "--vs", "erlang"]);
+    let output = command.env("PATH", home.folder()).stdin(Stdio::null()).output().expect("skep can be started");
+    refused(&output, 1, &["Erlang does not start", "--vs erlang"]);
+    refused(&home.skep(&["bench", "pong"]), 2, &["pong", "ping"]);
+}
+
+/// The other half of the benchmark does the same, where there is an Erlang.
+#[test]
+fn erlang_is_measured_by_turns() {
+    if std::process::Command::new("escript").arg("-h").stdin(Stdio::null()).output().is_err() {
+        return;
+    }
+    let works = ["spawn", "ping", "call", "restart", "idle", "wake", "upgrade"];
+    let arguments = ["bench", "--rounds", "1", "--processes", "500", "--json", "--vs", "erlang"];
+    let outcome = Home::new().json(&[&arguments[..], &works[..]].concat());
+    assert!(outcome["erlang"].as_str().is_some_and(|version| version.starts_with("Erlang/OTP ")), "{outcome}");
+    for figure in outcome["figures"].as_array().expect("a list") {
+        assert_eq!(figure["erlang"]["rounds"].as_array().map(Vec::len), Some(1), "{figure}");
+        let of = |who: &str| figure[who]["median"].as_f64().unwrap_or(f64::NAN);
+        let ratio = figure["ratio"].as_f64().unwrap_or(f64::NAN);
+        // Of a few processes the system may not show the memory.
+        assert!(figure["unit"] == "bytes" || (ratio * of("erlang") / of("skep") - 1.0).abs() < 1e-9, "{figure}");
+    }
+}
