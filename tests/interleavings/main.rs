@@ -1,5 +1,5 @@
 //! The way of signals through the runtime, under orders of the threads' steps that a scheduler draws: no wake-up is lost, no
-//! process is on two workers, mail of one sender stays in order, whoever hears of an end finds nobody any more, and a queue
+//! process is on two workers, nobody waits for ever for his turn, mail of one sender stays in order, whoever hears of an end finds nobody any more, and a queue
 //! that is closed lets its workers go. Each of these is shown to fail on a defect planted for it.
 //!
 //! What is tried are the runtime's own files, on other primitives (`sync`) and with other guests (`shell`). All atomics are
@@ -20,6 +20,7 @@ mod turns;
 mod way;
 
 mod ends;
+mod fair;
 mod links;
 mod mail;
 mod shell;
@@ -31,6 +32,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner};
 
 use ends::end_at_any_time;
+use fair::{compute_beside_others, play_beside_others};
 use links::cross_links;
 use mail::{close_at_any_time, run_to_the_end};
 pub(crate) use shell::{App, Cell, Shell};
@@ -73,6 +75,16 @@ fn mail_arrives_once_and_in_order_and_every_process_has_its_turn() {
 #[test]
 fn a_queue_that_is_closed_lets_its_workers_go_whatever_they_do() {
     assert_eq!(explore(None, close_at_any_time), Ok(()));
+}
+
+#[test]
+fn two_that_wake_each_other_let_others_have_their_turn() {
+    assert_eq!(explore(None, play_beside_others), Ok(()));
+}
+
+#[test]
+fn those_who_compute_hold_nobody_up_and_are_not_held_up() {
+    assert_eq!(explore(None, compute_beside_others), Ok(()));
 }
 
 #[test]

@@ -176,8 +176,9 @@ impl Shell {
     fn turn(self: &Arc<Self>, cell: &Arc<Cell>) {
         match cell.turn(|turn| self.slice(cell, turn)) {
             ControlFlow::Break(reason) => self.finish(cell, &reason),
-            ControlFlow::Continue(SliceEnd::Preempted) if suffers(Defect::ForgetStirred) => {}
-            ControlFlow::Continue(SliceEnd::Preempted) => self.queue.push(Arc::clone(cell)),
+            ControlFlow::Continue(SliceEnd::Preempted | SliceEnd::Spent) if suffers(Defect::ForgetStirred) => {}
+            ControlFlow::Continue(SliceEnd::Preempted) => self.queue.push_behind(Arc::clone(cell)),
+            ControlFlow::Continue(SliceEnd::Spent) => self.queue.push_spent(Arc::clone(cell)),
             ControlFlow::Continue(SliceEnd::Waiting) => {}
         }
     }

@@ -275,6 +275,10 @@ impl<T> Worker<T> {
         self.0.0.lock().pop_front()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.0.lock().is_empty()
+    }
+
     pub(crate) fn stealer(&self) -> Stealer<T> {
         Stealer(self.0.share())
     }

@@ -144,8 +144,9 @@ enum Run {
     Queued,
     /// Taken off the queue until its budget has fuel again.
     Parked,
-    /// On a worker. With `stirred`, something came meanwhile that it must look at.
-    Running { stirred: bool },
+    /// On a worker. With `stirred`, something came meanwhile that it must look at; with `spent`, it has had its turn in the
+    /// middle of something, and goes on behind those who have not.
+    Running { stirred: bool, spent: bool },
 }
 
 /// Somebody to be told when this process ends.

@@ -117,6 +117,13 @@ impl Shell {
         self.clock.now()
     }
 
+    /// Has a process looked at, if nobody is about to.
+    pub(crate) fn stir(&self, cell: &Arc<Cell>) {
+        if cell.process.lock().stir() {
+            self.schedule(Arc::clone(cell));
+        }
+    }
+
     /// Lets somebody look at a process that was just stirred.
     pub(crate) fn schedule(&self, cell: Arc<Cell>) {
         match &cell.content {

@@ -35,6 +35,17 @@ impl Process {
         }
     }
 
+    /// Its guest can go on in the middle of something: it has used up its turn, or what it waited for is there. True if the
+    /// caller must put it on the run queue.
+    #[must_use]
+    pub fn wake(&mut self) -> bool {
+        if let Run::Running { .. } = self.run {
+            self.run = Run::Running { stirred: true, spent: true };
+            return false;
+        }
+        self.stir()
+    }
+
     /// Makes sure that a worker looks at this process. True if the caller must put it on the run queue.
     pub fn stir(&mut self) -> bool {
         match self.run {
@@ -49,8 +60,8 @@ impl Process {
                 true
             }
             Run::Parked => false,
-            Run::Running { .. } => {
-                self.run = Run::Running { stirred: true };
+            Run::Running { spent, .. } => {
+                self.run = Run::Running { stirred: true, spent };
                 false
             }
         }

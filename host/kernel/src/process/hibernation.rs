@@ -78,8 +78,10 @@ impl Process {
 
     /// The instance is gone, and the process goes on without: whatever there is to do needs another turn.
     pub fn discarded(&mut self) {
-        if self.has_work() && matches!(self.run, Run::Running { .. }) {
-            self.run = Run::Running { stirred: true };
+        if let Run::Running { spent, .. } = self.run
+            && self.has_work()
+        {
+            self.run = Run::Running { stirred: true, spent };
         }
     }
 

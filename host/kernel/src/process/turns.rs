@@ -22,6 +22,8 @@ pub enum Turn {
 pub enum SliceEnd {
     /// There is more to do: back of the queue.
     Preempted,
+    /// It has used up its turn and is not done: behind all those whose turns are short.
+    Spent,
     /// It waits for a signal.
     Waiting,
 }
@@ -57,7 +59,7 @@ impl Process {
     /// Whether it is on a worker and wants another turn at once.
     #[must_use]
     pub fn is_stirred(&self) -> bool {
-        self.run == Run::Running { stirred: true }
+        matches!(self.run, Run::Running { stirred: true, .. })
     }
 
     /// Whether it waits for fuel.
@@ -68,7 +70,7 @@ impl Process {
 
     /// A worker begins with this process.
     pub fn begin_slice(&mut self) -> Turn {
-        self.run = Run::Running { stirred: false };
+        self.run = Run::Running { stirred: false, spent: false };
         if let Some(reason) = self.doomed.clone() {
             return Turn::Exit(reason);
         }
@@ -94,11 +96,11 @@ impl Process {
     /// A worker is done with this process for now.
     pub fn end_slice(&mut self) -> SliceEnd {
         match self.run {
-            Run::Running { stirred: true } => {
+            Run::Running { stirred: true, spent } => {
                 self.run = Run::Queued;
-                SliceEnd::Preempted
+                if spent { SliceEnd::Spent } else { SliceEnd::Preempted }
             }
-            Run::Running { stirred: false } | Run::Idle | Run::Queued | Run::Parked => {
+            Run::Running { stirred: false, .. } | Run::Idle | Run::Queued | Run::Parked => {
                 self.run = Run::Idle;
                 SliceEnd::Waiting
             }

@@ -33,6 +33,9 @@ const WASM_STACK: usize = 1 << 20;
 const FIBER_STACK: usize = 2 << 20;
 /// Bytes of a small memory that are cleared in place instead of being given back: more than a small guest uses.
 const KEEP_RESIDENT: usize = 256 << 10;
+/// Between two small memories: a page more than what bounds checks need, so that what all guests touch first does not lie at
+/// the same place of the cache for each of them.
+const GUARD: u64 = (64 << 10) + 4096;
 
 /// What an embedder chooses.
 #[derive(Clone, Debug)]
@@ -104,7 +107,7 @@ impl EngineConfig {
         let mut config = common();
         config
             .memory_reservation(memory as u64)
-            .memory_guard_size(64 << 10)
+            .memory_guard_size(GUARD)
             .memory_reservation_for_growth(0)
             .memory_may_move(false)
             .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));

@@ -54,7 +54,7 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
                 culprit = handle(cell, &mut instance, event, waiting).await?;
                 handled += 1;
                 if handled.is_multiple_of(MESSAGES_PER_TURN) {
-                    let_others_run().await;
+                    let_others_run(cell).await;
                 }
             }
             Step::Save => {
@@ -289,25 +289,15 @@ fn crash_at(cell: &Cell, failure: Failure, message: Option<Excerpt>) -> End {
 
 /// Until a signal comes: whoever delivers it has the driver polled.
 async fn wait() {
-    once(|_| {}).await;
-}
-
-/// Until everybody else on the queue had a turn.
-async fn let_others_run() {
-    once(|waker| waker.wake_by_ref()).await;
-}
-
-async fn once(suspend: impl Fn(&std::task::Waker)) {
     let mut suspended = false;
-    poll_fn(|context| {
-        if suspended {
-            return Poll::Ready(());
-        }
-        suspended = true;
-        suspend(context.waker());
-        Poll::Pending
-    })
-    .await;
+    poll_fn(|_| if std::mem::replace(&mut suspended, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
+
+/// Until everybody else on the queue had a turn. Its own were short, so it does not go behind those who compute.
+async fn let_others_run(cell: &Cell) {
+    // On a worker it is not queued twice.
+    let _ = cell.process.lock().stir();
+    wait().await;
 }
 
 impl Cell {

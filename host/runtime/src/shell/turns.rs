@@ -10,7 +10,7 @@ use std::task::Wake;
 use skep_kernel::process::{SliceEnd, Turn};
 use skep_kernel::{Action, ExitReason, Process, Time};
 
-use super::{Cell, Shell};
+use super::Cell;
 
 impl Cell {
     /// One transition of the state machine, and all that follows from it.
@@ -39,15 +39,6 @@ impl Cell {
     }
 }
 
-impl Shell {
-    /// Has a process looked at, if nobody is about to.
-    pub(super) fn stir(&self, cell: &Arc<Cell>) {
-        if cell.process.lock().stir() {
-            self.schedule(Arc::clone(cell));
-        }
-    }
-}
-
 /// The waker of a guest's future: fuel that ran out for this turn, a file that was read, a signal it blocks on.
 impl Wake for Cell {
     fn wake(self: Arc<Self>) {
@@ -55,8 +46,9 @@ impl Wake for Cell {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if let Some(shell) = self.shell() {
-            shell.stir(self);
+        let queued = self.process.lock().wake();
+        if queued && let Some(shell) = self.shell() {
+            shell.schedule(Arc::clone(self));
         }
     }
 }

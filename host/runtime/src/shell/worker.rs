@@ -46,7 +46,8 @@ impl Shell {
         }
         match cell.turn(|turn| self.slice(cell, turn)) {
             ControlFlow::Break(Ended { reason, manner }) => self.finish(cell, &reason, manner),
-            ControlFlow::Continue(SliceEnd::Preempted) => self.queue.push(Arc::clone(cell)),
+            ControlFlow::Continue(SliceEnd::Preempted) => self.queue.push_behind(Arc::clone(cell)),
+            ControlFlow::Continue(SliceEnd::Spent) => self.queue.push_spent(Arc::clone(cell)),
             ControlFlow::Continue(SliceEnd::Waiting) => self.rooms.rested(cell, self),
         }
     }

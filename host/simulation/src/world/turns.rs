@@ -113,7 +113,7 @@ impl World {
                 let cell = self.cell(pid);
                 cell.on_worker = false;
                 match cell.process.end_slice() {
-                    SliceEnd::Preempted => self.queue.push(pid),
+                    SliceEnd::Preempted | SliceEnd::Spent => self.queue.push(pid),
                     SliceEnd::Waiting => self.rested(lane),
                 }
                 None

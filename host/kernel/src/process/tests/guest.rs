@@ -137,7 +137,7 @@ impl World {
     fn end_turn(&mut self, pid: Pid) {
         let person = self.person(pid);
         person.running = false;
-        if person.process.end_slice() == SliceEnd::Preempted {
+        if person.process.end_slice() != SliceEnd::Waiting {
             self.queue.push_back(pid);
         }
     }

@@ -209,8 +209,8 @@ fn hib_01_mail_that_comes_while_saving_takes_several_turns_is_handled_afterwards
     assert_eq!(process.next_step(Duration::ZERO, &mut actions), Step::Save);
 
     // `save` computes for longer than a turn, and wants another.
-    assert!(!process.stir());
-    assert_eq!(process.end_slice(), SliceEnd::Preempted);
+    assert!(!process.wake());
+    assert_eq!(process.end_slice(), SliceEnd::Spent);
     let hello = Event::Info(Body::Text("hello".into()));
     let delivery = process.deliver(Signal::Message(hello), Duration::ZERO, &mut actions);
     assert!(!delivery.wake, "it is on the queue");
