@@ -204,9 +204,9 @@ impl Scene {
             Err(error) => return Seen::Refused(error.to_string()),
         };
         let grants = Arc::new(grants);
-        let module = ModuleSpec { name: EVIL.into(), module, limits: limits.clone(), grants: grants.clone() };
+        let module = ModuleSpec { name: EVIL.into(), module, limits: Arc::new(limits.clone()), grants: grants.clone() };
         let child = Child::new(EVIL, EVIL, &Value::Null).process(|process| {
-            (process.limits, process.grants) = (limits, grants);
+            (process.limits, process.grants) = (Arc::new(limits), grants);
         });
         self.culprits.borrow_mut().insert(EVIL.to_owned());
         let app = AppSpec { root: supervisor([child]), ..AppSpec::new(EVIL).module(module) };

@@ -134,6 +134,7 @@ pub(crate) fn run_to_the_end() {
     drop(handled);
     shell.queue.close();
     threads.into_iter().for_each(|thread| thread.join().expect("no thread panics"));
+    shell.queue.forget_all();
 }
 
 /// The queue is closed while anything may be going on.

@@ -43,8 +43,8 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    pub(crate) fn shell(&self) -> Option<Arc<Shell>> {
-        self.shell.upgrade()
+    pub(crate) fn shell(&self) -> Arc<Shell> {
+        self.shell.upgrade().expect("whoever does anything has the shell")
     }
 }
 

@@ -5,6 +5,7 @@
 use std::cell::Cell;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub(crate) use crossbeam_deque::Steal;
@@ -164,15 +165,15 @@ pub(crate) fn random() -> u64 {
 
 /// A map under a lock: what it does is one step.
 #[derive(Debug)]
-pub(crate) struct HashMap<K, V>(Mutex<BTreeMap<K, V>>);
+pub(crate) struct HashMap<K, V, H>(Mutex<BTreeMap<K, V>>, PhantomData<H>);
 
-impl<K: Ord, V> Default for HashMap<K, V> {
+impl<K: Ord, V, H> Default for HashMap<K, V, H> {
     fn default() -> Self {
-        HashMap(Mutex::new(BTreeMap::new()))
+        HashMap(Mutex::new(BTreeMap::new()), PhantomData)
     }
 }
 
-impl<K: Ord, V> HashMap<K, V> {
+impl<K: Ord, V, H> HashMap<K, V, H> {
     pub(crate) fn insert_sync(&self, key: K, value: V) -> Result<(), V> {
         match self.0.lock().entry(key) {
             Entry::Vacant(vacant) => {

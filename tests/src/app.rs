@@ -98,7 +98,7 @@ impl Child {
     /// With other bounds.
     #[must_use]
     pub fn limits(self, change: impl FnOnce(&mut Limits)) -> Self {
-        self.process(|process| change(&mut process.limits))
+        self.process(|process| change(Arc::make_mut(&mut process.limits)))
     }
 
     /// With anything else changed of how it is made.

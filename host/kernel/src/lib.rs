@@ -9,6 +9,7 @@ pub mod body;
 pub mod budget;
 pub mod directory;
 pub mod event;
+mod folded;
 pub mod limits;
 pub mod mailbox;
 pub mod pid;

@@ -10,6 +10,7 @@ mod tests;
 use std::collections::{BTreeSet, VecDeque};
 
 use crate::budget::Credit;
+use crate::folded::{Fold, Folded};
 use crate::signal::Undelivered;
 use crate::{Caller, Event, ExitReason, Limits, Mark, Pid};
 
@@ -19,6 +20,19 @@ pub type Number = u64;
 /// Events that wait to be handled. An empty one owns no memory.
 #[derive(Debug, Default)]
 pub struct Mailbox {
+    mail: Folded<Mail>,
+    /// How many casts and exit signals of strangers were dropped because it was full.
+    dropped: u64,
+    /// What it has taken of the budgets above it.
+    credit: Credit,
+    /// How many slots were looked at so far.
+    #[cfg(test)]
+    looked_at: std::cell::Cell<usize>,
+}
+
+/// What waits in a mailbox.
+#[derive(Debug)]
+struct Mail {
     /// Ordered by number, never beginning with a gap.
     queue: VecDeque<Slot>,
     /// Events in the queue.
@@ -29,13 +43,27 @@ pub struct Mailbox {
     marked: BTreeSet<(Mark, Number)>,
     /// Bytes of all bodies in the queue.
     bytes: usize,
-    /// How many casts and exit signals of strangers were dropped because it was full.
-    dropped: u64,
-    /// What it has taken of the budgets above it.
-    credit: Credit,
-    /// How many slots were looked at so far.
-    #[cfg(test)]
-    looked_at: std::cell::Cell<usize>,
+}
+
+/// No mail.
+static NOTHING: Mail = Mail::none();
+
+impl Mail {
+    const fn none() -> Self {
+        Mail { queue: VecDeque::new(), waiting: 0, came: 0, marked: BTreeSet::new(), bytes: 0 }
+    }
+}
+
+impl Fold for Mail {
+    const NOTHING: &'static Self = &NOTHING;
+
+    fn nothing() -> Self {
+        Mail::none()
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.waiting == 0
+    }
 }
 
 /// A place in the queue. What is taken from the middle leaves a gap, since closing it would move all that is behind.
@@ -68,22 +96,34 @@ impl Mailbox {
         Mailbox { credit, ..Mailbox::default() }
     }
 
+    /// Gives up what an empty one keeps for the next events, the count of those that came included: nobody may hold the number
+    /// of one any more.
+    pub(crate) fn put_away(&mut self) {
+        self.mail.put_away();
+    }
+
+    /// Whether it owns any memory.
+    #[cfg(test)]
+    pub(crate) fn is_there(&self) -> bool {
+        self.mail.is_there()
+    }
+
     /// How many events wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.waiting
+        self.mail.waiting
     }
 
     /// Whether none waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.waiting == 0
+        self.mail.waiting == 0
     }
 
     /// Bytes of the bodies that wait.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.mail.bytes
     }
 
     /// How many casts and exit signals of strangers were dropped so far.
@@ -102,29 +142,29 @@ impl Mailbox {
         if event.len() > limits.body_bytes {
             return Err(Undelivered::TooLarge);
         }
-        if self.waiting >= limits.mailbox_messages || self.bytes + event.len() > limits.mailbox_bytes {
+        if self.mail.waiting >= limits.mailbox_messages || self.mail.bytes + event.len() > limits.mailbox_bytes {
             return Err(Undelivered::MailboxFull);
         }
-        self.credit.admit(self.bytes + event.len()).map_err(|exceeded| Undelivered::OverBudget(exceeded.whose))?;
+        self.credit.admit(self.mail.bytes + event.len()).map_err(|exceeded| Undelivered::OverBudget(exceeded.whose))?;
         self.push(event);
         Ok(())
     }
 
     /// Queues an event that another table bounds.
     pub fn push(&mut self, event: Event) {
-        let number = self.came;
-        self.came += 1;
-        self.waiting += 1;
-        self.bytes += event.len();
-        self.credit.hold(self.bytes);
-        self.marked.extend(event.mark().map(|mark| (mark, number)));
-        self.queue.push_back(Slot { number, event: Some(event) });
+        let number = self.mail.came;
+        self.mail.came += 1;
+        self.mail.waiting += 1;
+        self.mail.bytes += event.len();
+        self.credit.hold(self.mail.bytes);
+        self.mail.marked.extend(event.mark().map(|mark| (mark, number)));
+        self.mail.queue.push_back(Slot { number, event: Some(event) });
     }
 
     /// The oldest event, left in place.
     #[must_use]
     pub fn front(&self) -> Option<&Event> {
-        self.queue.front()?.event.as_ref()
+        self.mail.queue.front()?.event.as_ref()
     }
 
     /// Takes the oldest event.
@@ -164,7 +204,7 @@ impl Mailbox {
 
     /// Whether this request waits. Looks at so many events at most, the newest first, and counts them off.
     pub(crate) fn has_request(&self, caller: Caller, looks: &mut usize) -> bool {
-        let newest = self.queue.iter().rev().take(*looks);
+        let newest = self.mail.queue.iter().rev().take(*looks);
         let mut looked_at = 0;
         let found = newest.inspect(|_| looked_at += 1).any(|slot| slot.is_request(caller));
         *looks -= looked_at;
@@ -173,7 +213,7 @@ impl Mailbox {
 
     /// Takes this request back. False if it does not wait any more.
     pub(crate) fn take_request(&mut self, caller: Caller) -> bool {
-        let number = self.queue.iter().rev().find(|slot| slot.is_request(caller)).map(|slot| slot.number);
+        let number = self.mail.queue.iter().rev().find(|slot| slot.is_request(caller)).map(|slot| slot.number);
         number.and_then(|number| self.take(number)).is_some()
     }
 
@@ -193,19 +233,19 @@ impl Mailbox {
 
     fn order(&self, parent: Option<Pid>) -> Option<Number> {
         let is_it = |slot: &&Slot| slot.event.as_ref().is_some_and(|event| is_order(event, parent));
-        self.queue.iter().find(is_it).map(|slot| slot.number)
+        self.mail.queue.iter().find(is_it).map(|slot| slot.number)
     }
 
     /// The oldest events, to be looked at.
     pub fn oldest(&self) -> impl Iterator<Item = &Event> {
-        self.queue.iter().filter_map(|slot| slot.event.as_ref())
+        self.mail.queue.iter().filter_map(|slot| slot.event.as_ref())
     }
 
     /// The oldest event that came behind this one, or of all, left in place. The one named need not be there any more.
     #[must_use]
     pub fn behind(&self, number: Option<Number>) -> Option<(Number, &Event)> {
         let from = number.map_or(0, |number| self.place(number + 1));
-        self.queue.range(from..).find_map(|slot| {
+        self.mail.queue.range(from..).find_map(|slot| {
             self.look();
             Some((slot.number, slot.event.as_ref()?))
         })
@@ -214,34 +254,34 @@ impl Mailbox {
     /// Takes this event, wherever it is.
     pub fn take(&mut self, number: Number) -> Option<Event> {
         let place = self.place(number);
-        if self.queue.get(place)?.number == number { self.take_at(place) } else { None }
+        if self.mail.queue.get(place)?.number == number { self.take_at(place) } else { None }
     }
 
     fn take_at(&mut self, place: usize) -> Option<Event> {
-        let slot = self.queue.get_mut(place)?;
+        let slot = self.mail.queue.get_mut(place)?;
         let (number, event) = (slot.number, slot.event.take()?);
-        self.waiting -= 1;
-        self.bytes -= event.len();
-        self.credit.keep(self.bytes);
+        self.mail.waiting -= 1;
+        self.mail.bytes -= event.len();
+        self.credit.keep(self.mail.bytes);
         if let Some(mark) = event.mark() {
-            self.marked.remove(&(mark, number));
+            self.mail.marked.remove(&(mark, number));
         }
         self.close_gaps();
         Some(event)
     }
 
     fn get(&self, number: Number) -> Option<&Event> {
-        self.queue.get(self.place(number)).filter(|slot| slot.number == number)?.event.as_ref()
+        self.mail.queue.get(self.place(number)).filter(|slot| slot.number == number)?.event.as_ref()
     }
 
     /// Where the events with this mark are, oldest first.
     fn numbers_of(&self, mark: Mark) -> impl Iterator<Item = Number> {
-        self.marked.range((mark, 0)..=(mark, Number::MAX)).map(|(_, number)| *number)
+        self.mail.marked.range((mark, 0)..=(mark, Number::MAX)).map(|(_, number)| *number)
     }
 
     /// The place of this number, or of the first that is larger.
     fn place(&self, number: Number) -> usize {
-        self.queue.partition_point(|slot| {
+        self.mail.queue.partition_point(|slot| {
             self.look();
             slot.number < number
         })
@@ -252,20 +292,20 @@ impl Mailbox {
     fn close_gaps(&mut self) {
         // Fewer are not worth the trouble, and as much buffer is kept by a process that waits.
         const FEW: usize = 64;
-        if self.waiting == 0 {
-            self.queue.clear();
-            if self.queue.capacity() > FEW {
+        if self.mail.waiting == 0 {
+            self.mail.queue.clear();
+            if self.mail.queue.capacity() > FEW {
                 // A burst must not be paid for for ever.
-                self.queue = VecDeque::new();
+                self.mail.queue = VecDeque::new();
             }
             return;
         }
-        while self.queue.front().is_some_and(|slot| slot.event.is_none()) {
+        while self.mail.queue.front().is_some_and(|slot| slot.event.is_none()) {
             self.look();
-            self.queue.pop_front();
+            self.mail.queue.pop_front();
         }
-        if self.queue.len() > 2 * self.waiting + FEW {
-            self.queue.retain(|slot| {
+        if self.mail.queue.len() > 2 * self.mail.waiting + FEW {
+            self.mail.queue.retain(|slot| {
                 #[cfg(test)]
                 self.looked_at.set(self.looked_at.get() + 1);
                 slot.event.is_some()

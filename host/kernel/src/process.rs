@@ -4,6 +4,7 @@
 //! requests by those of `calls`, `relations` and `timers`. Answers what to do, and never does it. Whoever performs the
 //! actions holds this process's lock while calling, and no lock at all while performing.
 
+mod affairs;
 mod aliases;
 mod calls;
 mod circle;
@@ -23,11 +24,12 @@ mod turns;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use affairs::{Affairs, Beginning};
 pub use aliases::AliasMode;
 pub use calls::{Callee, Waiting};
 pub use circle::Search;
@@ -39,6 +41,7 @@ pub use turns::{SliceEnd, Turn};
 
 use crate::budget::Account;
 use crate::directory::Claim;
+use crate::folded::Folded;
 use crate::mailbox::Mailbox;
 use crate::pid::NUMBER_LIMIT;
 use crate::system::Statistics;
@@ -120,6 +123,17 @@ impl Birth {
     }
 }
 
+/// What a process is from its birth to its end.
+#[derive(Debug)]
+struct Nature {
+    pid: Pid,
+    kind: Kind,
+    parent: Option<Pid>,
+    limits: Arc<Limits>,
+    hibernate_after: Option<Duration>,
+    secret: [u64; 2],
+}
+
 /// How far a process has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
@@ -169,7 +183,7 @@ enum Watch {
 /// One process: everything of it but its instance.
 #[derive(Debug)]
 pub struct Process {
-    birth: Birth,
+    nature: Nature,
     name: Option<Name>,
     phase: Phase,
     run: Run,
@@ -177,27 +191,11 @@ pub struct Process {
     /// The first exit signal that ends it (PROC-05). It ends as soon as its guest can be stopped.
     doomed: Option<ExitReason>,
     mailbox: Mailbox,
-    plan: lifecycle::Plan,
-    block: calls::Block,
+    affairs: Folded<Affairs>,
     /// The state, while there is no instance, or only one of code that has been replaced.
     saved: Option<State>,
-    change: code_change::Change,
-    /// What operators ask; none where nobody does.
-    system: Option<Box<system::System>>,
     statistics: Statistics,
     links: BTreeSet<Pid>,
-    /// The link that is being asked for.
-    asking: Option<Box<relations::Asking>>,
-    watchers: Vec<Watcher>,
-    /// Who came behind an exit signal that ends it, and so finds nobody (PROC-06). They hear of it with all others, when
-    /// its name is free.
-    behind: Vec<Watcher>,
-    monitors: BTreeMap<Mark, Monitor>,
-    /// What it has in the app's directory. In a box: few processes have anything there.
-    holdings: Option<Box<holdings::Holdings>>,
-    aliases: BTreeMap<Mark, AliasMode>,
-    requests: BTreeMap<Mark, calls::Request>,
-    timers: timers::Timers,
     marks_drawn: u64,
     /// How many pids its guest has made up.
     made_up: u16,
@@ -218,47 +216,44 @@ struct Monitor {
 impl Process {
     /// A process that has not run yet, already on the run queue. `actions` holds the timer of its `init`.
     pub fn new(birth: Birth, now: Time, actions: &mut Vec<crate::Action>) -> Self {
+        let Birth { pid, kind, name, claim, parent, starter, link, monitor, limits, hibernate_after, secret, held, awaited } =
+            birth;
         let mut process = Process {
-            name: birth.name.clone(),
+            nature: Nature { pid, kind, parent, limits, hibernate_after, secret },
+            name,
             phase: Phase::New,
             run: Run::Queued,
             // The host's own live by what becomes of those they are linked to.
-            trap_exit: birth.kind == Kind::Native,
+            trap_exit: kind == Kind::Native,
             doomed: None,
             mailbox: Mailbox::default(),
-            plan: lifecycle::Plan::default(),
-            block: calls::Block::None,
+            affairs: Folded::default(),
             saved: None,
-            change: birth.held.map_or(code_change::Change::None, code_change::Change::Suspended),
-            system: None,
             statistics: Statistics::default(),
             links: BTreeSet::new(),
-            asking: None,
-            watchers: Vec::new(),
-            behind: Vec::new(),
-            monitors: BTreeMap::new(),
-            holdings: None,
-            aliases: BTreeMap::new(),
-            requests: BTreeMap::new(),
-            timers: timers::Timers::default(),
             marks_drawn: 0,
             made_up: 0,
             account: Account::default(),
-            birth,
         };
-        if let Some(parent) = process.birth.parent {
-            if process.birth.link {
+        if starter.is_some() || monitor.is_some() || awaited.is_some() {
+            process.affairs.beginning = Some(Box::new(Beginning { starter, monitor, awaited }));
+        }
+        if let Some(upgrade) = held {
+            process.affairs.change = code_change::Change::Suspended(upgrade);
+        }
+        if let Some(parent) = parent {
+            if link {
                 process.links.insert(parent);
             }
-            if let Some(mark) = process.birth.monitor {
-                process.watchers.push(Watcher { pid: parent, mark, why: Watch::Monitor });
+            if let Some(mark) = monitor {
+                process.affairs.watchers.push(Watcher { pid: parent, mark, why: Watch::Monitor });
             }
         }
-        if let Some(Awaited { by, mark, link }) = process.birth.awaited {
+        if let Some(Awaited { by, mark, link }) = awaited {
             process.links.extend(link.then_some(by));
-            process.watchers.push(Watcher { pid: by, mark, why: Watch::Monitor });
+            process.affairs.watchers.push(Watcher { pid: by, mark, why: Watch::Monitor });
         }
-        if let Some(claim) = process.birth.claim.take() {
+        if let Some(claim) = claim {
             process.is_born_with(claim);
         }
         if !process.is_suspended() {
@@ -276,25 +271,25 @@ impl Process {
     /// Its pid.
     #[must_use]
     pub fn pid(&self) -> Pid {
-        self.birth.pid
+        self.nature.pid
     }
 
     /// What runs in it.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        self.birth.kind
+        self.nature.kind
     }
 
     /// Its bounds.
     #[must_use]
     pub fn limits(&self) -> &Arc<Limits> {
-        &self.birth.limits
+        &self.nature.limits
     }
 
     /// Gives it other bounds. What it has already beyond them it keeps; what would come on top is refused. Its instance
     /// keeps the memory, the fuel and the size of bodies that it was made with.
     pub fn set_limits(&mut self, limits: Arc<Limits>) {
-        self.birth.limits = limits;
+        self.nature.limits = limits;
     }
 
     /// The name it holds.
@@ -354,16 +349,16 @@ impl Process {
     fn draw_mark(&mut self) -> Mark {
         loop {
             let mut hash = DefaultHasher::new();
-            hash.write_u64(self.birth.secret[0]);
-            hash.write_u64(self.birth.secret[1]);
+            hash.write_u64(self.nature.secret[0]);
+            hash.write_u64(self.nature.secret[1]);
             hash.write_u64(self.marks_drawn);
             self.marks_drawn += 1;
             let mark = Mark(hash.finish() % NUMBER_LIMIT);
-            let used = self.requests.contains_key(&mark)
-                || self.timers.get(mark).is_some()
-                || self.monitors.contains_key(&mark)
-                || self.holdings.as_ref().is_some_and(|holdings| holdings.watches(mark))
-                || self.aliases.contains_key(&mark);
+            let used = self.affairs.requests.contains_key(&mark)
+                || self.affairs.timers.get(mark).is_some()
+                || self.affairs.monitors.contains_key(&mark)
+                || self.affairs.holdings.as_ref().is_some_and(|holdings| holdings.watches(mark))
+                || self.affairs.aliases.contains_key(&mark);
             if !used {
                 return mark;
             }

@@ -294,7 +294,7 @@ impl Manifest {
         let modules = self.modules.into_iter().zip(code).map(|(declared, module)| ModuleSpec {
             name: declared.name,
             module,
-            limits: declared.limits,
+            limits: Arc::new(declared.limits),
             grants: declared.grants,
         });
         AppSpec {

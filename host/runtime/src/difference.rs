@@ -209,7 +209,7 @@ mod tests {
             args: Body::Json(if other { "1" } else { "null" }.into()),
             name: None,
             claim: None,
-            limits: Limits::default(),
+            limits: Arc::default(),
             grants: Arc::new(Grants::default()),
             keep: Keep::default(),
             console: crate::spec::Console::default(),

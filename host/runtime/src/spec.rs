@@ -84,7 +84,7 @@ impl ModuleSpec {
     /// Code under a name. What guests spawn of it has default bounds, and is granted nothing.
     #[must_use]
     pub fn new(name: &str, module: crate::Module) -> Self {
-        ModuleSpec { name: name.into(), module, limits: Limits::default(), grants: Arc::default() }
+        ModuleSpec { name: name.into(), module, limits: Arc::default(), grants: Arc::default() }
     }
 }
 
@@ -97,7 +97,7 @@ impl ProcessSpec {
             args: Body::Json("null".to_owned()),
             name: None,
             claim: None,
-            limits: Limits::default(),
+            limits: Arc::default(),
             grants: Arc::default(),
             keep: Keep::default(),
             console: Console::default(),
@@ -139,7 +139,7 @@ pub struct ModuleSpec {
     /// The code.
     pub module: crate::Module,
     /// Bounds of each process of it that a guest spawns.
-    pub limits: Limits,
+    pub limits: Arc<Limits>,
     /// Rights of each process of it that a guest spawns; never more than the spawning process has.
     pub grants: Arc<Grants>,
 }
@@ -165,7 +165,7 @@ pub struct ProcessSpec {
     /// The key of a unique registry that it holds from before its `init`.
     pub claim: Option<Claim>,
     /// Its bounds.
-    pub limits: Limits,
+    pub limits: Arc<Limits>,
     /// Its rights.
     pub grants: Arc<Grants>,
     /// What becomes of its instance while it waits.

@@ -175,7 +175,7 @@ proptest! {
             }
             prop_assert_eq!((mailbox.len(), mailbox.is_empty()), (model.len(), model.is_empty()));
             prop_assert_eq!(mailbox.bytes(), model.iter().map(|(_, event)| event.len()).sum::<usize>());
-            prop_assert_eq!(mailbox.marked.len(), model.iter().filter(|(_, event)| event.mark().is_some()).count());
+            prop_assert_eq!(mailbox.mail.marked.len(), model.iter().filter(|(_, event)| event.mark().is_some()).count());
         }
     }
 }
@@ -236,7 +236,7 @@ fn gaps_do_not_add_up() {
     for _ in 0..100_000 {
         mailbox.push(timer(1));
         assert_eq!(mailbox.take_marked(&[Mark(1)]), Some(timer(1)));
-        assert!(mailbox.queue.len() < 100, "{} places for one event", mailbox.queue.len());
+        assert!(mailbox.mail.queue.len() < 100, "{} places for one event", mailbox.mail.queue.len());
     }
     assert!(mailbox.looked_at.get() < 100_000 * 20, "closing them costs little");
     mailbox.push(timer(2));
@@ -256,7 +256,7 @@ fn gaps_are_closed_once_there_are_so_many_more_of_them_than_events() {
         for left in (1..events).rev() {
             assert_eq!(mailbox.take_marked(&[Mark(1)]), Some(timer(1)));
             let places = if left > left_when_closed { events } else { left_when_closed };
-            assert_eq!((mailbox.len(), mailbox.queue.len()), (left, places), "of {events}");
+            assert_eq!((mailbox.len(), mailbox.mail.queue.len()), (left, places), "of {events}");
         }
     }
 }
@@ -268,10 +268,10 @@ fn a_burst_is_not_paid_for_for_ever() {
         mailbox.push(info("x"));
     }
     while mailbox.pop().is_some() {}
-    assert_eq!(mailbox.queue.capacity(), 0);
+    assert_eq!(mailbox.mail.queue.capacity(), 0);
     for _ in 0..64 {
         mailbox.push(info("x"));
     }
     while mailbox.pop().is_some() {}
-    assert!(mailbox.queue.capacity() > 0, "a small buffer is kept, or each message would allocate");
+    assert!(mailbox.mail.queue.capacity() > 0, "a small buffer is kept, or each message would allocate");
 }

@@ -39,22 +39,22 @@ impl Process {
     }
 
     pub(super) fn open_alias(&mut self, mark: Mark, mode: AliasMode) -> Result<(), ExitReason> {
-        if self.aliases.len() >= self.birth.limits.aliases {
+        if self.affairs.aliases.len() >= self.nature.limits.aliases {
             return Err(ExitReason::limit("aliases"));
         }
-        self.aliases.insert(mark, mode);
+        self.affairs.aliases.insert(mark, mode);
         Ok(())
     }
 
     /// The guest closes an alias of its own; its monitor, if it was made with one, goes on (MON-11). True if it was open.
     pub fn unalias(&mut self, mark: Mark) -> bool {
-        self.aliases.remove(&mark).is_some()
+        self.affairs.aliases.remove(&mark).is_some()
     }
 
     /// The monitor with this mark is over: so is the alias that was made with it, if it is that kind.
     pub(super) fn close_with_monitor(&mut self, mark: Mark) {
-        if self.aliases.get(&mark).is_some_and(|mode| mode.is_closed_with_its_monitor()) {
-            self.aliases.remove(&mark);
+        if self.affairs.aliases.get(&mark).is_some_and(|mode| mode.is_closed_with_its_monitor()) {
+            self.affairs.aliases.remove(&mark);
         }
     }
 
@@ -68,11 +68,11 @@ impl Process {
     ) -> Result<Effect, Undelivered> {
         // An alias is for messages: as in OTP, nobody is told to end through one.
         let carried = !matches!(event, Event::Stop { .. });
-        let mode = *self.aliases.get(&alias).filter(|_| carried).ok_or(Undelivered::Gone)?;
+        let mode = *self.affairs.aliases.get(&alias).filter(|_| carried).ok_or(Undelivered::Gone)?;
         let room = if mode.is_closed_by_a_message() { Room::Reserved } else { Room::Bounded };
         let effect = self.take_message(event, room, actions).inspect_err(|_| self.mailbox.count_dropped())?;
         if mode.is_closed_by_a_message() {
-            self.aliases.remove(&alias);
+            self.affairs.aliases.remove(&alias);
         }
         if mode == AliasMode::ReplyDemonitor {
             self.demonitor(alias, false, actions);
@@ -83,6 +83,6 @@ impl Process {
     /// How many aliases are open.
     #[must_use]
     pub fn aliases_open(&self) -> usize {
-        self.aliases.len()
+        self.affairs.aliases.len()
     }
 }

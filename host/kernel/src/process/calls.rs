@@ -77,18 +77,18 @@ impl Process {
         waiting: Waiting,
         actions: &mut Vec<Action>,
     ) -> Result<Mark, CallError> {
-        if to.pid() == Some(self.birth.pid) {
+        if to.pid() == Some(self.nature.pid) {
             // GS-06: it could only time out.
             return Err(CallError::Refused("a process cannot call itself".into()));
         }
-        if self.requests.len() >= self.birth.limits.requests {
+        if self.affairs.requests.len() >= self.nature.limits.requests {
             return Err(CallError::Refused("too many requests without an answer".into()));
         }
         let mark = self.draw_mark();
         self.count_sent();
-        self.requests.insert(mark, Request { what: Asked::Call(to), deadline, waiting });
+        self.affairs.requests.insert(mark, Request { what: Asked::Call(to), deadline, waiting });
         if waiting == Waiting::Blocking {
-            self.block = Block::Call { mark, answer: None };
+            self.affairs.block = Block::Call { mark, answer: None };
         }
         if let Some(at) = deadline {
             actions.push(Action::StartTimer { mark, at });
@@ -108,16 +108,16 @@ impl Process {
     pub fn abandon(&mut self, mark: Mark, actions: &mut Vec<Action>) -> bool {
         let waits = |request: &Request| request.waiting == Waiting::AsEvent;
         let Some(Request { what: Asked::Call(to), deadline, .. }) =
-            self.requests.get(&mark).filter(|request| waits(request)).cloned()
+            self.affairs.requests.get(&mark).filter(|request| waits(request)).cloned()
         else {
             return self.mailbox.flush_answer(mark);
         };
-        self.requests.remove(&mark);
+        self.affairs.requests.remove(&mark);
         if let Some(at) = deadline {
             actions.push(Action::CancelTimer { mark, at });
         }
         if let Some(to) = to.pid() {
-            actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.birth.pid, mark } });
+            actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.nature.pid, mark } });
         }
         true
     }
@@ -125,27 +125,27 @@ impl Process {
     /// Whether a call has neither an answer nor run out of time.
     #[must_use]
     pub fn is_open(&self, mark: Mark) -> bool {
-        self.requests.contains_key(&mark)
+        self.affairs.requests.contains_key(&mark)
     }
 
     /// Somebody asks whether this process lives. One that an exit signal will end says nothing before it has ended and its
     /// name is free (PROC-06, PROC-09).
     pub(super) fn take_alive(&mut self, from: Pid, mark: Mark, actions: &mut Vec<Action>) -> Effect {
         if self.is_doomed() {
-            self.behind.push(super::Watcher { pid: from, mark, why: Watch::Call });
+            self.affairs.behind.push(super::Watcher { pid: from, mark, why: Watch::Call });
         } else {
             let outcome = Ok(Body::Raw(Vec::new()));
-            actions.push(Action::Deliver { to: from, signal: Signal::Answer { mark, by: self.birth.pid, outcome } });
+            actions.push(Action::Deliver { to: from, signal: Signal::Answer { mark, by: self.nature.pid, outcome } });
         }
         Effect::Quiet
     }
 
     /// The answer of the call the guest blocks on, once it is there.
     pub fn poll_call(&mut self, mark: Mark) -> Option<Result<Body, CallError>> {
-        match &mut self.block {
+        match &mut self.affairs.block {
             Block::Call { mark: waited, answer } if *waited == mark => {
                 let answer = answer.take()?;
-                self.block = Block::None;
+                self.affairs.block = Block::None;
                 Some(answer)
             }
             _ => Some(Err(CallError::Refused("no such call".into()))),
@@ -164,9 +164,9 @@ impl Process {
         self.disclose();
         let mark = self.draw_mark();
         let monitor = self.tie_to_child(child, link, monitor);
-        self.requests.insert(mark, Request { what: Asked::Spawn { child, monitor }, deadline: None, waiting });
+        self.affairs.requests.insert(mark, Request { what: Asked::Spawn { child, monitor }, deadline: None, waiting });
         if waiting == Waiting::Blocking {
-            self.block = Block::Spawn { mark, answer: None };
+            self.affairs.block = Block::Spawn { mark, answer: None };
         }
         Ok((mark, monitor))
     }
@@ -176,15 +176,15 @@ impl Process {
     pub fn await_child(&mut self, child: Pid, link: bool) -> Result<Awaited, Refusal> {
         self.admit_child(link, true)?;
         let mark = self.tie_to_child(child, link, Some(Address::Pid(child))).expect("it was asked for");
-        Ok(Awaited { by: self.birth.pid, mark, link })
+        Ok(Awaited { by: self.nature.pid, mark, link })
     }
 
     fn admit_child(&self, link: bool, monitor: bool) -> Result<(), Refusal> {
-        let limits = &self.birth.limits;
+        let limits = &self.nature.limits;
         if link && self.links.len() >= limits.links {
             return Err(Refusal::Limit("links".into()));
         }
-        if monitor && self.monitors.len() >= limits.monitors {
+        if monitor && self.affairs.monitors.len() >= limits.monitors {
             return Err(Refusal::Limit("monitors".into()));
         }
         Ok(())
@@ -194,17 +194,17 @@ impl Process {
         self.links.extend(link.then_some(child));
         monitor.map(|target| {
             let mark = self.draw_mark();
-            self.monitors.insert(mark, super::Monitor { pid: Some(child), target, tag: None });
+            self.affairs.monitors.insert(mark, super::Monitor { pid: Some(child), target, tag: None });
             mark
         })
     }
 
     /// The result of the spawn the guest blocks on, once it is there.
     pub fn poll_spawn(&mut self, mark: Mark) -> Option<Result<Pid, SpawnError>> {
-        match &mut self.block {
+        match &mut self.affairs.block {
             Block::Spawn { mark: waited, answer } if *waited == mark => {
                 let answer = answer.take()?;
-                self.block = Block::None;
+                self.affairs.block = Block::None;
                 Some(answer)
             }
             _ => Some(Err(SpawnError::Refused(Refusal::Invalid("no such spawn".into())))),
@@ -214,13 +214,13 @@ impl Process {
     /// The guest has asked something whose answer the shell brings, and stands still until [`Process::end_wait`].
     pub fn begin_wait(&mut self, whose: WaitsFor) {
         self.disclose();
-        self.block = Block::Shell(whose);
+        self.affairs.block = Block::Shell(whose);
     }
 
     /// The answer is there, or will not come.
     pub fn end_wait(&mut self) {
-        if let Block::Shell(_) = self.block {
-            self.block = Block::None;
+        if let Block::Shell(_) = self.affairs.block {
+            self.affairs.block = Block::None;
         }
     }
 
@@ -229,11 +229,11 @@ impl Process {
         let answered = |watcher: &super::Watcher| {
             watcher.pid == caller.pid && watcher.mark == caller.mark && watcher.why == Watch::Call
         };
-        if let Some(place) = self.watchers.iter().position(answered) {
-            self.watchers.swap_remove(place);
+        if let Some(place) = self.affairs.watchers.iter().position(answered) {
+            self.affairs.watchers.swap_remove(place);
         }
         self.count_sent();
-        let signal = Signal::Answer { mark: caller.mark, by: self.birth.pid, outcome: Ok(body) };
+        let signal = Signal::Answer { mark: caller.mark, by: self.nature.pid, outcome: Ok(body) };
         actions.push(Action::Deliver { to: caller.pid, signal });
     }
 
@@ -245,34 +245,34 @@ impl Process {
         outcome: Result<Body, CallError>,
         actions: &mut Vec<Action>,
     ) -> Effect {
-        let Some(Request { what: Asked::Call(to), .. }) = self.requests.get(&mark) else { return Effect::Quiet };
+        let Some(Request { what: Asked::Call(to), .. }) = self.affairs.requests.get(&mark) else { return Effect::Quiet };
         if let Some(to) = to.pid()
             && to != by
         {
-            actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.birth.pid, mark } });
+            actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.nature.pid, mark } });
         }
         self.finish_call(mark, outcome, actions)
     }
 
     /// The time of a call is up. The callee is not told, and may still perform it (GS-03).
     pub(super) fn call_timed_out(&mut self, mark: Mark, actions: &mut Vec<Action>) -> Effect {
-        if let Some(request) = self.requests.get_mut(&mark) {
+        if let Some(request) = self.affairs.requests.get_mut(&mark) {
             request.deadline = None;
             if let Asked::Call(callee) = request.what
                 && let Some(to) = callee.pid()
             {
-                actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.birth.pid, mark } });
+                actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.nature.pid, mark } });
             }
         }
         self.finish_call(mark, Err(CallError::Timeout), actions)
     }
 
     fn finish_call(&mut self, mark: Mark, outcome: Result<Body, CallError>, actions: &mut Vec<Action>) -> Effect {
-        let Some(request) = self.requests.remove(&mark) else { return Effect::Quiet };
+        let Some(request) = self.affairs.requests.remove(&mark) else { return Effect::Quiet };
         if let Some(at) = request.deadline {
             actions.push(Action::CancelTimer { mark, at });
         }
-        match (&mut self.block, request.waiting) {
+        match (&mut self.affairs.block, request.waiting) {
             (Block::Call { mark: waited, answer }, Waiting::Blocking) if *waited == mark => {
                 *answer = Some(outcome);
                 Effect::Stir
@@ -288,18 +288,18 @@ impl Process {
         outcome: Result<Pid, SpawnError>,
         _actions: &mut Vec<Action>,
     ) -> Effect {
-        let Some(Request { what: Asked::Spawn { child, monitor }, waiting, .. }) = self.requests.get(&mark).cloned()
+        let Some(Request { what: Asked::Spawn { child, monitor }, waiting, .. }) = self.affairs.requests.get(&mark).cloned()
         else {
             return Effect::Quiet;
         };
-        self.requests.remove(&mark);
+        self.affairs.requests.remove(&mark);
         if outcome.is_err() {
             self.links.remove(&child);
             if let Some(monitor) = monitor {
-                self.monitors.remove(&monitor);
+                self.affairs.monitors.remove(&monitor);
             }
         }
-        match (&mut self.block, waiting) {
+        match (&mut self.affairs.block, waiting) {
             (Block::Spawn { mark: waited, answer }, Waiting::Blocking) if *waited == mark => {
                 *answer = Some(outcome);
                 Effect::Stir
@@ -310,7 +310,7 @@ impl Process {
 
     /// A task that this process monitors has a result.
     pub(super) fn take_result(&mut self, mark: Mark, body: Body) -> Effect {
-        if !self.monitors.contains_key(&mark) {
+        if !self.affairs.monitors.contains_key(&mark) {
             return Effect::Quiet;
         }
         self.queue(Event::Answer { mark, outcome: Ok(body) })
@@ -319,13 +319,13 @@ impl Process {
     /// Whether the guest stands in the middle of a host function.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
-        !matches!(self.block, Block::None)
+        !matches!(self.affairs.block, Block::None)
     }
 
     /// Lets go of every request: their callees need not tell any more.
     pub(super) fn abandon_requests(&mut self, actions: &mut Vec<Action>) {
-        let from = self.birth.pid;
-        for (mark, request) in std::mem::take(&mut self.requests) {
+        let from = self.nature.pid;
+        for (mark, request) in std::mem::take(&mut self.affairs.requests) {
             if let Some(at) = request.deadline {
                 actions.push(Action::CancelTimer { mark, at });
             }
@@ -335,9 +335,9 @@ impl Process {
                 actions.push(Action::Deliver { to, signal: Signal::Demonitor { from, mark } });
             }
         }
-        if let Block::Receive { timer: Some((mark, at)), .. } = self.block {
+        if let Block::Receive { timer: Some((mark, at)), .. } = self.affairs.block {
             actions.push(Action::CancelTimer { mark, at });
         }
-        self.block = Block::None;
+        self.affairs.block = Block::None;
     }
 }

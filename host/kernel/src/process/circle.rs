@@ -126,11 +126,11 @@ impl Process {
 
     /// The request that the guest stands still in without an answer, and to whom it went.
     fn stands_still(&self) -> Option<(Caller, Pid)> {
-        let (Block::Call { mark, answer: None } | Block::Spawn { mark, answer: None }) = &self.block else {
+        let (Block::Call { mark, answer: None } | Block::Spawn { mark, answer: None }) = &self.affairs.block else {
             return None;
         };
-        let (mark, from) = (*mark, self.birth.pid);
-        let to = match self.requests.get(&mark)?.what {
+        let (mark, from) = (*mark, self.nature.pid);
+        let to = match self.affairs.requests.get(&mark)?.what {
             // Whoever was told of the circle would learn whom an alias names (MON-12).
             Asked::Call(Callee::Behind(_) | Callee::Nobody) => return None,
             Asked::Call(Callee::Pid(to)) => to,
@@ -141,7 +141,7 @@ impl Process {
 
     /// Whether nobody but this process can answer this request, and it cannot while it stands still.
     fn owes(&self, caller: Caller, looks: &mut usize) -> bool {
-        self.birth.starter == Some(caller) || self.handles_in_secret(caller) || self.mailbox.has_request(caller, looks)
+        self.starter() == Some(caller) || self.handles_in_secret(caller) || self.mailbox.has_request(caller, looks)
     }
 
     /// Takes a request back that waits here, for the sake of its caller, who is told why. Not one that has been handled.
@@ -149,7 +149,7 @@ impl Process {
         if self.mailbox.take_request(caller) {
             self.forget_watcher(caller.pid, caller.mark);
             let outcome = Err(CallError::Refused(why));
-            let signal = Signal::Answer { mark: caller.mark, by: self.birth.pid, outcome };
+            let signal = Signal::Answer { mark: caller.mark, by: self.nature.pid, outcome };
             actions.push(Action::Deliver { to: caller.pid, signal });
         }
         Effect::Quiet

@@ -45,18 +45,18 @@ impl Process {
     /// Whether nothing is handled now, because of an upgrade or because an operator wants it so.
     #[must_use]
     pub fn is_suspended(&self) -> bool {
-        !matches!(self.change, Change::None | Change::Asked(_)) || self.is_held()
+        !matches!(self.affairs.change, Change::None | Change::Asked(_)) || self.is_held()
     }
 
     /// Whether a worker must have a turn for the upgrade's sake.
     pub(super) fn has_change_to_make(&self) -> bool {
-        matches!(self.change, Change::Ordered(_))
+        matches!(self.affairs.change, Change::Ordered(_))
     }
 
     /// Whether its state is being taken over. Whoever is at it stops when it is no longer wanted.
     #[must_use]
     pub fn is_migrating(&self) -> bool {
-        matches!(self.change, Change::Migrating(_))
+        matches!(self.affairs.change, Change::Migrating(_))
     }
 
     /// Its saved state, for taking it over: it stays where it is.
@@ -67,10 +67,10 @@ impl Process {
 
     /// Stop between two messages: at once, if this is between two messages.
     pub(super) fn take_suspend(&mut self, id: UpgradeId, now: Time, actions: &mut Vec<Action>) -> Effect {
-        if !matches!(self.change, Change::None) {
+        if !matches!(self.affairs.change, Change::None) {
             return Effect::Quiet;
         }
-        if self.birth.kind != Kind::Server && !self.is_new() {
+        if self.nature.kind != Kind::Server && !self.is_new() {
             // A task ends on the code it began with: nobody need wait for it.
             actions.push(Action::Tell { upgrade: id, news: News::Gone });
             return Effect::Quiet;
@@ -78,7 +78,7 @@ impl Process {
         if self.is_new() || self.is_between_messages() {
             self.suspend(id, Mail::NotWaitedFor, now, actions);
         } else {
-            self.change = Change::Asked(id);
+            self.affairs.change = Change::Asked(id);
         }
         Effect::Quiet
     }
@@ -87,25 +87,25 @@ impl Process {
     pub(super) fn is_between_messages(&self) -> bool {
         self.phase == Phase::Up
             && !self.is_serving()
-            && self.plan.handling.is_none()
-            && self.plan.stop.is_none()
-            && self.plan.continued.is_none()
+            && self.affairs.plan.handling.is_none()
+            && self.affairs.plan.stop.is_none()
+            && self.affairs.plan.continued.is_none()
     }
 
     /// Called between two messages: stops there, if that was asked.
     pub(super) fn suspend_if_asked(&mut self, now: Time, actions: &mut Vec<Action>) -> bool {
-        let Change::Asked(id) = self.change else { return false };
+        let Change::Asked(id) = self.affairs.change else { return false };
         self.suspend(id, Mail::WaitedFor, now, actions);
         true
     }
 
     /// Whether it is to stop before the next message.
     pub(super) fn is_asked_to_suspend(&self) -> bool {
-        matches!(self.change, Change::Asked(_))
+        matches!(self.affairs.change, Change::Asked(_))
     }
 
     fn suspend(&mut self, upgrade: UpgradeId, mail: Mail, now: Time, actions: &mut Vec<Action>) {
-        self.change = Change::Suspended(upgrade);
+        self.affairs.change = Change::Suspended(upgrade);
         if self.is_new() {
             // Until it goes on, it is not its `init` that takes long.
             self.unlimit_init(actions);
@@ -119,16 +119,16 @@ impl Process {
 
     /// Take the state over. One that has not begun has none.
     pub(super) fn take_migrate(&mut self, id: UpgradeId, actions: &mut Vec<Action>) -> Effect {
-        if !matches!(self.change, Change::Suspended(suspended) if suspended == id) {
+        if !matches!(self.affairs.change, Change::Suspended(suspended) if suspended == id) {
             // HOT-07: only one that is suspended.
             return Effect::Quiet;
         }
         if self.is_new() {
-            self.change = Change::Migrated(id, None);
+            self.affairs.change = Change::Migrated(id, None);
             actions.push(Action::Tell { upgrade: id, news: News::Migrated { bytes: 0 } });
             return Effect::Quiet;
         }
-        self.change = Change::Ordered(id);
+        self.affairs.change = Change::Ordered(id);
         Effect::Stir
     }
 
@@ -154,8 +154,8 @@ impl Process {
         }
         // It may stand still for an operator, and nobody else would look.
         self.suspend_if_asked(now, actions);
-        if let Change::Ordered(id) = self.change {
-            self.change = Change::Migrating(id);
+        if let Change::Ordered(id) = self.affairs.change {
+            self.affairs.change = Change::Migrating(id);
             return Step::Migrate;
         }
         if let Some(step) = self.next_request(actions) {
@@ -175,24 +175,24 @@ impl Process {
 
     /// The state has been taken over. False if that is no longer wanted.
     pub fn migrated(&mut self, after: State, actions: &mut Vec<Action>) -> bool {
-        let Change::Migrating(upgrade) = self.change else { return false };
+        let Change::Migrating(upgrade) = self.affairs.change else { return false };
         let bytes = after.body.len();
-        self.change = Change::Migrated(upgrade, Some(after));
+        self.affairs.change = Change::Migrated(upgrade, Some(after));
         actions.push(Action::Tell { upgrade, news: News::Migrated { bytes } });
         true
     }
 
     /// The state has not been taken over. The process waits for what becomes of the upgrade.
     pub fn not_migrated(&mut self, why: NotMigrated, actions: &mut Vec<Action>) {
-        let Change::Migrating(upgrade) = self.change else { return };
-        self.change = Change::Suspended(upgrade);
+        let Change::Migrating(upgrade) = self.affairs.change else { return };
+        self.affairs.change = Change::Suspended(upgrade);
         actions.push(Action::Tell { upgrade, news: News::NotMigrated(why) });
     }
 
     /// There was no room for an instance of the new code: the next turn tries again.
     pub fn migration_postponed(&mut self) {
-        if let Change::Migrating(id) = self.change {
-            self.change = Change::Ordered(id);
+        if let Change::Migrating(id) = self.affairs.change {
+            self.affairs.change = Change::Ordered(id);
         }
     }
 
@@ -204,10 +204,10 @@ impl Process {
         now: Time,
         actions: &mut Vec<Action>,
     ) -> Effect {
-        if self.change.upgrade() != Some(id) {
+        if self.affairs.change.upgrade() != Some(id) {
             return Effect::Quiet;
         }
-        let change = std::mem::take(&mut self.change);
+        let change = std::mem::take(&mut self.affairs.change);
         // Nobody is at it: who takes a state over must hear that it is no longer wanted.
         let asleep = self.saved.is_some() && !matches!(change, Change::Migrating(_));
         if let (Change::Migrated(_, Some(after)), Verdict::Commit) = (change, verdict) {
@@ -224,17 +224,17 @@ impl Process {
     /// upgrade need not wait for that.
     pub(super) fn go_on_with(&mut self, after: State) {
         // What refused to be saved was the old code.
-        self.plan.pinned = false;
-        self.plan.kept = false;
+        self.affairs.plan.pinned = false;
+        self.affairs.plan.kept = false;
         // An instance that was wanted back is given back.
-        self.plan.evict = false;
+        self.affairs.plan.evict = false;
         self.account.keep_state(after.body.len());
         self.saved = Some(after);
     }
 
     /// It has ended: nobody need wait for it.
     pub(super) fn leave_upgrade(&mut self, actions: &mut Vec<Action>) {
-        if let Some(upgrade) = std::mem::take(&mut self.change).upgrade() {
+        if let Some(upgrade) = std::mem::take(&mut self.affairs.change).upgrade() {
             actions.push(Action::Tell { upgrade, news: News::Gone });
         }
     }
@@ -244,7 +244,7 @@ impl Process {
     pub fn doing(&self) -> &'static str {
         match self.phase {
             Phase::Stopping => "terminate",
-            _ => self.handling().unwrap_or(if self.birth.kind == Kind::Task { "run" } else { "message" }),
+            _ => self.handling().unwrap_or(if self.nature.kind == Kind::Task { "run" } else { "message" }),
         }
     }
 }

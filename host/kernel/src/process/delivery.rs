@@ -80,7 +80,7 @@ impl Process {
                 Ok(Effect::Quiet)
             }
             Signal::Message(Event::Call { caller, .. }) if self.doomed.is_some() => {
-                self.behind.push(Watcher { pid: caller.pid, mark: caller.mark, why: Watch::Call });
+                self.affairs.behind.push(Watcher { pid: caller.pid, mark: caller.mark, why: Watch::Call });
                 Ok(Effect::Quiet)
             }
             Signal::Message(event) => {
@@ -93,7 +93,7 @@ impl Process {
                 })
             }
             Signal::Monitor { from, mark } => {
-                let watchers = if self.doomed.is_some() { &mut self.behind } else { &mut self.watchers };
+                let watchers = if self.doomed.is_some() { &mut self.affairs.behind } else { &mut self.affairs.watchers };
                 watchers.push(Watcher { pid: from, mark, why: Watch::Monitor });
                 Ok(Effect::Quiet)
             }
@@ -124,11 +124,11 @@ impl Process {
         room: Room,
         actions: &mut Vec<Action>,
     ) -> Result<Effect, Undelivered> {
-        if matches!(event, Event::Stop { .. }) && self.birth.kind != super::Kind::Server {
+        if matches!(event, Event::Stop { .. }) && self.nature.kind != super::Kind::Server {
             return Err(Undelivered::NotAServer);
         }
         let caller = event.caller();
-        let (limits, effect) = (&self.birth.limits, self.effect_of(&event));
+        let (limits, effect) = (&self.nature.limits, self.effect_of(&event));
         let queued = match room {
             Room::Bounded => self.mailbox.push_bounded(event, limits),
             Room::Reserved if event.len() > limits.body_bytes => Err(Undelivered::TooLarge),
@@ -139,7 +139,7 @@ impl Process {
         };
         queued?;
         if let Some(caller) = caller {
-            self.watchers.push(Watcher { pid: caller.pid, mark: caller.mark, why: Watch::Call });
+            self.affairs.watchers.push(Watcher { pid: caller.pid, mark: caller.mark, why: Watch::Call });
             self.search_from(caller, actions);
         }
         Ok(effect)
@@ -147,7 +147,7 @@ impl Process {
 
     /// A signal of a link fires only while the link exists: an unlink in between has taken it back.
     pub(super) fn take_link_exit(&mut self, from: Pid, reason: ExitReason) -> Effect {
-        if let Some(asking) = self.asking.as_mut().filter(|asking| asking.to == from) {
+        if let Some(asking) = self.affairs.asking.as_mut().filter(|asking| asking.to == from) {
             asking.ended = Some(reason);
             return Effect::Quiet;
         }
@@ -167,24 +167,24 @@ impl Process {
     fn take_exit(&mut self, from: Pid, reason: ExitReason) -> Effect {
         if self.trap_exit {
             let event = exit_event(from, reason);
-            if self.birth.parent == Some(from) {
+            if self.nature.parent == Some(from) {
                 return self.queue(event);
             }
             let effect = self.effect_of(&event);
-            if self.mailbox.push_bounded(event, &self.birth.limits).is_err() {
+            if self.mailbox.push_bounded(event, &self.nature.limits).is_err() {
                 self.mailbox.count_dropped();
                 return Effect::Quiet;
             }
             return effect;
         }
         match reason {
-            ExitReason::Normal if from != self.birth.pid => Effect::Quiet,
+            ExitReason::Normal if from != self.nature.pid => Effect::Quiet,
             reason => self.condemn(reason),
         }
     }
 
     fn take_down(&mut self, mark: crate::Mark, reason: ExitReason) -> Effect {
-        let Some(monitor) = self.monitors.remove(&mark) else { return Effect::Quiet };
+        let Some(monitor) = self.affairs.monitors.remove(&mark) else { return Effect::Quiet };
         self.close_with_monitor(mark);
         let Monitor { target, tag, .. } = monitor;
         self.queue(Event::Down { mark, target, reason, tag })

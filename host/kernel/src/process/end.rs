@@ -30,14 +30,15 @@ impl Process {
         self.leave_system(actions);
         self.doomed = None;
         self.saved = None;
-        if let Some(starter) = self.birth.starter.take() {
+        let starter = self.affairs.beginning.as_mut().and_then(|beginning| beginning.starter.take());
+        if let Some(starter) = starter {
             self.tell_starter(starter, reason, actions);
         }
         self.cancel_all_timers(actions);
         self.abandon_requests(actions);
         self.farewell(reason, actions);
         // Only now, because it knew of timers. Whoever looks at the process after its end finds nothing to do.
-        self.plan = Plan::default();
+        self.affairs.plan = Plan::nothing();
         self.mailbox = crate::mailbox::Mailbox::default();
         // Last, and before anybody hears of it: whoever starts another one in its place finds room for all of it.
         self.account.close();
@@ -45,14 +46,15 @@ impl Process {
 
     /// A start that failed is an answer, and no exit signal or `Down` besides (GS-02).
     fn tell_starter(&mut self, starter: Caller, reason: &ExitReason, actions: &mut Vec<Action>) {
-        let error = if self.plan.ignored { SpawnError::Ignored } else { SpawnError::Failed(reason.clone()) };
+        let error = if self.affairs.plan.ignored { SpawnError::Ignored } else { SpawnError::Failed(reason.clone()) };
         let signal = Signal::Started { mark: starter.mark, outcome: Err(error) };
         actions.push(Action::Deliver { to: starter.pid, signal });
         self.links.remove(&starter.pid);
         // Not what it has asked for besides, knowing the name: that is answered like anybody's.
-        let of_the_spawn = self.birth.monitor.map(|mark| (starter.pid, mark));
-        self.watchers.retain(|watcher| Some((watcher.pid, watcher.mark)) != of_the_spawn);
-        if let Some(Awaited { by, mark, .. }) = self.birth.awaited {
+        let Some(beginning) = self.affairs.beginning.take() else { return };
+        let of_the_spawn = beginning.monitor.map(|mark| (starter.pid, mark));
+        self.affairs.watchers.retain(|watcher| Some((watcher.pid, watcher.mark)) != of_the_spawn);
+        if let Some(Awaited { by, mark, .. }) = beginning.awaited {
             self.links.remove(&by);
             self.forget_watcher(by, mark);
         }

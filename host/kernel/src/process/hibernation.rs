@@ -12,15 +12,15 @@ use crate::{Action, State, Time};
 impl Process {
     /// Nothing to do: is the instance given back?
     pub(super) fn rest(&mut self, now: Time, actions: &mut Vec<Action>) -> Step {
-        if self.birth.kind != Kind::Server || self.plan.pinned || self.plan.kept {
+        if self.nature.kind != Kind::Server || self.affairs.plan.pinned || self.affairs.plan.kept {
             return Step::Wait;
         }
-        if self.plan.hibernate || self.plan.evict || self.gives_back_after_each() {
-            self.plan.hibernate = false;
+        if self.affairs.plan.hibernate || self.affairs.plan.evict || self.gives_back_after_each() {
+            self.affairs.plan.hibernate = false;
             return Step::Save;
         }
-        if let Some(after) = self.birth.hibernate_after
-            && self.plan.hibernate_timer.is_none()
+        if let Some(after) = self.nature.hibernate_after
+            && self.affairs.plan.hibernate_timer.is_none()
         {
             self.arm_hibernation(now.saturating_add(after), actions);
         }
@@ -28,28 +28,28 @@ impl Process {
     }
 
     pub(super) fn gives_back_after_each(&self) -> bool {
-        self.birth.hibernate_after == Some(Duration::ZERO)
+        self.nature.hibernate_after == Some(Duration::ZERO)
     }
 
     fn arm_hibernation(&mut self, at: Time, actions: &mut Vec<Action>) {
         let mark = self.draw_mark();
-        self.plan.hibernate_timer = Some((mark, at));
+        self.affairs.plan.hibernate_timer = Some((mark, at));
         actions.push(Action::StartTimer { mark, at });
     }
 
     /// One timer serves however many messages came meanwhile: it is set again for what is left of the wait.
     pub(super) fn hibernation_due(&mut self, now: Time, actions: &mut Vec<Action>) -> Effect {
-        let Some(after) = self.birth.hibernate_after else { return Effect::Quiet };
-        let at = self.plan.last_active.saturating_add(after);
+        let Some(after) = self.nature.hibernate_after else { return Effect::Quiet };
+        let at = self.affairs.plan.last_active.saturating_add(after);
         if at > now {
             self.arm_hibernation(at, actions);
             return Effect::Quiet;
         }
         // In the middle of an event it is not waiting; the wait begins when it rests.
-        if self.plan.handling.is_some() || !self.has_instance_to_give() {
+        if self.affairs.plan.handling.is_some() || !self.has_instance_to_give() {
             return Effect::Quiet;
         }
-        self.plan.hibernate = true;
+        self.affairs.plan.hibernate = true;
         Effect::Stir
     }
 
@@ -58,18 +58,18 @@ impl Process {
         if !self.has_instance_to_give() {
             return Effect::Quiet;
         }
-        self.plan.evict = true;
+        self.affairs.plan.evict = true;
         if self.is_blocked() { Effect::Quiet } else { Effect::Stir }
     }
 
     fn has_instance_to_give(&self) -> bool {
-        self.phase == Phase::Up && self.birth.kind == Kind::Server && self.saved.is_none() && !self.plan.pinned
+        self.phase == Phase::Up && self.nature.kind == Kind::Server && self.saved.is_none() && !self.affairs.plan.pinned
     }
 
     /// The instance has been given back; this is all that is left of it. Saving may take several turns, and what came
     /// between two of them has stirred the turn that ends here: it would wait for ever if nobody looked again.
     pub fn saved(&mut self, state: State) {
-        self.plan.evict = false;
+        self.affairs.plan.evict = false;
         // Meanwhile the new code may have made something of that state.
         let kept = self.saved.get_or_insert(state).body.len();
         self.account.keep_state(kept);
@@ -88,13 +88,13 @@ impl Process {
     /// The guest refused to save: it keeps its instance from now on.
     pub fn save_refused(&mut self) {
         // Of code that has been replaced meanwhile, it says nothing about the code it goes on with.
-        self.plan.pinned = self.saved.is_none();
+        self.affairs.plan.pinned = self.saved.is_none();
     }
 
     /// The instance cannot be given back as things stand, because of an open file, say. Asked again after the next event.
     pub fn save_postponed(&mut self) {
-        self.plan.kept = self.saved.is_none();
-        self.plan.hibernate = false;
+        self.affairs.plan.kept = self.saved.is_none();
+        self.affairs.plan.hibernate = false;
     }
 
     /// The state for a new instance.
@@ -108,9 +108,9 @@ impl Process {
     pub fn is_evictable(&self) -> bool {
         self.phase == Phase::Up
             && self.run == Run::Idle
-            && self.birth.kind == Kind::Server
-            && !self.plan.pinned
-            && !self.plan.kept
+            && self.nature.kind == Kind::Server
+            && !self.affairs.plan.pinned
+            && !self.affairs.plan.kept
             && !self.is_blocked()
     }
 }

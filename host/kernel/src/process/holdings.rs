@@ -40,7 +40,7 @@ impl Holdings {
 
 impl Process {
     pub(super) fn is_born_with(&mut self, claim: Claim) {
-        self.holdings.get_or_insert_default().add(claim.via.into(), claim.value.len());
+        self.affairs.holdings.get_or_insert_default().add(claim.via.into(), claim.value.len());
     }
 
     /// Counts an entry that the directory is about to have. Refused to a process that is to end, or that has enough.
@@ -50,8 +50,8 @@ impl Process {
         }
         self.admit_one()?;
         self.disclose();
-        let limit = self.birth.limits.entry_bytes;
-        let holdings = self.holdings.get_or_insert_default();
+        let limit = self.nature.limits.entry_bytes;
+        let holdings = self.affairs.holdings.get_or_insert_default();
         if holdings.bytes.saturating_add(place.key.len()).saturating_add(value_bytes) > limit {
             return Err(Refusal::Limit("entry_bytes".into()));
         }
@@ -61,13 +61,13 @@ impl Process {
 
     /// Whether it may have one more entry or lock.
     fn admit_one(&self) -> Result<(), Refusal> {
-        let held = self.holdings.as_ref().map_or(0, |holdings| holdings.count + holdings.locks.len());
-        if held < self.birth.limits.entries { Ok(()) } else { Err(Refusal::Limit("entries".into())) }
+        let held = self.affairs.holdings.as_ref().map_or(0, |holdings| holdings.count + holdings.locks.len());
+        if held < self.nature.limits.entries { Ok(()) } else { Err(Refusal::Limit("entries".into())) }
     }
 
     /// Forgets entries that the directory no longer has.
     pub fn drop_entries(&mut self, place: &Place, removed: Removed) {
-        let Some(holdings) = &mut self.holdings else { return };
+        let Some(holdings) = &mut self.affairs.holdings else { return };
         let Some(count) = holdings.entries.get_mut(place) else { return };
         *count = count.saturating_sub(removed.count);
         if *count == 0 {
@@ -80,8 +80,8 @@ impl Process {
     /// Counts a value that is about to take the place of another, whose bytes come off with [`Process::value_replaced`].
     pub fn take_value(&mut self, bytes: usize) -> Result<(), Refusal> {
         self.disclose();
-        let limit = self.birth.limits.entry_bytes;
-        let holdings = self.holdings.get_or_insert_default();
+        let limit = self.nature.limits.entry_bytes;
+        let holdings = self.affairs.holdings.get_or_insert_default();
         if holdings.bytes.saturating_add(bytes) > limit {
             return Err(Refusal::Limit("entry_bytes".into()));
         }
@@ -91,7 +91,7 @@ impl Process {
 
     /// So many bytes of a value are gone: of the one that was replaced, or of one that was not taken after all.
     pub fn value_replaced(&mut self, bytes: usize) {
-        if let Some(holdings) = &mut self.holdings {
+        if let Some(holdings) = &mut self.affairs.holdings {
             holdings.bytes = holdings.bytes.saturating_sub(bytes);
         }
     }
@@ -99,26 +99,26 @@ impl Process {
     /// The keys of a table that it has entries under, each as often as it has entries.
     #[must_use]
     pub fn keys_in(&self, table: &Table) -> Vec<Name> {
-        let entries = self.holdings.iter().flat_map(|holdings| &holdings.entries);
+        let entries = self.affairs.holdings.iter().flat_map(|holdings| &holdings.entries);
         let of_it = entries.filter(|(place, _)| place.table == *table);
         of_it.flat_map(|(place, &count)| std::iter::repeat_n(Arc::clone(&place.key), count)).collect()
     }
 
     /// The guest wants to be told of changes.
     pub fn watch(&mut self, watched: Watched) -> Result<Mark, Refusal> {
-        let held = self.holdings.as_ref().map_or(0, |holdings| holdings.watches.len());
-        if held >= self.birth.limits.monitors {
+        let held = self.affairs.holdings.as_ref().map_or(0, |holdings| holdings.watches.len());
+        if held >= self.nature.limits.monitors {
             return Err(Refusal::Limit("monitors".into()));
         }
         let mark = self.draw_mark();
-        self.holdings.get_or_insert_default().watches.insert(mark, watched);
+        self.affairs.holdings.get_or_insert_default().watches.insert(mark, watched);
         Ok(mark)
     }
 
     /// The guest no longer wants to: what it watched, if it did. Changes that are queued are taken back.
     pub fn unwatch(&mut self, mark: Mark) -> Option<Watched> {
         self.mailbox.flush_changes(mark);
-        self.holdings.as_mut()?.watches.remove(&mark)
+        self.affairs.holdings.as_mut()?.watches.remove(&mark)
     }
 
     /// Something that this process watches has changed. Others can go on changing it for ever, so it counts as a message;
@@ -126,10 +126,10 @@ impl Process {
     pub(super) fn take_change(&mut self, mark: Mark, what: Changed, actions: &mut Vec<Action>) -> Effect {
         // It is its mark that a receive goes by.
         let effect = self.effect_of(&Event::Change { mark, what: Changed::Missed });
-        let Some(holdings) = self.holdings.as_mut().filter(|holdings| holdings.watches(mark)) else {
+        let Some(holdings) = self.affairs.holdings.as_mut().filter(|holdings| holdings.watches(mark)) else {
             return Effect::Quiet;
         };
-        if self.mailbox.push_bounded(Event::Change { mark, what }, &self.birth.limits).is_err() {
+        if self.mailbox.push_bounded(Event::Change { mark, what }, &self.nature.limits).is_err() {
             let watched = holdings.watches.remove(&mark);
             actions.extend(watched.map(|watched| Action::Release(Holding::Watch { watched, mark })));
             self.mailbox.push(Event::Change { mark, what: Changed::Missed });
@@ -139,22 +139,22 @@ impl Process {
 
     /// Counts a lock that is about to be asked for. A process does not wait for itself.
     pub fn take_lock(&mut self, place: Place) -> Result<(), Refusal> {
-        if self.holdings.as_ref().is_some_and(|holdings| holdings.locks.contains(&place)) {
+        if self.affairs.holdings.as_ref().is_some_and(|holdings| holdings.locks.contains(&place)) {
             return Err(Refusal::Invalid("this process has that lock already".into()));
         }
         self.admit_one()?;
-        self.holdings.get_or_insert_default().locks.insert(place);
+        self.affairs.holdings.get_or_insert_default().locks.insert(place);
         Ok(())
     }
 
     /// Forgets a lock that the directory has given to others. False if it had none there.
     pub fn drop_lock(&mut self, place: &Place) -> bool {
-        self.holdings.as_mut().is_some_and(|holdings| holdings.locks.remove(place))
+        self.affairs.holdings.as_mut().is_some_and(|holdings| holdings.locks.remove(place))
     }
 
     /// At the end: all of it goes.
     pub(super) fn give_up_holdings(&mut self, actions: &mut Vec<Action>) {
-        let Some(holdings) = self.holdings.take() else { return };
+        let Some(holdings) = self.affairs.holdings.take() else { return };
         let Holdings { entries, watches, locks, .. } = *holdings;
         // Its watches first: nobody is told any more who is no more.
         let watches = watches.into_iter().map(|(mark, watched)| Holding::Watch { watched, mark });

@@ -42,7 +42,7 @@ pub enum Step {
 }
 
 /// What the process means to do, beside its mail.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Plan {
     /// To be handled before anything else.
     pub(super) continued: Option<Body>,
@@ -64,6 +64,52 @@ pub(super) struct Plan {
     pub(super) hibernate_timer: Option<(Mark, Time)>,
     /// When it last had something to do.
     pub(super) last_active: Time,
+}
+
+impl Plan {
+    /// Nothing but its mail.
+    pub(super) const fn nothing() -> Self {
+        Plan {
+            continued: None,
+            stop: None,
+            idle: Idle::No,
+            hibernate: false,
+            evict: false,
+            pinned: false,
+            kept: false,
+            handling: None,
+            ignored: false,
+            init_timer: None,
+            hibernate_timer: None,
+            last_active: Time::ZERO,
+        }
+    }
+
+    /// Whether it means to do nothing. When it was active last matters only while it has an instance.
+    pub(super) fn is_nothing(&self) -> bool {
+        let Plan {
+            continued,
+            stop,
+            idle,
+            hibernate,
+            evict,
+            pinned,
+            kept,
+            handling,
+            ignored,
+            init_timer,
+            hibernate_timer,
+            last_active: _,
+        } = self;
+        let flags = *hibernate || *evict || *pinned || *kept || *ignored;
+        !flags
+            && continued.is_none()
+            && stop.is_none()
+            && matches!(idle, Idle::No)
+            && handling.is_none()
+            && init_timer.is_none()
+            && hibernate_timer.is_none()
+    }
 }
 
 /// The wait that a guest wants to be told the end of (GS-16).
@@ -101,15 +147,15 @@ impl Process {
         }
         if self.phase == Phase::New {
             self.phase = Phase::Starting;
-            if self.birth.kind == Kind::Task {
+            if self.nature.kind == Kind::Task {
                 self.become_ready(actions);
             }
             return Step::Init;
         }
-        if let Some(reason) = self.plan.stop.take() {
+        if let Some(reason) = self.affairs.plan.stop.take() {
             return self.terminate(reason);
         }
-        if let Some(body) = self.plan.continued.take() {
+        if let Some(body) = self.affairs.plan.continued.take() {
             return self.handle(Event::Continue(body), now, actions);
         }
         if self.suspend_if_asked(now, actions) {
@@ -128,15 +174,15 @@ impl Process {
                 event => self.handle(event, now, actions),
             };
         }
-        if matches!(self.plan.idle, Idle::Due) {
-            self.plan.idle = Idle::No;
+        if matches!(self.affairs.plan.idle, Idle::Due) {
+            self.affairs.plan.idle = Idle::No;
             return self.handle(Event::Idle, now, actions);
         }
         self.rest(now, actions)
     }
 
     fn is_order_of_parent(&self, pid: crate::Pid) -> bool {
-        self.birth.parent == Some(pid) && self.birth.kind != Kind::Task
+        self.nature.parent == Some(pid) && self.nature.kind != Kind::Task
     }
 
     fn handle(&mut self, event: Event, now: Time, actions: &mut Vec<Action>) -> Step {
@@ -148,31 +194,31 @@ impl Process {
     fn begin_handling(&mut self, event: &Event, now: Time, actions: &mut Vec<Action>) {
         self.statistics.messages_in += 1;
         self.cancel_idle(actions);
-        self.plan.hibernate = false;
-        self.plan.kept = false;
-        self.plan.last_active = now;
+        self.affairs.plan.hibernate = false;
+        self.affairs.plan.kept = false;
+        self.affairs.plan.last_active = now;
         let caller = match event {
             Event::Call { caller, .. } => Some(*caller),
             _ => None,
         };
-        self.plan.handling = Some(Handling { kind: event.kind(), caller, disclosed: 0 });
+        self.affairs.plan.handling = Some(Handling { kind: event.kind(), caller, disclosed: 0 });
     }
 
     /// The guest gives something away that others can read, now or later.
     pub fn disclose(&mut self) {
-        if let Some(handling) = &mut self.plan.handling {
+        if let Some(handling) = &mut self.affairs.plan.handling {
             handling.disclosed = handling.disclosed.saturating_add(1);
         }
     }
 
     /// Whether this call is being handled, and the one that the guest stands still in is all that it has said since.
     pub(super) fn handles_in_secret(&self, caller: Caller) -> bool {
-        let asks = u32::from(matches!(self.block, Block::Call { .. }));
-        self.plan.handling.is_some_and(|handling| handling.caller == Some(caller) && handling.disclosed == asks)
+        let asks = u32::from(matches!(self.affairs.block, Block::Call { .. }));
+        self.affairs.plan.handling.is_some_and(|handling| handling.caller == Some(caller) && handling.disclosed == asks)
     }
 
     pub(super) fn terminate(&mut self, reason: ExitReason) -> Step {
-        if self.birth.kind != Kind::Native {
+        if self.nature.kind != Kind::Native {
             self.let_go();
             self.phase = Phase::Stopping;
         }
@@ -180,7 +226,7 @@ impl Process {
     }
 
     pub(super) fn cancel_idle(&mut self, actions: &mut Vec<Action>) {
-        if let Idle::Armed { mark, at } = std::mem::take(&mut self.plan.idle) {
+        if let Idle::Armed { mark, at } = std::mem::take(&mut self.affairs.plan.idle) {
             actions.push(Action::CancelTimer { mark, at });
         }
     }
@@ -195,7 +241,7 @@ impl Process {
                 None
             }
             Start::Ignore => {
-                self.plan.ignored = true;
+                self.affairs.plan.ignored = true;
                 Some(ExitReason::Normal)
             }
             Start::Stop(reason) => Some(reason),
@@ -205,16 +251,21 @@ impl Process {
     fn become_ready(&mut self, actions: &mut Vec<Action>) {
         self.phase = Phase::Up;
         self.unlimit_init(actions);
-        if let Some(starter) = self.birth.starter.take() {
-            let signal = Signal::Started { mark: starter.mark, outcome: Ok(self.birth.pid) };
+        let starter = self.affairs.beginning.as_mut().and_then(|beginning| beginning.starter.take());
+        if self.nature.kind == Kind::Server {
+            // What it brings nobody waits for.
+            self.affairs.beginning = None;
+        }
+        if let Some(starter) = starter {
+            let signal = Signal::Started { mark: starter.mark, outcome: Ok(self.nature.pid) };
             actions.push(Action::Deliver { to: starter.pid, signal });
         }
     }
 
     /// The guest has handled its event.
     pub fn handled(&mut self, outcome: Outcome, now: Time, actions: &mut Vec<Action>) {
-        let handling = self.plan.handling.take();
-        self.plan.last_active = now;
+        let handling = self.affairs.plan.handling.take();
+        self.affairs.plan.last_active = now;
         if let (Some(body), Some(caller)) = (outcome.reply, handling.and_then(|handling| handling.caller)) {
             self.reply(caller, body, actions);
         }
@@ -227,24 +278,24 @@ impl Process {
             Next::WaitFor(milliseconds) => {
                 let mark = self.draw_mark();
                 let at = now.saturating_add(Duration::from_millis(milliseconds));
-                self.plan.idle = Idle::Armed { mark, at };
+                self.affairs.plan.idle = Idle::Armed { mark, at };
                 actions.push(Action::StartTimer { mark, at });
             }
-            Next::Hibernate => self.plan.hibernate = true,
-            Next::Continue(body) => self.plan.continued = Some(body),
-            Next::Stop(reason) => self.plan.stop = Some(reason),
+            Next::Hibernate => self.affairs.plan.hibernate = true,
+            Next::Continue(body) => self.affairs.plan.continued = Some(body),
+            Next::Stop(reason) => self.affairs.plan.stop = Some(reason),
         }
     }
 
     /// The guest, still inside `handle`, is done with its event and asks for another (`inbox.more`).
     pub fn more(&mut self, reply: Option<Body>, now: Time, actions: &mut Vec<Action>) -> Option<(Event, u32)> {
-        let kind = self.plan.handling.map(|handling| handling.kind);
+        let kind = self.affairs.plan.handling.map(|handling| handling.kind);
         self.handled(Outcome { reply, next: Next::Wait }, now, actions);
         // Without another it is still inside `handle`, and nobody may take it for one that waits.
-        self.plan.handling = kind.map(|kind| Handling { kind, caller: None, disclosed: 0 });
-        let order = self.mailbox.front().is_some_and(|event| is_order(event, self.birth.parent));
+        self.affairs.plan.handling = kind.map(|kind| Handling { kind, caller: None, disclosed: 0 });
+        let order = self.mailbox.front().is_some_and(|event| is_order(event, self.nature.parent));
         let asked = self.is_asked_to_suspend() || self.has_system_message();
-        if order || asked || self.birth.kind != Kind::Server || self.gives_back_after_each() {
+        if order || asked || self.nature.kind != Kind::Server || self.gives_back_after_each() {
             return None;
         }
         let event = self.mailbox.pop()?;
@@ -255,7 +306,7 @@ impl Process {
     /// A handler answered with an error, its instance still sound: `terminate` runs (GS-10), unless this was `init`.
     pub fn failed(&mut self, reason: ExitReason) {
         match self.phase {
-            Phase::Up => self.plan.stop = Some(reason),
+            Phase::Up => self.affairs.plan.stop = Some(reason),
             Phase::New | Phase::Starting | Phase::Stopping | Phase::Gone => {
                 self.doomed.get_or_insert(reason);
             }
@@ -266,15 +317,21 @@ impl Process {
     /// then it ends `normal`.
     pub fn finished(&mut self, body: Body, actions: &mut Vec<Action>) {
         let Some((to, mark)) = self.owner() else { return };
-        if self.watchers.iter().any(|watcher| (watcher.pid, watcher.mark) == (to, mark)) {
+        if self.affairs.watchers.iter().any(|watcher| (watcher.pid, watcher.mark) == (to, mark)) {
             actions.push(Action::Deliver { to, signal: Signal::Finished { mark, body } });
         }
     }
 
+    /// Who waits for its `init`.
+    pub(super) fn starter(&self) -> Option<Caller> {
+        self.affairs.beginning.as_ref()?.starter
+    }
+
     /// Who it was started for, and the mark of their monitor: whoever awaits it, or its parent.
     fn owner(&self) -> Option<(crate::Pid, Mark)> {
-        let awaited = self.birth.awaited.map(|awaited| (awaited.by, awaited.mark));
-        awaited.or_else(|| self.birth.parent.zip(self.birth.monitor))
+        let beginning = self.affairs.beginning.as_ref()?;
+        let awaited = beginning.awaited.map(|awaited| (awaited.by, awaited.mark));
+        awaited.or_else(|| self.nature.parent.zip(beginning.monitor))
     }
 
     /// The kind of event that the guest is handling; while it ends because of one, still that one.
@@ -282,8 +339,8 @@ impl Process {
     pub fn handling(&self) -> Option<&'static str> {
         match self.phase {
             Phase::Starting => Some("init"),
-            Phase::Stopping => Some(self.plan.handling.map_or("terminate", |handling| handling.kind)),
-            Phase::New | Phase::Up | Phase::Gone => self.plan.handling.map(|handling| handling.kind),
+            Phase::Stopping => Some(self.affairs.plan.handling.map_or("terminate", |handling| handling.kind)),
+            Phase::New | Phase::Up | Phase::Gone => self.affairs.plan.handling.map(|handling| handling.kind),
         }
     }
 }

@@ -21,7 +21,7 @@ impl Process {
     /// Who started it.
     #[must_use]
     pub fn parent(&self) -> Option<Pid> {
-        self.birth.parent
+        self.nature.parent
     }
 
     /// Whether exit signals arrive as events.
@@ -32,24 +32,24 @@ impl Process {
 
     /// Whom it monitors: what was asked to be watched, and who that was.
     pub fn monitors(&self) -> impl Iterator<Item = (&Address, Option<Pid>)> {
-        self.monitors.values().map(|monitor| (&monitor.target, monitor.pid))
+        self.affairs.monitors.values().map(|monitor| (&monitor.target, monitor.pid))
     }
 
     /// Who monitors it, as often as they do.
     pub fn monitored_by(&self) -> impl Iterator<Item = Pid> {
-        self.watchers.iter().filter(|watcher| watcher.why == Watch::Monitor).map(|watcher| watcher.pid)
+        self.affairs.watchers.iter().filter(|watcher| watcher.why == Watch::Monitor).map(|watcher| watcher.pid)
     }
 
     /// Who waits for a reply of it.
     pub fn callers(&self) -> impl Iterator<Item = Pid> {
-        self.watchers.iter().filter(|watcher| watcher.why == Watch::Call).map(|watcher| watcher.pid)
+        self.affairs.watchers.iter().filter(|watcher| watcher.why == Watch::Call).map(|watcher| watcher.pid)
     }
 
     /// What its guest waits for in the middle of something.
     #[must_use]
     pub fn waits_for(&self) -> Option<WaitsFor> {
-        let asked = |mark| self.requests.get(mark).map(|request| &request.what);
-        match &self.block {
+        let asked = |mark| self.affairs.requests.get(mark).map(|request| &request.what);
+        match &self.affairs.block {
             Block::None => None,
             Block::Receive { .. } => Some(WaitsFor::Message),
             Block::Shell(whose) => Some(*whose),

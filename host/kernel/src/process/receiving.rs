@@ -43,7 +43,7 @@ impl Process {
         now: Time,
         actions: &mut Vec<Action>,
     ) -> Result<(), crate::ExitReason> {
-        if self.birth.kind != Kind::Task {
+        if self.nature.kind != Kind::Task {
             return Err(crate::ExitReason::failed("receive is for tasks: a server is handed its events"));
         }
         if let Wanted::Marked(marks) = &mut wanted {
@@ -57,13 +57,13 @@ impl Process {
             actions.push(Action::StartTimer { mark, at });
             (mark, at)
         });
-        self.block = Block::Receive { wanted, timer, expired };
+        self.affairs.block = Block::Receive { wanted, timer, expired };
         Ok(())
     }
 
     /// The event waited for, if it is there.
     pub fn poll_receive(&mut self, actions: &mut Vec<Action>) -> Received {
-        let Block::Receive { wanted, timer, expired } = &self.block else { return Received::Nothing };
+        let Block::Receive { wanted, timer, expired } = &self.affairs.block else { return Received::Nothing };
         let found = match wanted {
             Wanted::Any => self.mailbox.pop().map(Received::Event),
             Wanted::Marked(marks) => self.mailbox.take_marked(marks).map(Received::Event),
@@ -79,14 +79,14 @@ impl Process {
         {
             actions.push(Action::CancelTimer { mark: *mark, at: *at });
         }
-        self.block = Block::None;
+        self.affairs.block = Block::None;
         self.statistics.messages_in += u64::from(matches!(found, Some(Received::Event(_))));
         found.unwrap_or(Received::Nothing)
     }
 
     /// A task takes the event that it has looked at. False if that is no longer there, as after a flush.
     pub fn take_seen(&mut self, number: Number) -> bool {
-        let taken = self.birth.kind == Kind::Task && self.mailbox.take(number).is_some();
+        let taken = self.nature.kind == Kind::Task && self.mailbox.take(number).is_some();
         self.statistics.messages_in += u64::from(taken);
         taken
     }
@@ -100,7 +100,7 @@ impl Process {
 
     /// Whether the process waits for this event. Nobody wakes for one that a receive passes over.
     pub(super) fn effect_of(&self, event: &Event) -> Effect {
-        let waits = match &self.block {
+        let waits = match &self.affairs.block {
             Block::None => true,
             Block::Receive { wanted: Wanted::Marked(marks), .. } => {
                 event.mark().is_some_and(|mark| marks.binary_search(&mark).is_ok())
@@ -114,7 +114,7 @@ impl Process {
 
     /// A receive's time is up, if that was its timer.
     pub(super) fn receive_timed_out(&mut self, mark: Mark) -> bool {
-        match &mut self.block {
+        match &mut self.affairs.block {
             Block::Receive { timer: Some((timer, _)), expired, .. } if *timer == mark => {
                 *expired = true;
                 true

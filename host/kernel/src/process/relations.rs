@@ -59,20 +59,20 @@ impl Process {
     /// The guest asks for a link. One pair at a time: whoever performs this or [`Process::unlink`] lets no other of the two
     /// processes' links and unlinks come between it and the delivery of its signal, or half a link could remain.
     pub fn link(&mut self, to: Pid) -> LinkRequest {
-        if to == self.birth.pid || self.links.contains(&to) {
+        if to == self.nature.pid || self.links.contains(&to) {
             return LinkRequest::Done;
         }
-        if self.links.len() >= self.birth.limits.links {
+        if self.links.len() >= self.nature.limits.links {
             return LinkRequest::Refused(Refusal::Limit("links".into()));
         }
         self.links.insert(to);
-        self.asking = Some(Box::new(Asking { to, ended: None }));
+        self.affairs.asking = Some(Box::new(Asking { to, ended: None }));
         LinkRequest::Ask
     }
 
     /// The other side is linked. If it has ended since, that is heard now.
     pub fn link_made(&mut self) {
-        if let Some(Asking { to, ended: Some(reason) }) = self.asking.take().map(|asking| *asking) {
+        if let Some(Asking { to, ended: Some(reason) }) = self.affairs.asking.take().map(|asking| *asking) {
             self.take_link_exit(to, reason);
         }
     }
@@ -81,7 +81,7 @@ impl Process {
     /// and a refusal where they are not (EXIT-09). If an exit signal of it has come meanwhile, it was that of an earlier
     /// link, which had been taken back (LINK-03).
     pub fn link_failed(&mut self, to: Pid, why: Undelivered) -> Result<(), Refusal> {
-        self.asking = None;
+        self.affairs.asking = None;
         self.links.remove(&to);
         match why {
             Undelivered::Gone if self.trap_exit => {
@@ -103,7 +103,7 @@ impl Process {
             self.links.insert(from);
             return Ok(Effect::Quiet);
         }
-        if self.links.len() >= self.birth.limits.links && !self.links.contains(&from) {
+        if self.links.len() >= self.nature.limits.links && !self.links.contains(&from) {
             return Err(Undelivered::TooManyLinks);
         }
         self.links.insert(from);
@@ -113,7 +113,7 @@ impl Process {
     /// The guest unlinks. Afterwards no exit signal of that link has an effect.
     pub fn unlink(&mut self, to: Pid, actions: &mut Vec<Action>) {
         if self.links.remove(&to) {
-            actions.push(Action::Deliver { to, signal: Signal::Unlink { from: self.birth.pid } });
+            actions.push(Action::Deliver { to, signal: Signal::Unlink { from: self.nature.pid } });
         }
     }
 
@@ -133,17 +133,17 @@ impl Process {
         if tag.as_ref().is_some_and(|tag| tag.len() > TAG_BYTES) {
             return Err(ExitReason::limit("tag"));
         }
-        if self.monitors.len() >= self.birth.limits.monitors {
+        if self.affairs.monitors.len() >= self.nature.limits.monitors {
             return Err(ExitReason::limit("monitors"));
         }
         let mark = self.draw_mark();
         if let Some(mode) = alias {
             self.open_alias(mark, mode)?;
         }
-        self.monitors.insert(mark, Monitor { pid: holder, target, tag });
+        self.affairs.monitors.insert(mark, Monitor { pid: holder, target, tag });
         actions.push(match holder {
-            Some(to) => Action::Deliver { to, signal: Signal::Monitor { from: self.birth.pid, mark } },
-            None => Action::Deliver { to: self.birth.pid, signal: Signal::Down { mark, reason: ExitReason::Noproc } },
+            Some(to) => Action::Deliver { to, signal: Signal::Monitor { from: self.nature.pid, mark } },
+            None => Action::Deliver { to: self.nature.pid, signal: Signal::Down { mark, reason: ExitReason::Noproc } },
         });
         Ok(mark)
     }
@@ -157,7 +157,7 @@ impl Process {
 
     /// The guest takes a monitor back. True if it was still set.
     pub fn demonitor(&mut self, mark: Mark, flush: bool, actions: &mut Vec<Action>) -> bool {
-        let monitor = self.monitors.remove(&mark);
+        let monitor = self.affairs.monitors.remove(&mark);
         if monitor.is_some() {
             self.close_with_monitor(mark);
         }
@@ -165,14 +165,15 @@ impl Process {
             self.mailbox.flush_down(mark);
         }
         if let Some(to) = monitor.as_ref().and_then(|monitor| monitor.pid) {
-            actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.birth.pid, mark } });
+            actions.push(Action::Deliver { to, signal: Signal::Demonitor { from: self.nature.pid, mark } });
         }
         // Nobody hears of his own end: in OTP, too, a monitor of oneself is none.
-        monitor.is_some_and(|monitor| monitor.pid != Some(self.birth.pid))
+        monitor.is_some_and(|monitor| monitor.pid != Some(self.nature.pid))
     }
 
     pub(super) fn forget_watcher(&mut self, pid: Pid, mark: Mark) {
-        for watchers in [&mut self.watchers, &mut self.behind] {
+        let affairs = &mut *self.affairs;
+        for watchers in [&mut affairs.watchers, &mut affairs.behind] {
             if let Some(place) = watchers.iter().position(|watcher| watcher.pid == pid && watcher.mark == mark) {
                 watchers.swap_remove(place);
             }
@@ -214,12 +215,12 @@ impl Process {
 
     /// The signals that tell everyone of this end.
     pub(super) fn farewell(&mut self, reason: &ExitReason, actions: &mut Vec<Action>) {
-        let from = self.birth.pid;
+        let from = self.nature.pid;
         for to in std::mem::take(&mut self.links) {
             actions.push(Action::Deliver { to, signal: Signal::LinkExit { from, reason: reason.clone() } });
         }
-        let watchers = std::mem::take(&mut self.watchers).into_iter().map(|watcher| (watcher, reason));
-        let behind = std::mem::take(&mut self.behind).into_iter().map(|watcher| (watcher, &ExitReason::Noproc));
+        let watchers = std::mem::take(&mut self.affairs.watchers).into_iter().map(|watcher| (watcher, reason));
+        let behind = std::mem::take(&mut self.affairs.behind).into_iter().map(|watcher| (watcher, &ExitReason::Noproc));
         for (watcher, reason) in watchers.chain(behind) {
             let signal = match watcher.why {
                 Watch::Monitor => Signal::Down { mark: watcher.mark, reason: reason.clone() },
@@ -230,8 +231,8 @@ impl Process {
             };
             actions.push(Action::Deliver { to: watcher.pid, signal });
         }
-        self.aliases.clear();
-        for (mark, monitor) in std::mem::take(&mut self.monitors) {
+        self.affairs.aliases.clear();
+        for (mark, monitor) in std::mem::take(&mut self.affairs.monitors) {
             if let Some(to) = monitor.pid {
                 actions.push(Action::Deliver { to, signal: Signal::Demonitor { from, mark } });
             }

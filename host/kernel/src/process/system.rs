@@ -54,7 +54,7 @@ impl Process {
     /// Whether an operator has suspended it.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        self.system.as_ref().is_some_and(|system| matches!(system.hold, Hold::Held))
+        self.affairs.system.as_ref().is_some_and(|system| matches!(system.hold, Hold::Held))
     }
 
     /// What it has done so far.
@@ -71,7 +71,7 @@ impl Process {
 
     /// Takes a request in.
     pub(super) fn take_system(&mut self, id: SystemId, request: SystemRequest, actions: &mut Vec<Action>) -> Effect {
-        if self.birth.kind != Kind::Server {
+        if self.nature.kind != Kind::Server {
             actions.push(inform(id, Err(SystemError::NotAServer)));
             return Effect::Quiet;
         }
@@ -88,7 +88,7 @@ impl Process {
 
     fn take_hold(&mut self, id: SystemId, actions: &mut Vec<Action>) -> Effect {
         let is_between = self.is_between_messages();
-        let hold = &mut self.system.get_or_insert_default().hold;
+        let hold = &mut self.affairs.system.get_or_insert_default().hold;
         match hold {
             Hold::Asked(waiting) if waiting.len() >= WAITING_MOST => {
                 actions.push(inform(id, Err(SystemError::TooMany)));
@@ -104,7 +104,7 @@ impl Process {
     }
 
     fn take_release(&mut self, id: SystemId, actions: &mut Vec<Action>) -> Effect {
-        if let Some(system) = &mut self.system
+        if let Some(system) = &mut self.affairs.system
             && let Hold::Asked(waiting) = std::mem::take(&mut system.hold)
         {
             // Whoever wanted it to stop was heard, and then this one.
@@ -116,7 +116,7 @@ impl Process {
     }
 
     fn queue_up(&mut self, id: SystemId, work: Work, actions: &mut Vec<Action>) -> Effect {
-        let system = self.system.get_or_insert_default();
+        let system = self.affairs.system.get_or_insert_default();
         if system.asked.len() >= WAITING_MOST {
             actions.push(inform(id, Err(SystemError::TooMany)));
             return Effect::Quiet;
@@ -127,7 +127,7 @@ impl Process {
 
     /// Whoever asked does not wait any more: a suspension that has not begun does not begin for his sake.
     pub(super) fn take_withdrawal(&mut self, id: SystemId) -> Effect {
-        if let Some(system) = &mut self.system {
+        if let Some(system) = &mut self.affairs.system {
             system.asked.retain(|(asked, _)| *asked != id);
             if let Hold::Asked(waiting) = &mut system.hold {
                 waiting.retain(|waiting| *waiting != id);
@@ -143,42 +143,42 @@ impl Process {
     fn forget_system_if_idle(&mut self) {
         let idle =
             |system: &System| matches!(system.hold, Hold::No) && system.asked.is_empty() && system.serving.is_none();
-        if self.system.as_deref().is_some_and(idle) {
-            self.system = None;
+        if self.affairs.system.as_deref().is_some_and(idle) {
+            self.affairs.system = None;
         }
     }
 
     /// Whether something is to be done before the next message.
     pub(super) fn has_system_message(&self) -> bool {
-        self.system.as_ref().is_some_and(|system| matches!(system.hold, Hold::Asked(_)) || !system.asked.is_empty())
+        self.affairs.system.as_ref().is_some_and(|system| matches!(system.hold, Hold::Asked(_)) || !system.asked.is_empty())
     }
 
     /// Whether guest code is at work for a request.
     pub(super) fn is_serving(&self) -> bool {
-        self.system.as_ref().is_some_and(|system| system.serving.is_some())
+        self.affairs.system.as_ref().is_some_and(|system| system.serving.is_some())
     }
 
     /// Whether a worker must have a turn for a request's sake.
     pub(super) fn has_request_to_serve(&self) -> bool {
-        let asked = self.system.as_ref().is_some_and(|system| !system.asked.is_empty());
-        (asked || self.has_order_while_held()) && matches!(self.change, Change::None) && self.is_between_messages()
+        let asked = self.affairs.system.as_ref().is_some_and(|system| !system.asked.is_empty());
+        (asked || self.has_order_while_held()) && matches!(self.affairs.change, Change::None) && self.is_between_messages()
     }
 
     /// Whether a suspended process was told to end, by its parent or by whoever stops it: of all its mail, OTP picks that
     /// out.
     fn has_order_while_held(&self) -> bool {
-        self.is_held() && self.mailbox.has_order(self.birth.parent)
+        self.is_held() && self.mailbox.has_order(self.nature.parent)
     }
 
     /// Whether a request is next that a process without an instance must have one for.
     pub(super) fn has_request_for_an_instance(&self) -> bool {
-        let next = self.system.as_ref().and_then(|system| system.asked.front());
+        let next = self.affairs.system.as_ref().and_then(|system| system.asked.front());
         self.has_request_to_serve() && (self.has_order_while_held() || matches!(next, Some((_, Work::Terminate(_)))))
     }
 
     /// Called between two messages: stops there, if that was asked.
     pub(super) fn hold_if_asked(&mut self, actions: &mut Vec<Action>) -> bool {
-        let Some(system) = &mut self.system else { return false };
+        let Some(system) = &mut self.affairs.system else { return false };
         let Hold::Asked(waiting) = &mut system.hold else { return false };
         let waiting = std::mem::take(waiting);
         system.hold = Hold::Held;
@@ -193,11 +193,11 @@ impl Process {
                 return None;
             }
             if self.is_held()
-                && let Some(reason) = self.mailbox.take_order(self.birth.parent)
+                && let Some(reason) = self.mailbox.take_order(self.nature.parent)
             {
                 return Some(self.terminate(reason));
             }
-            let (id, work) = self.system.as_mut()?.asked.pop_front()?;
+            let (id, work) = self.affairs.system.as_mut()?.asked.pop_front()?;
             let step = match (work, &self.saved) {
                 (Work::GetState, Some(saved)) => {
                     // It lies there: nobody need be woken.
@@ -213,7 +213,7 @@ impl Process {
                 }
             };
             if step.is_some() {
-                self.system.get_or_insert_default().serving = Some(id);
+                self.affairs.system.get_or_insert_default().serving = Some(id);
                 return step;
             }
             self.forget_system_if_idle();
@@ -255,7 +255,7 @@ impl Process {
 
     /// It has its last words: no operator holds it any more.
     pub(super) fn let_go(&mut self) {
-        if let Some(system) = &mut self.system
+        if let Some(system) = &mut self.affairs.system
             && let Hold::Held = system.hold
         {
             system.hold = Hold::No;
@@ -265,13 +265,13 @@ impl Process {
 
     /// There was no room for the instance that is to try the state: the next turn tries again.
     pub fn replacement_postponed(&mut self, id: SystemId, now: Time, actions: &mut Vec<Action>) {
-        self.system.get_or_insert_default().asked.push_front((id, Work::ReplaceState));
+        self.affairs.system.get_or_insert_default().asked.push_front((id, Work::ReplaceState));
         self.served(now, actions);
     }
 
     /// It is between two messages again; whoever waited for that is told, since without an instance nobody else would.
     fn served(&mut self, now: Time, actions: &mut Vec<Action>) {
-        if let Some(system) = &mut self.system {
+        if let Some(system) = &mut self.affairs.system {
             system.serving = None;
         }
         if self.is_between_messages() {
@@ -283,7 +283,7 @@ impl Process {
 
     /// It has ended: whoever asked something is told.
     pub(super) fn leave_system(&mut self, actions: &mut Vec<Action>) {
-        let Some(system) = self.system.take() else { return };
+        let Some(system) = self.affairs.system.take() else { return };
         let System { hold, asked, serving } = *system;
         let waiting = if let Hold::Asked(waiting) = hold { waiting } else { Vec::new() };
         let all = waiting.into_iter().chain(serving).chain(asked.into_iter().map(|(id, _)| id));
@@ -292,6 +292,6 @@ impl Process {
 
     /// Whether this is what a suspended process picks out of its mail: an order to end.
     pub(super) fn is_order_while_held(&self, event: &Event) -> bool {
-        is_order(event, self.birth.parent) && self.is_held() && self.phase == Phase::Up
+        is_order(event, self.nature.parent) && self.is_held() && self.phase == Phase::Up
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Timer {
 }
 
 /// The timers that the guest has running.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Timers {
     running: BTreeMap<Mark, Timer>,
     /// Bytes of their bodies.
@@ -26,6 +26,14 @@ pub(super) struct Timers {
 }
 
 impl Timers {
+    pub(super) const fn none() -> Self {
+        Timers { running: BTreeMap::new(), bytes: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
     pub(super) fn get(&self, mark: Mark) -> Option<&Timer> {
         self.running.get(&mark)
     }
@@ -51,12 +59,12 @@ impl Process {
         body: Body,
         actions: &mut Vec<Action>,
     ) -> Result<Mark, ExitReason> {
-        let limits = &self.birth.limits;
-        if self.timers.running.len() >= limits.timers {
+        let limits = &self.nature.limits;
+        if self.affairs.timers.running.len() >= limits.timers {
             return Err(ExitReason::limit("timers"));
         }
         // What waits in timers is like mail that waits.
-        if self.timers.bytes.saturating_add(body.len()) > limits.mailbox_bytes {
+        if self.affairs.timers.bytes.saturating_add(body.len()) > limits.mailbox_bytes {
             return Err(ExitReason::limit("mailbox_bytes, for the bodies of timers"));
         }
         self.account.start_timer().map_err(|exceeded| ExitReason::limit(&exceeded.to_string()))?;
@@ -64,14 +72,14 @@ impl Process {
             self.disclose();
         }
         let mark = self.draw_mark();
-        self.timers.insert(mark, Timer { at, to, body });
+        self.affairs.timers.insert(mark, Timer { at, to, body });
         actions.push(Action::StartTimer { mark, at });
         Ok(mark)
     }
 
     /// The guest stops a timer: what was left of it. Nothing will arrive (TMR-04).
     pub fn cancel_timer(&mut self, mark: Mark, now: Time, actions: &mut Vec<Action>) -> Option<Duration> {
-        let timer = self.timers.remove(mark)?;
+        let timer = self.affairs.timers.remove(mark)?;
         self.account.stop_timers(1);
         actions.push(Action::CancelTimer { mark, at: timer.at });
         Some(timer.at.saturating_sub(now))
@@ -80,17 +88,17 @@ impl Process {
     /// What is left of a timer.
     #[must_use]
     pub fn timer_left(&self, mark: Mark, now: Time) -> Option<Duration> {
-        self.timers.get(mark).map(|timer| timer.at.saturating_sub(now))
+        self.affairs.timers.get(mark).map(|timer| timer.at.saturating_sub(now))
     }
 
     /// How many timers the guest has running.
     #[must_use]
     pub fn timers_running(&self) -> usize {
-        self.timers.running.len()
+        self.affairs.timers.running.len()
     }
 
     pub(super) fn take_time_up(&mut self, mark: Mark, now: Time, actions: &mut Vec<Action>) -> Effect {
-        if let Some(timer) = self.timers.remove(mark) {
+        if let Some(timer) = self.affairs.timers.remove(mark) {
             self.account.stop_timers(1);
             return match timer.to {
                 Some(to) => {
@@ -100,7 +108,7 @@ impl Process {
                 None => self.queue(Event::Timer { mark, body: timer.body }),
             };
         }
-        if self.requests.contains_key(&mark) {
+        if self.affairs.requests.contains_key(&mark) {
             return self.call_timed_out(mark, actions);
         }
         if self.receive_timed_out(mark) {
@@ -110,19 +118,19 @@ impl Process {
     }
 
     fn own_time_up(&mut self, mark: Mark, now: Time, actions: &mut Vec<Action>) -> Effect {
-        if self.plan.init_timer.is_some_and(|(timer, _)| timer == mark) {
-            self.plan.init_timer = None;
+        if self.affairs.plan.init_timer.is_some_and(|(timer, _)| timer == mark) {
+            self.affairs.plan.init_timer = None;
             return match self.phase {
                 Phase::New | Phase::Starting => self.condemn(ExitReason::limit("time")),
                 Phase::Up | Phase::Stopping | Phase::Gone => Effect::Quiet,
             };
         }
-        if matches!(self.plan.idle, Idle::Armed { mark: timer, .. } if timer == mark) {
-            self.plan.idle = Idle::Due;
+        if matches!(self.affairs.plan.idle, Idle::Armed { mark: timer, .. } if timer == mark) {
+            self.affairs.plan.idle = Idle::Due;
             return Effect::Stir;
         }
-        if self.plan.hibernate_timer.is_some_and(|(timer, _)| timer == mark) {
-            self.plan.hibernate_timer = None;
+        if self.affairs.plan.hibernate_timer.is_some_and(|(timer, _)| timer == mark) {
+            self.affairs.plan.hibernate_timer = None;
             return self.hibernation_due(now, actions);
         }
         Effect::Quiet
@@ -130,31 +138,31 @@ impl Process {
 
     /// From now on the time of its `init` runs, if it has one.
     pub(super) fn limit_init(&mut self, now: Time, actions: &mut Vec<Action>) {
-        if self.birth.kind != Kind::Server {
+        if self.nature.kind != Kind::Server {
             return;
         }
         let mark = self.draw_mark();
-        let at = now.saturating_add(self.birth.limits.init_timeout);
-        self.plan.init_timer = Some((mark, at));
+        let at = now.saturating_add(self.nature.limits.init_timeout);
+        self.affairs.plan.init_timer = Some((mark, at));
         actions.push(Action::StartTimer { mark, at });
     }
 
     /// The time of its `init` no longer runs.
     pub(super) fn unlimit_init(&mut self, actions: &mut Vec<Action>) {
-        if let Some((mark, at)) = self.plan.init_timer.take() {
+        if let Some((mark, at)) = self.affairs.plan.init_timer.take() {
             actions.push(Action::CancelTimer { mark, at });
         }
     }
 
     /// Stops every timer, at the end.
     pub(super) fn cancel_all_timers(&mut self, actions: &mut Vec<Action>) {
-        self.account.stop_timers(self.timers.running.len());
-        for (mark, timer) in std::mem::take(&mut self.timers).running {
+        self.account.stop_timers(self.affairs.timers.running.len());
+        for (mark, timer) in std::mem::replace(&mut self.affairs.timers, Timers::none()).running {
             actions.push(Action::CancelTimer { mark, at: timer.at });
         }
         self.cancel_idle(actions);
         self.unlimit_init(actions);
-        if let Some((mark, at)) = self.plan.hibernate_timer.take() {
+        if let Some((mark, at)) = self.affairs.plan.hibernate_timer.take() {
             actions.push(Action::CancelTimer { mark, at });
         }
     }

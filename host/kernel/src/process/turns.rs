@@ -88,9 +88,9 @@ impl Process {
         let mail = !self.mailbox.is_empty() && !self.is_blocked();
         self.phase == Phase::New
             || mail
-            || self.plan.stop.is_some()
-            || self.plan.continued.is_some()
-            || matches!(self.plan.idle, Idle::Due)
+            || self.affairs.plan.stop.is_some()
+            || self.affairs.plan.continued.is_some()
+            || matches!(self.affairs.plan.idle, Idle::Due)
     }
 
     /// A worker is done with this process for now.
@@ -102,6 +102,11 @@ impl Process {
             }
             Run::Running { stirred: false, .. } | Run::Idle | Run::Queued | Run::Parked => {
                 self.run = Run::Idle;
+                if self.saved.is_some() {
+                    // Most of what it weighs. Numbers of mail are kept by tasks alone, and these do not sleep.
+                    self.affairs.put_away();
+                    self.mailbox.put_away();
+                }
                 SliceEnd::Waiting
             }
         }

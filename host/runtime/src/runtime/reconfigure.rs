@@ -168,7 +168,7 @@ impl Tree<'_> {
     fn limit(&self, differences: &Differences<'_>) {
         for pair in differences.processes.iter().filter(|pair| pair.was.limits != pair.is.limits) {
             if let Some(cell) = self.process(&pair.path) {
-                cell.process.lock().set_limits(Arc::new(pair.is.limits.clone()));
+                cell.process.lock().set_limits(Arc::clone(&pair.is.limits));
             }
         }
     }

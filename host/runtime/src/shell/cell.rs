@@ -1,6 +1,6 @@
 //! One process as the shell holds it: its state machine, and what runs in it.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use skep_kernel::budget::Budget;
 use skep_kernel::{Name, Pid, Process, Time};
@@ -25,7 +25,8 @@ pub(crate) struct Cell {
     pub(crate) content: Content,
     /// When it came into the world.
     pub(crate) born: Time,
-    shell: Weak<Shell>,
+    /// Not weak: it is wanted at every step. The last worker to end empties the table, which takes the circle apart.
+    shell: Arc<Shell>,
 }
 
 /// What runs in a process.
@@ -56,13 +57,13 @@ impl Cell {
         content: Content,
     ) -> Arc<Self> {
         let (pid, born) = (process.pid(), shell.now());
-        let (process, shell) = (Mutex::new(process), Arc::downgrade(shell));
+        let (process, shell) = (Mutex::new(process), Arc::clone(shell));
         Arc::new(Cell { pid, app, budget, label, process, content, born, shell })
     }
 
-    /// The shell; none once it is being taken down, when nothing matters any more.
-    pub(crate) fn shell(&self) -> Option<Arc<Shell>> {
-        self.shell.upgrade()
+    /// The shell.
+    pub(crate) fn shell(&self) -> &Arc<Shell> {
+        &self.shell
     }
 
     pub(crate) fn module(&self) -> Option<&Name> {

@@ -31,7 +31,7 @@ impl Controlled {
 impl GuestCalls {
     fn controlled(&self, to: &Address) -> Result<Result<Controlled, Refusal>, Ended> {
         let shell = self.shell()?;
-        let cell = self.neighbour_at(&shell, to)?;
+        let cell = self.neighbour_at(shell, to)?;
         Ok(self.may_control(cell))
     }
 

@@ -16,7 +16,6 @@ use super::incidents::Manner;
 use super::rooms::Full;
 use super::serve;
 use super::syscalls::GuestCalls;
-use super::traces::Traces;
 use super::upgrade::takeover::{self, Taken};
 use super::{Cell, Content};
 use crate::Module;
@@ -86,22 +85,17 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
 
 /// One event, shown to whoever looks. What it was, if the handler answered with an error.
 async fn handle(cell: &Arc<Cell>, instance: &mut Instance, event: Event, waiting: u32) -> Result<Option<Excerpt>, End> {
-    // Not held while the guest runs: the shell holds the process, and so this future.
-    let traces = |show: &dyn Fn(&Traces)| {
-        if let Some(shell) = cell.shell() {
-            show(&shell.traces);
-        }
-    };
-    traces(&|traces| traces.begins(cell.pid, &event));
+    let traces = &cell.shell().traces;
+    traces.begins(cell.pid, &event);
     match instance.handle(event, waiting).await {
         Ok(outcome) => {
-            traces(&|traces| traces.handled(cell.pid, &outcome));
+            traces.handled(cell.pid, &outcome);
             cell.transition(|process, now, actions| process.handled(outcome, now, actions));
             Ok(None)
         }
         Err(failure) => {
             let message = instance.excerpt();
-            traces(&|traces| traces.failed(cell.pid, &failure.reason));
+            traces.failed(cell.pid, &failure.reason);
             match failure.instance {
                 Soundness::Sound => cell.process.lock().failed(failure.reason),
                 Soundness::Ruined => return Err(crash_at(cell, failure, message)),
@@ -305,9 +299,9 @@ impl Cell {
     /// memory that somebody can give back, or it would wait for what may never come.
     fn no_place(&self, exceeded: Exceeded, since: u64) -> MakeError {
         let failed = || MakeError::Failed(ExitReason::limit(&exceeded.to_string()));
-        let (Some(budget), Some(shell)) = (self.budget.called(&exceeded.whose), self.shell()) else { return failed() };
+        let Some(budget) = self.budget.called(&exceeded.whose) else { return failed() };
         let begins = self.process.lock().is_new();
-        if begins && exceeded.what == Resource::Memory.word() && !shell.rooms.has_candidate_within(&budget) {
+        if begins && exceeded.what == Resource::Memory.word() && !self.shell().rooms.has_candidate_within(&budget) {
             return failed();
         }
         MakeError::NoRoom(Full::Budget { budget, since })
@@ -315,6 +309,6 @@ impl Cell {
 
     /// Whether somebody can be asked to give back an instance.
     fn can_expect_room(&self, class: Class) -> bool {
-        self.shell().is_some_and(|shell| shell.rooms.has_candidate(class))
+        self.shell().rooms.has_candidate(class)
     }
 }

@@ -45,7 +45,7 @@ impl Cell {
 
     /// A line of the guest's own, if it has not written too many; before it, how many were dropped.
     pub(super) fn log_of_guest(&self, guest: &Guest, level: Level, line: &str) {
-        let Some(shell) = self.shell() else { return };
+        let shell = self.shell();
         let ledger = guest.ledger(&self.budget);
         if let Some(dropped) = ledger.admit(line.len(), &guest.spec.limits.log, shell.now()) {
             self.log_dropped(guest, &dropped);
@@ -69,9 +69,7 @@ impl Cell {
     }
 
     pub(super) fn report(&self, report: Report) {
-        if let Some(shell) = self.shell() {
-            shell.observer.report(report);
-        }
+        self.shell().observer.report(report);
     }
 }
 

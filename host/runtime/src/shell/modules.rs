@@ -10,11 +10,19 @@ use skep_kernel::upgrade::UpgradeId;
 
 use super::Cell;
 use crate::Module;
-use crate::spec::ModuleSpec;
+use crate::spec::{Grants, ModuleSpec};
 
 /// A module of an app.
 pub(crate) struct ModuleSlot {
     state: RwLock<State>,
+    /// What its processes had of the grants of whoever spawned the last one: the same spawn many.
+    passed_on: Mutex<Option<PassedOn>>,
+}
+
+struct PassedOn {
+    of_module: Arc<Grants>,
+    of_parent: Arc<Grants>,
+    both: Arc<Grants>,
 }
 
 struct State {
@@ -37,7 +45,10 @@ pub(crate) struct Births<'a> {
 
 impl ModuleSlot {
     pub(crate) fn new(spec: ModuleSpec) -> Arc<Self> {
-        Arc::new(ModuleSlot { state: RwLock::new(State { spec, upgrade: None, gate: Gate::Open }) })
+        Arc::new(ModuleSlot {
+            state: RwLock::new(State { spec, upgrade: None, gate: Gate::Open }),
+            passed_on: Mutex::new(None),
+        })
     }
 
     /// The module as it is now.
@@ -45,10 +56,23 @@ impl ModuleSlot {
         self.state.read().spec.clone()
     }
 
+    /// What a process of it is granted that somebody spawns who has these grants.
+    pub(super) fn grants_within(&self, parent: &Arc<Grants>) -> Arc<Grants> {
+        let own = Arc::clone(&self.state.read().spec.grants);
+        let mut passed_on = self.passed_on.lock();
+        let is_same = |last: &&PassedOn| Arc::ptr_eq(&last.of_module, &own) && Arc::ptr_eq(&last.of_parent, parent);
+        if let Some(last) = passed_on.as_ref().filter(is_same) {
+            return Arc::clone(&last.both);
+        }
+        let both = Arc::new(own.within(parent));
+        *passed_on = Some(PassedOn { of_module: own, of_parent: Arc::clone(parent), both: Arc::clone(&both) });
+        both
+    }
+
     /// Other limits and grants for what guests spawn. The code stays: that is for an upgrade to change.
     pub(crate) fn set_rights(&self, spec: &ModuleSpec) {
         let mut state = self.state.write();
-        state.spec.limits = spec.limits.clone();
+        state.spec.limits = Arc::clone(&spec.limits);
         state.spec.grants = Arc::clone(&spec.grants);
     }
 

@@ -41,33 +41,38 @@ impl Shell {
 
     /// Does what the state machine of `cell` asked for.
     pub(crate) fn perform(&self, cell: &Cell, actions: Vec<Action>) {
-        if actions.is_empty() {
-            return;
+        // Those of its own need no duty, which would hold on to its app: most of the time nothing follows from them.
+        let mut duties = VecDeque::new();
+        for action in actions {
+            self.act(cell.pid, &cell.app, action, &mut duties);
         }
-        self.work_off(actions.into_iter().map(|action| Duty::of(cell, action)).collect());
+        self.work_off(duties);
     }
 
     pub(super) fn work_off(&self, mut duties: VecDeque<Duty>) {
-        while let Some(duty) = duties.pop_front() {
-            let Duty { owner, app, action } = duty;
-            match action {
-                Action::Deliver { to, signal } => {
-                    // Who must hear of a failure is told by `hand_over`.
-                    let _ = self.hand_over(to, signal, &mut duties);
-                }
-                Action::Send { to, body } => {
-                    if let Some(way) = self.way_of(owner, &app, &to) {
-                        let _ = self.hand_to(&way.to, way.signal(Event::Info(body)), &mut duties);
-                    }
-                }
-                Action::StartTimer { mark, at } => self.clock.set(owner, mark, at),
-                Action::CancelTimer { mark, .. } => self.clock.cancel(owner, mark),
-                Action::Tell { upgrade, news } => self.upgrades.tell(upgrade, owner, news),
-                Action::Inform { request, answer } => self.operators.inform(request, answer),
-                Action::ReleaseName(name) => app.release(&name, owner),
-                Action::Release(holding) => self.release(&app, owner, &holding, &mut duties),
-                Action::Remove => self.table.remove(owner),
+        while let Some(Duty { owner, app, action }) = duties.pop_front() {
+            self.act(owner, &app, action, &mut duties);
+        }
+    }
+
+    fn act(&self, owner: Pid, app: &Arc<App>, action: Action, duties: &mut VecDeque<Duty>) {
+        match action {
+            Action::Deliver { to, signal } => {
+                // Who must hear of a failure is told by `hand_over`.
+                let _ = self.hand_over(to, signal, duties);
             }
+            Action::Send { to, body } => {
+                if let Some(way) = self.way_of(owner, app, &to) {
+                    let _ = self.hand_to(&way.to, way.signal(Event::Info(body)), duties);
+                }
+            }
+            Action::StartTimer { mark, at } => self.clock.set(owner, mark, at),
+            Action::CancelTimer { mark, .. } => self.clock.cancel(owner, mark),
+            Action::Tell { upgrade, news } => self.upgrades.tell(upgrade, owner, news),
+            Action::Inform { request, answer } => self.operators.inform(request, answer),
+            Action::ReleaseName(name) => app.release(&name, owner),
+            Action::Release(holding) => self.release(app, owner, &holding, duties),
+            Action::Remove => self.table.remove(owner),
         }
     }
 

@@ -155,6 +155,11 @@ impl RunQueue {
         self.bell.notify_all();
     }
 
+    /// Empties a queue that is closed and has no workers any more.
+    pub(crate) fn forget_all(&self) {
+        while self.take_shared().or_else(|| self.steal()).or_else(|| self.take_spent()).is_some() {}
+    }
+
     /// Makes this thread a worker: hands it one process after the other until the queue is closed.
     pub(crate) fn serve(&self, mut turn: impl FnMut(Arc<Cell>)) {
         let end = self.ends.lock().pop();

@@ -110,7 +110,7 @@ async fn attempt(cell: &Arc<Cell>, id: SystemId, present: State) -> Result<Resul
 
 /// The state that the operator makes of the present one. His function may panic: that is a failure like any other.
 fn wanted(cell: &Cell, id: SystemId, present: State) -> Result<State, CallbackFailed> {
-    let replace = cell.shell().and_then(|shell| shell.operators.take_replacement(id));
+    let replace = cell.shell().operators.take_replacement(id);
     let replace = replace.ok_or_else(|| refused(REPLACE, "nobody waits for it any more"))?;
     let limit = cell.process.lock().limits().body_bytes;
     let made = catch_unwind(AssertUnwindSafe(|| replace(present)));

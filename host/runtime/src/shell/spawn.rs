@@ -94,7 +94,7 @@ impl Shell {
         if awaited.is_some() && !module.is_task() {
             return Err(Refusal::Invalid(format!("module {} is no task", spec.module)));
         }
-        let limits = Arc::new(spec.limits.clone());
+        let limits = Arc::clone(&spec.limits);
         let hibernate_after = match self.keep.unwrap_or(spec.keep) {
             Keep::WhileItFits => None,
             Keep::Never => Some(Duration::ZERO),

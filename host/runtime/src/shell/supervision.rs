@@ -40,7 +40,7 @@ impl GuestCalls {
     /// A supervisor of this app.
     fn supervisor(&self, address: &Address) -> Result<Result<Found, Refusal>, Ended> {
         let shell = self.shell()?;
-        let cell = self.neighbour_at(&shell, address)?;
+        let cell = self.neighbour_at(shell, address)?;
         let found = cell.filter(|cell| matches!(cell.content, Content::Supervisor(_)));
         Ok(found.map(Found).ok_or_else(|| Refusal::Unknown(format!("supervisor {}", in_words(address)))))
     }
@@ -187,7 +187,7 @@ impl Supervision for GuestCalls {
             Ok(planned) => planned,
             Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
         };
-        self.begin_birth(&shell, &Blueprint::Supervisor(tree.into()), Ties { link: true, monitor: false }, Some(owner))
+        self.begin_birth(shell, &Blueprint::Supervisor(tree.into()), Ties { link: true, monitor: false }, Some(owner))
     }
 
     fn ask_supervisor(

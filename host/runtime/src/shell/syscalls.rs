@@ -50,16 +50,16 @@ impl GuestCalls {
         }
     }
 
-    pub(super) fn shell(&self) -> Result<Arc<Shell>, Ended> {
+    /// The shell, unless the process is to end.
+    pub(super) fn shell(&self) -> Result<&Arc<Shell>, Ended> {
         drop(self.process()?);
-        // The runtime is being taken down around it.
-        self.cell.shell().ok_or(Ended(ExitReason::Killed))
+        Ok(self.cell.shell())
     }
 
     /// As [`GuestCalls::shell`], for a message of which its own state machine does not hear.
-    fn shell_to_send(&self) -> Result<Arc<Shell>, Ended> {
+    fn shell_to_send(&self) -> Result<&Arc<Shell>, Ended> {
         self.process()?.count_sent();
-        self.cell.shell().ok_or(Ended(ExitReason::Killed))
+        Ok(self.cell.shell())
     }
 
     /// One transition of this process, and what follows from it.
@@ -87,7 +87,7 @@ impl GuestCalls {
         content: impl FnOnce(Caller) -> Event,
     ) -> Result<Result<Mark, CallError>, Ended> {
         let shell = self.shell()?;
-        let way = match self.way(&shell, to)? {
+        let way = match self.way(shell, to)? {
             Ok(way) => way,
             Err(refusal) => return Ok(Err(CallError::Refused(refusal.to_string().into()))),
         };
@@ -95,7 +95,7 @@ impl GuestCalls {
         if way.is_none() && !matches!(to, Address::Alias(_)) {
             return Ok(Err(CallError::Ended(ExitReason::Noproc)));
         }
-        let begun = self.transition(&shell, |process, now, actions| {
+        let begun = self.transition(shell, |process, now, actions| {
             let to = way.as_ref().map_or(Callee::Nobody, Way::callee);
             process.begin_call(to, deadline(now, timeout_ms), waiting, actions)
         });
@@ -151,9 +151,10 @@ impl GuestCalls {
         if parent.spec.grants.allows_spawn(module).is_none() {
             return Err(Refusal::Denied(format!("spawn = [{:?}]", shortened(module))));
         }
-        let Some(module) = self.cell.app.module(module) else {
+        let Some(slot) = self.cell.app.slot(module) else {
             return Err(Refusal::Unknown(format!("module {module}")));
         };
+        let module = slot.current();
         if let Some(name) = &options.name {
             self.admit_register(name)?;
         }
@@ -166,7 +167,7 @@ impl GuestCalls {
             name: options.name.clone(),
             claim: options.claim.clone(),
             limits: module.limits,
-            grants: Arc::new(module.grants.within(&parent.spec.grants)),
+            grants: slot.grants_within(&parent.spec.grants),
             keep: parent.spec.keep,
             console: Console::default(),
             charge: parent.allowance().spawned(&module.name)?,
@@ -220,7 +221,7 @@ impl Syscalls for GuestCalls {
 
     fn send(&self, to: Address, body: Body) -> Result<Result<(), Refusal>, Ended> {
         let shell = self.shell_to_send()?;
-        let way = match self.way(&shell, &to)? {
+        let way = match self.way(shell, &to)? {
             Ok(way) => way,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -237,7 +238,7 @@ impl Syscalls for GuestCalls {
 
     fn cast(&self, to: Address, body: Body) -> Result<(), Ended> {
         let shell = self.shell_to_send()?;
-        if let Ok(Some(way)) = self.way(&shell, &to)? {
+        if let Ok(Some(way)) = self.way(shell, &to)? {
             let _ = shell.deliver_on(&way, Event::Cast(body));
         }
         Ok(())
@@ -256,7 +257,7 @@ impl Syscalls for GuestCalls {
         if let Address::Alias(_) = to {
             return Ok(Err(CallError::Refused("an alias carries messages alone".into())));
         }
-        if let Err(refusal) = self.admit_stop(&*self.shell()?, &to)? {
+        if let Err(refusal) = self.admit_stop(self.shell()?, &to)? {
             return Ok(Err(CallError::Refused(refusal.to_string().into())));
         }
         self.ask(&to, timeout_ms, Waiting::Blocking, |caller| Event::Stop { caller, reason })
@@ -278,19 +279,19 @@ impl Syscalls for GuestCalls {
 
     fn abandon(&self, mark: Mark) -> Result<bool, Ended> {
         let shell = self.shell()?;
-        Ok(self.transition(&shell, |process, _, actions| process.abandon(mark, actions)))
+        Ok(self.transition(shell, |process, _, actions| process.abandon(mark, actions)))
     }
 
     fn reply(&self, to: Caller, body: Body) -> Result<(), Ended> {
         let shell = self.shell()?;
-        self.transition(&shell, |process, _, actions| process.reply(to, body, actions));
+        self.transition(shell, |process, _, actions| process.reply(to, body, actions));
         Ok(())
     }
 
     fn more(&self, reply: Option<Body>) -> Result<Option<(Event, u32)>, Ended> {
         let shell = self.shell()?;
         shell.traces.replied(self.cell.pid, reply.as_ref());
-        let taken = self.transition(&shell, |process, now, actions| process.more(reply, now, actions));
+        let taken = self.transition(shell, |process, now, actions| process.more(reply, now, actions));
         if let Some((event, _)) = &taken {
             shell.traces.begins(self.cell.pid, event);
         }
@@ -299,7 +300,7 @@ impl Syscalls for GuestCalls {
 
     fn begin_receive(&self, wanted: Wanted, timeout_ms: Option<u64>) -> Result<(), Ended> {
         let shell = self.shell()?;
-        self.transition(&shell, |process, now, actions| {
+        self.transition(shell, |process, now, actions| {
             process.begin_receive(wanted, deadline(now, timeout_ms), now, actions)
         })
         .map_err(Ended)
@@ -337,10 +338,10 @@ impl Syscalls for GuestCalls {
         if pid == self.cell.pid {
             return Ok(Asked::Known(true));
         }
-        if !matches!(self.way(&shell, &Address::Pid(pid))?, Ok(Some(_))) {
+        if !matches!(self.way(shell, &Address::Pid(pid))?, Ok(Some(_))) {
             return Ok(Asked::Known(false));
         }
-        let begun = self.transition(&shell, |process, _, actions| {
+        let begun = self.transition(shell, |process, _, actions| {
             process.begin_call(Callee::Pid(pid), None, Waiting::Blocking, actions)
         });
         let mark = begun.map_err(|_| Ended(ExitReason::limit("requests")))?;
@@ -350,28 +351,28 @@ impl Syscalls for GuestCalls {
 
     fn link(&self, to: Pid) -> Result<Result<(), Refusal>, Ended> {
         let shell = self.shell()?;
-        self.ask_for_link(&shell, to)
+        self.ask_for_link(shell, to)
     }
 
     fn unlink(&self, to: Pid) -> Result<(), Ended> {
         let shell = self.shell()?;
         let _pair = shell.pairs.lock(self.cell.pid, to);
-        self.transition(&shell, |process, _, actions| process.unlink(to, actions));
+        self.transition(shell, |process, _, actions| process.unlink(to, actions));
         Ok(())
     }
 
     fn monitor(&self, wanted: Monitoring) -> Result<(Mark, Option<Alias>), Ended> {
         let shell = self.shell()?;
-        let holder = self.way(&shell, &wanted.target)?.ok().flatten().map(|way| way.pid());
+        let holder = self.way(shell, &wanted.target)?.ok().flatten().map(|way| way.pid());
         let with_alias = wanted.alias.is_some();
-        let mark = self.transition(&shell, |process, _, actions| process.monitor(wanted, holder, actions));
+        let mark = self.transition(shell, |process, _, actions| process.monitor(wanted, holder, actions));
         let mark = mark.map_err(Ended)?;
         Ok((mark, with_alias.then(|| shell.seal.close(self.cell.pid, mark))))
     }
 
     fn demonitor(&self, mark: Mark, flush: bool) -> Result<bool, Ended> {
         let shell = self.shell()?;
-        Ok(self.transition(&shell, |process, _, actions| process.demonitor(mark, flush, actions)))
+        Ok(self.transition(shell, |process, _, actions| process.demonitor(mark, flush, actions)))
     }
 
     fn trap_exit(&self, on: bool) -> Result<bool, Ended> {
@@ -381,7 +382,7 @@ impl Syscalls for GuestCalls {
     fn exit(&self, to: Pid, reason: ExitReason) -> Result<(), Ended> {
         let shell = self.shell()?;
         self.process()?.disclose();
-        if self.neighbour(&shell, to)?.is_some() {
+        if self.neighbour(shell, to)?.is_some() {
             let _ = shell.deliver(to, Signal::Exit { from: self.cell.pid, reason });
         }
         // To itself it is in force at once (EXIT-03).
@@ -390,7 +391,7 @@ impl Syscalls for GuestCalls {
 
     fn kill(&self, to: Pid) -> Result<(), Ended> {
         let shell = self.shell()?;
-        if self.neighbour(&shell, to)?.is_some() {
+        if self.neighbour(shell, to)?.is_some() {
             let _ = shell.deliver(to, Signal::Kill);
         }
         self.process().map(drop)
@@ -408,7 +409,7 @@ impl Syscalls for GuestCalls {
             Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
         };
         let ties = Ties { link: options.link, monitor: options.monitor };
-        self.begin_birth(&shell, &Blueprint::Process(Arc::new(spec)), ties, None)
+        self.begin_birth(shell, &Blueprint::Process(Arc::new(spec)), ties, None)
     }
 
     fn poll_spawn(&self, pending: PendingSpawn, _: &mut Context<'_>) -> Poll<Result<Result<Pid, SpawnError>, Ended>> {
@@ -423,7 +424,7 @@ impl Syscalls for GuestCalls {
         if let Err(refusal) = self.admit_register(name) {
             return Ok(Err(refusal));
         }
-        let Some(holder) = self.neighbour(&shell, pid)? else { return Ok(Err(Refusal::Unknown("noproc".into()))) };
+        let Some(holder) = self.neighbour(shell, pid)? else { return Ok(Err(Refusal::Unknown("noproc".into()))) };
         Ok(shell.name(&holder, name.into()))
     }
 
@@ -441,7 +442,7 @@ impl Syscalls for GuestCalls {
             return Ok(None);
         }
         Ok(match foreign(name) {
-            Some(_) => self.whereis_abroad(&shell, name),
+            Some(_) => self.whereis_abroad(shell, name),
             None => self.cell.app.whereis(name),
         })
     }
@@ -452,7 +453,7 @@ impl Syscalls for GuestCalls {
 
     fn start_timer(&self, when: When, to: Option<Address>, body: Body) -> Result<Mark, Ended> {
         let shell = self.shell()?;
-        let started = self.transition(&shell, |process, now, actions| {
+        let started = self.transition(shell, |process, now, actions| {
             let at = match when {
                 When::AfterMs(ms) => now.saturating_add(Duration::from_millis(ms)),
                 When::AtMs(ms) => Duration::from_millis(ms),
@@ -464,7 +465,7 @@ impl Syscalls for GuestCalls {
 
     fn cancel_timer(&self, owner: Option<Pid>, mark: Mark) -> Result<Option<u64>, Ended> {
         let shell = self.shell()?;
-        let owner = self.owner_of_timer(&shell, owner.unwrap_or(self.cell.pid))?;
+        let owner = self.owner_of_timer(shell, owner.unwrap_or(self.cell.pid))?;
         let cancel =
             |owner: Arc<Cell>| owner.transition(|process, now, actions| process.cancel_timer(mark, now, actions));
         Ok(owner.and_then(cancel).map(milliseconds))
@@ -472,7 +473,7 @@ impl Syscalls for GuestCalls {
 
     fn timer_left(&self, owner: Option<Pid>, mark: Mark) -> Result<Option<u64>, Ended> {
         let shell = self.shell()?;
-        let owner = self.owner_of_timer(&shell, owner.unwrap_or(self.cell.pid))?;
+        let owner = self.owner_of_timer(shell, owner.unwrap_or(self.cell.pid))?;
         let left = owner.and_then(|owner| owner.process.lock().timer_left(mark, shell.now()));
         Ok(left.map(milliseconds))
     }

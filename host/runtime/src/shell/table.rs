@@ -1,5 +1,6 @@
 //! The process table: who exists. Concurrent, without a guard to hold, and no pid is given twice.
 
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use skep_kernel::Pid;
@@ -10,9 +11,29 @@ use super::sync::{AtomicU64, HashMap, Ordering, random};
 
 /// All processes of a runtime.
 pub(crate) struct Table {
-    cells: HashMap<u64, Arc<Cell>>,
+    cells: HashMap<u64, Arc<Cell>, BuildHasherDefault<IdHasher>>,
     given: AtomicU64,
     seal: PidSeal,
+}
+
+/// Spreads the numbers of processes. They are counted, by the host, so nobody can choose some that meet.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("a number is hashed whole");
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        // The golden ratio: neighbours end up far from each other, in the upper bits as in the lower.
+        let spread = id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.0 = spread ^ (spread >> 32);
+    }
 }
 
 impl Table {

@@ -62,6 +62,11 @@ impl Throttle {
         due
     }
 
+    /// Nobody waits any more: the runtime is taken down.
+    pub(super) fn forget_all(&self) {
+        self.queues.lock().clear();
+    }
+
     /// Has everybody looked at now: a rate may have changed.
     fn hurry(&self) {
         self.queues.lock().iter_mut().for_each(|queue| queue.at = Time::ZERO);

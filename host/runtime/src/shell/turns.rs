@@ -16,12 +16,9 @@ impl Cell {
     /// One transition of the state machine, and all that follows from it.
     pub(super) fn transition<T>(&self, transition: impl FnOnce(&mut Process, Time, &mut Vec<Action>) -> T) -> T {
         let mut actions = Vec::new();
-        let shell = self.shell();
-        let now = shell.as_ref().map(|shell| shell.now()).unwrap_or_default();
+        let now = self.shell().now();
         let result = transition(&mut self.process.lock(), now, &mut actions);
-        if let Some(shell) = shell {
-            shell.perform(self, actions);
-        }
+        self.shell().perform(self, actions);
         result
     }
 
@@ -47,8 +44,8 @@ impl Wake for Cell {
 
     fn wake_by_ref(self: &Arc<Self>) {
         let queued = self.process.lock().wake();
-        if queued && let Some(shell) = self.shell() {
-            shell.schedule(Arc::clone(self));
+        if queued {
+            self.shell().schedule(Arc::clone(self));
         }
     }
 }

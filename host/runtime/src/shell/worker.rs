@@ -18,19 +18,36 @@ pub(super) struct Ended {
     pub(super) manner: Manner,
 }
 
-/// Starts the workers. They do what the guests' blocking files and sockets need within this tokio.
+/// Starts the workers. They do what the guests' blocking files and sockets need within this tokio. The last one to end takes
+/// everything down: processes and the table that they are in hold on to each other.
 pub(super) fn start(shell: &Arc<Shell>, tokio: &tokio::runtime::Handle) -> std::io::Result<()> {
+    let working = Arc::new(());
     for number in 0..shell.queue.workers() {
-        let (shell, tokio) = (Arc::clone(shell), tokio.clone());
+        let (shell, tokio, working) = (Arc::clone(shell), tokio.clone(), Arc::clone(&working));
         std::thread::Builder::new().name(format!("skep-worker-{number}")).spawn(move || {
             let _tokio = tokio.enter();
             shell.queue.serve(|cell| shell.guarded_turn(&cell));
+            if Arc::into_inner(working).is_some() {
+                shell.take_down();
+            }
         })?;
     }
     Ok(())
 }
 
 impl Shell {
+    /// Forgets all processes. Nothing of them runs any more.
+    fn take_down(&self) {
+        for cell in self.table.all() {
+            if let Content::Guest(guest) = &cell.content {
+                guest.drop_instance();
+            }
+            self.table.remove(cell.pid);
+        }
+        self.queue.forget_all();
+        self.throttle.forget_all();
+    }
+
     /// A turn after which the worker lives, whatever happened: a broken invariant costs the process whose turn it was.
     fn guarded_turn(self: &Arc<Self>, cell: &Arc<Cell>) {
         let turn = catch_unwind(AssertUnwindSafe(|| self.turn(cell)));

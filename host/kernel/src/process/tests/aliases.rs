@@ -153,7 +153,7 @@ fn a_reply_through_an_alias_ends_the_monitor_it_was_made_with() {
         ("w: demonitor y", "w = demonitored"),
     ]);
     let u = world.pid("u");
-    assert!(world.people[&u].process.watchers.is_empty(), "it was told");
+    assert!(world.people[&u].process.affairs.watchers.is_empty(), "it was told");
 }
 
 #[test]

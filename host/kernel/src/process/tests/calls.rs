@@ -209,7 +209,7 @@ impl World {
         match set {
             Ok(mark) => {
                 self.person(pid).guest.marks.insert(label.clone(), mark);
-                if self.people[&pid].process.aliases.contains_key(&mark) {
+                if self.people[&pid].process.affairs.aliases.contains_key(&mark) {
                     self.person(pid).guest.aliases.insert(label, mark);
                 }
                 Went::On

@@ -37,7 +37,7 @@ impl World {
     fn check_nobody_is_suspended(&self) {
         for (pid, person) in self.people.iter().filter(|(_, person)| !person.process.is_gone()) {
             let process = &person.process;
-            assert!(matches!(process.change, Change::None), "{pid} is left in an upgrade: {:?}", process.change);
+            assert!(matches!(process.affairs.change, Change::None), "{pid} is left in an upgrade: {:?}", process.affairs.change);
             if let Some(state) = &process.saved {
                 assert_eq!(state.version, self.code.0, "{pid} has a state of other code");
             } else if process.kind() == Kind::Server {
@@ -66,11 +66,11 @@ impl World {
         assert!(!person.listed, "{pid} is gone and can be found");
         assert_eq!(process.name(), None);
         assert!(process.mailbox().is_empty() && process.mailbox().bytes() == 0, "MBX-06: {pid} keeps its mail");
-        assert!(process.links.is_empty() && process.watchers.is_empty() && process.monitors.is_empty());
+        assert!(process.links.is_empty() && process.affairs.watchers.is_empty() && process.affairs.monitors.is_empty());
         assert_eq!(process.aliases_open(), 0, "{pid} leaves an alias");
-        assert!(process.requests.is_empty() && process.timers_running() == 0 && !process.is_blocked());
-        assert!(process.plan.init_timer.is_none() && process.plan.hibernate_timer.is_none());
-        assert!(!matches!(process.plan.idle, Idle::Armed { .. }));
+        assert!(process.affairs.requests.is_empty() && process.timers_running() == 0 && !process.is_blocked());
+        assert!(process.affairs.plan.init_timer.is_none() && process.affairs.plan.hibernate_timer.is_none());
+        assert!(!matches!(process.affairs.plan.idle, Idle::Armed { .. }));
         assert_eq!((process.saved_bytes(), person.guest.stage.clone()), (None, Stage::Absent));
         assert_eq!((process.status(), process.is_evictable(), process.is_doomed()), ("gone", false, true));
     }
@@ -86,27 +86,27 @@ impl World {
 
     /// A monitor is known to both sides, and so is a call; whoever is gone has been reported.
     fn check_watching(&self, pid: Pid, person: &Person) {
-        for (mark, monitor) in &person.process.monitors {
+        for (mark, monitor) in &person.process.affairs.monitors {
             let Some(target) = monitor.pid else { panic!("{pid} was not told that nobody holds {:?}", monitor.target) };
             assert!(matches!(&monitor.target, Address::Name(_)) || monitor.target.pid() == Some(target));
             let there = self.alive(target).unwrap_or_else(|| panic!("{pid} was not told of the end of {target}"));
             let known = Watcher { pid, mark: *mark, why: Watch::Monitor };
-            let count = there.watchers.iter().chain(&there.behind).filter(|watcher| **watcher == known).count();
+            let count = there.affairs.watchers.iter().chain(&there.affairs.behind).filter(|watcher| **watcher == known).count();
             assert_eq!(count, 1, "{pid} monitors {target}, which does not know");
         }
-        for (mark, mode) in &person.process.aliases {
+        for (mark, mode) in &person.process.affairs.aliases {
             let needs_monitor = matches!(mode, AliasMode::Demonitor | AliasMode::ReplyDemonitor);
-            let is_set = person.process.monitors.contains_key(mark);
+            let is_set = person.process.affairs.monitors.contains_key(mark);
             assert!(!needs_monitor || is_set, "{pid} has an alias whose monitor is over");
         }
-        for watcher in person.process.watchers.iter().chain(&person.process.behind) {
+        for watcher in person.process.affairs.watchers.iter().chain(&person.process.affairs.behind) {
             if self.late.contains(&(watcher.pid, watcher.mark)) {
                 continue;
             }
             let there = self.alive(watcher.pid).unwrap_or_else(|| panic!("{pid} is watched by {}, gone", watcher.pid));
             let known = match watcher.why {
-                Watch::Monitor => there.monitors.get(&watcher.mark).is_some_and(|monitor| monitor.pid == Some(pid)),
-                Watch::Call => there.requests.contains_key(&watcher.mark),
+                Watch::Monitor => there.affairs.monitors.get(&watcher.mark).is_some_and(|monitor| monitor.pid == Some(pid)),
+                Watch::Call => there.affairs.requests.contains_key(&watcher.mark),
             };
             assert!(known, "{pid} is watched by {}, which does not know: {watcher:?}", watcher.pid);
         }
@@ -115,7 +115,7 @@ impl World {
     /// Whoever waits for somebody will be told, because that somebody lives and knows.
     fn check_waiting(&self, pid: Pid, person: &Person) {
         let process = &person.process;
-        for (mark, request) in &process.requests {
+        for (mark, request) in &process.affairs.requests {
             match &request.what {
                 Asked::Call(Callee::Nobody) => panic!("{pid} asked nobody"),
                 Asked::Call(_) if self.unheard.contains(&(pid, *mark)) => {}
@@ -124,13 +124,13 @@ impl World {
                         self.alive(*callee).unwrap_or_else(|| panic!("{pid} waits for {callee}, which is gone"));
                     let known = Watcher { pid, mark: *mark, why: Watch::Call };
                     assert!(
-                        there.watchers.iter().chain(&there.behind).any(|watcher| *watcher == known),
+                        there.affairs.watchers.iter().chain(&there.affairs.behind).any(|watcher| *watcher == known),
                         "{pid} waits for {callee}, which does not know"
                     );
                 }
                 Asked::Spawn { child, .. } => {
                     let there = self.alive(*child).unwrap_or_else(|| panic!("{pid} waits for {child}, which is gone"));
-                    assert!(there.birth.starter.is_some(), "{pid} waits for {child}, which is up");
+                    assert!(there.starter().is_some(), "{pid} waits for {child}, which is up");
                 }
             }
         }
@@ -142,9 +142,9 @@ impl World {
             Blocked::Call(mark) | Blocked::Spawn(mark) | Blocked::Alive(mark) => Some(mark),
             Blocked::Receive => None,
         };
-        assert_eq!(process.status() == "starting", process.birth.starter.is_some() || process.phase == Phase::Starting);
+        assert_eq!(process.status() == "starting", process.starter().is_some() || process.phase == Phase::Starting);
         if let Some(mark) = waits_for {
-            assert!(process.requests.contains_key(&mark), "{pid} waits for an answer that will not come");
+            assert!(process.affairs.requests.contains_key(&mark), "{pid} waits for an answer that will not come");
         }
     }
 
@@ -163,19 +163,19 @@ fn check_idle(pid: Pid, person: &Person) {
     assert_eq!(process.doom(), None, "{pid} should have ended");
     assert!(!process.has_request_to_serve(), "{pid} lets an operator wait");
     let is_asked = process.is_held() || process.has_system_message();
-    assert_eq!(process.system.is_some(), is_asked, "{pid} keeps what nobody asks of it");
+    assert_eq!(process.affairs.system.is_some(), is_asked, "{pid} keeps what nobody asks of it");
     let asked_to_hold = process.has_system_message() && process.is_between_messages();
-    assert!(!asked_to_hold || !matches!(process.change, Change::None), "{pid} does not stop, or does not serve");
+    assert!(!asked_to_hold || !matches!(process.affairs.change, Change::None), "{pid} does not stop, or does not serve");
     assert!(person.mail.len() <= process.mailbox.len(), "HOT-02: {pid} has lost mail");
     if process.is_suspended() {
         return check_suspended(pid, person);
     }
     assert_ne!(process.phase, Phase::New, "{pid} should have begun");
-    match &process.block {
+    match &process.affairs.block {
         Block::None => {
             assert!(process.mailbox().is_empty(), "{pid} has mail and sleeps");
-            assert!(process.plan.continued.is_none() && process.plan.stop.is_none(), "{pid} has plans and sleeps");
-            assert!(!matches!(process.plan.idle, Idle::Due), "{pid} was not told that it is idle");
+            assert!(process.affairs.plan.continued.is_none() && process.affairs.plan.stop.is_none(), "{pid} has plans and sleeps");
+            assert!(!matches!(process.affairs.plan.idle, Idle::Due), "{pid} was not told that it is idle");
         }
         // What it waits for is no signal: the shell says when it is there.
         Block::Shell(_) => {}
@@ -194,7 +194,7 @@ fn check_idle(pid: Pid, person: &Person) {
             assert_eq!(sleeps_on, None, "{pid} receives, has mail and sleeps");
         }
     }
-    let expected = match (process.phase, &process.block, process.saved_bytes()) {
+    let expected = match (process.phase, &process.affairs.block, process.saved_bytes()) {
         (Phase::Starting, ..) => "starting",
         (Phase::Stopping, ..) => "stopping",
         (_, Block::None, Some(_)) => "hibernating",
@@ -208,8 +208,8 @@ fn check_idle(pid: Pid, person: &Person) {
 /// Whoever is suspended has told so, and waits for the upgrade, whatever else there is.
 fn check_suspended(pid: Pid, person: &Person) {
     let process = &person.process;
-    assert!(!process.is_blocked() && process.plan.handling.is_none(), "{pid} is in the middle of something");
-    assert!(process.plan.continued.is_none() && process.plan.stop.is_none(), "{pid} has plans and is suspended");
+    assert!(!process.is_blocked() && process.affairs.plan.handling.is_none(), "{pid} is in the middle of something");
+    assert!(process.affairs.plan.continued.is_none() && process.affairs.plan.stop.is_none(), "{pid} has plans and is suspended");
     let expected = if process.phase == Phase::New { "starting" } else { "suspended" };
     assert_eq!(process.status(), expected, "{pid}");
     let stage = &person.guest.stage;
@@ -229,7 +229,7 @@ impl World {
     /// Who stands still in which request, and to whom.
     fn standing(&self, pid: Pid) -> Option<(Mark, Pid)> {
         let process = &self.people.get(&pid).filter(|person| person.listed)?.process;
-        let (Block::Call { mark, answer: None } | Block::Spawn { mark, answer: None }) = &process.block else {
+        let (Block::Call { mark, answer: None } | Block::Spawn { mark, answer: None }) = &process.affairs.block else {
             return None;
         };
         match process.waits_for()? {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::notation::check;
 use crate::process::{Birth, Kind, Process, SliceEnd, Step, Turn};
-use crate::{Body, Event, Next, Pid, Signal, Start, State};
+use crate::{Body, Event, Next, Outcome, Pid, Signal, Start, State};
 
 #[test]
 fn a_hibernated_process_keeps_its_timers_links_monitors_name_and_mail() {
@@ -223,9 +223,42 @@ fn hib_01_mail_that_comes_while_saving_takes_several_turns_is_handled_afterwards
     assert!(matches!(process.next_step(Duration::ZERO, &mut actions), Step::Handle { event: Event::Info(_), .. }));
 }
 
+#[test]
+fn a_sleeper_with_nothing_going_on_weighs_little() {
+    let (mut process, mut actions) = (server(Some(Duration::ZERO)), Vec::new());
+    assert!(std::mem::size_of::<Process>() <= 320, "{} bytes", std::mem::size_of::<Process>());
+    let mut asleep = |process: &mut Process| {
+        process.saved(State { version: 1, body: Body::Raw(Vec::new()) });
+        assert_eq!(process.end_slice(), SliceEnd::Waiting);
+        process.affairs.is_there() || process.mailbox.is_there()
+    };
+    assert_eq!(process.begin_slice(), Turn::Run);
+    assert_eq!(process.next_step(Duration::ZERO, &mut actions), Step::Init);
+    assert_eq!(process.started(Start::Ready(Next::Wait), Duration::ZERO, &mut actions), None);
+    assert!(!asleep(&mut process), "nothing is going on");
+
+    // Mail, and a timer that is set while it is handled.
+    let hello = Event::Info(Body::Text("hello".into()));
+    assert!(process.deliver(Signal::Message(hello), Duration::ZERO, &mut actions).wake);
+    assert_eq!(process.begin_slice(), Turn::Run);
+    assert!(process.take_saved().is_some());
+    assert!(matches!(process.next_step(Duration::ZERO, &mut actions), Step::Handle { .. }));
+    let mark = process.start_timer(Duration::from_secs(1), None, Body::Raw(Vec::new()), &mut actions).expect("one");
+    process.handled(Outcome { reply: None, next: Next::Wait }, Duration::ZERO, &mut actions);
+    assert!(asleep(&mut process), "a timer runs");
+    assert!(process.deliver(Signal::TimeUp { mark }, Duration::from_secs(1), &mut actions).wake);
+    assert_eq!(process.begin_slice(), Turn::Run);
+    assert!(process.take_saved().is_some());
+    assert!(matches!(process.next_step(Duration::ZERO, &mut actions), Step::Handle { event: Event::Timer { .. }, .. }));
+    process.handled(Outcome { reply: None, next: Next::Wait }, Duration::ZERO, &mut actions);
+    assert!(!asleep(&mut process), "it has run out, and that has been handled");
+}
+
 /// A server on its own, which nobody started.
 pub(super) fn server(hibernate_after: Option<Duration>) -> Process {
-    let pid = Pid { node: 0, id: 1, tag: 1 };
-    let birth = Birth { hibernate_after, ..Birth::without_parent(pid, Kind::Server, Arc::default(), [1, 2]) };
-    Process::new(birth, Duration::ZERO, &mut Vec::new())
+    Process::new(Birth { hibernate_after, ..birth() }, Duration::ZERO, &mut Vec::new())
+}
+
+pub(super) fn birth() -> Birth {
+    Birth::without_parent(Pid { node: 0, id: 1, tag: 1 }, Kind::Server, Arc::default(), [1, 2])
 }

@@ -388,7 +388,7 @@ impl World {
             self.unheard.remove(&(pid, mark));
         }
         if let Some(Caller { pid, mark }) = call
-            && !self.people[&pid].process.requests.contains_key(&mark)
+            && !self.people[&pid].process.affairs.requests.contains_key(&mark)
         {
             self.late.insert((pid, mark));
         }

@@ -72,14 +72,14 @@ impl DirectoryCalls for GuestCalls {
     fn enroll(&self, place: Place, whom: Option<Pid>, value: Body) -> Answered<()> {
         let shell = self.shell()?;
         Ok(self.admit_at(&place).and_then(|_| {
-            let owner = self.owner(&shell, whom)?;
+            let owner = self.owner(shell, whom)?;
             shell.enroll(&owner, &place, value)
         }))
     }
 
     fn withdraw(&self, place: Place, whom: Option<Pid>, how_many: HowMany) -> Answered<usize> {
         let shell = self.shell()?;
-        Ok(self.admit_at(&place).and_then(|_| match self.owner(&shell, whom) {
+        Ok(self.admit_at(&place).and_then(|_| match self.owner(shell, whom) {
             Ok(owner) => Ok(shell.withdraw(&owner, &place, how_many)),
             // It has ended, and its entries with it.
             Err(Refusal::Unknown(_)) => Ok(0),
@@ -106,7 +106,7 @@ impl DirectoryCalls for GuestCalls {
     fn keys_of(&self, table: Table, pid: Pid) -> Answered<Vec<Name>> {
         let shell = self.shell()?;
         Ok(self.admit(&table, None).map(|_| {
-            let owner = self.owner(&shell, Some(pid)).ok().filter(|owner| !owner.process.lock().is_doomed());
+            let owner = self.owner(shell, Some(pid)).ok().filter(|owner| !owner.process.lock().is_doomed());
             owner.map_or(Vec::new(), |owner| owner.process.lock().keys_in(&table))
         }))
     }
@@ -138,7 +138,7 @@ impl DirectoryCalls for GuestCalls {
         Ok(mark.and_then(|mark| {
             let found = shell.watch(&self.cell.app, &watched, self.cell.pid, mark, most_bytes);
             if found.is_err() {
-                self.end_watch(&shell, mark);
+                self.end_watch(shell, mark);
             }
             Ok((mark, found?))
         }))
@@ -146,7 +146,7 @@ impl DirectoryCalls for GuestCalls {
 
     fn unwatch(&self, mark: Mark) -> Result<bool, Ended> {
         let shell = self.shell()?;
-        Ok(self.end_watch(&shell, mark))
+        Ok(self.end_watch(shell, mark))
     }
 
     fn begin_lock(&self, place: Place, timeout_ms: Option<u64>) -> Answered<Mark> {
@@ -157,7 +157,7 @@ impl DirectoryCalls for GuestCalls {
         if let Err(refusal) = self.process()?.take_lock(place.clone()) {
             return Ok(Err(refusal));
         }
-        let begun = self.transition(&shell, |process, now, actions| {
+        let begun = self.transition(shell, |process, now, actions| {
             process.begin_call(Callee::Nobody, deadline(now, timeout_ms), Waiting::Blocking, actions)
         });
         let Ok(mark) = begun else {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::sleep::server;
+use super::super::sleep::{birth, server};
 use crate::process::{Birth, Kind, Process, SliceEnd, Step, Turn};
 use crate::upgrade::{Mail, MigrationStep, News, NotMigrated, UpgradeId, Verdict};
 use crate::{Action, Body, Event, ExitReason, Next, Outcome, Signal, Start, State, Time};
@@ -343,7 +343,7 @@ fn without_an_instance_it_asks_for_one_only_if_there_is_something_to_do() {
 #[test]
 fn a_task_takes_part_until_it_has_begun() {
     let task = |held| {
-        let birth = Birth { kind: Kind::Task, held, ..server(None).birth.clone() };
+        let birth = Birth { kind: Kind::Task, held, ..birth() };
         Process::new(birth, NOW, &mut Vec::new())
     };
     assert_eq!(tell(&mut task(None), suspend(1)), [(1, stops(Mail::NotWaitedFor, false, false))]);
@@ -357,7 +357,7 @@ fn a_task_takes_part_until_it_has_begun() {
 #[test]
 fn a_newborn_that_is_held_has_no_time_limit_until_it_is_let_go() {
     let mut actions = Vec::new();
-    let birth = Birth { held: Some(3), ..server(None).birth.clone() };
+    let birth = Birth { held: Some(3), ..birth() };
     let mut process = Process::new(birth.clone(), NOW, &mut actions);
     assert_eq!((actions.len(), process.is_suspended(), process.begin_slice()), (0, true, Turn::Nothing));
     let late = NOW + Duration::from_secs(1000);
