@@ -217,7 +217,7 @@ impl Shell {
         loop {
             let halfway = cell.halfway.lock().take();
             let step = match halfway {
-                Some(event) => Step::Handle { event, waiting: 0 },
+                Some(event) => Step::Handle { event, more: false },
                 None => cell.transition(Process::next_step),
             };
             match step {

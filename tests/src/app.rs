@@ -63,7 +63,7 @@ impl Child {
             args: Body::Json(args.to_string()),
             name: Some(id.into()),
             claim: None,
-            limits: Limits::default(),
+            limits: Arc::default(),
             grants: Arc::new(all_grants()),
             keep: Keep::default(),
             console: Console::default(),
@@ -487,7 +487,7 @@ impl TestApp {
 
 fn module(runtime: &Runtime, name: &str, bytes: &[u8]) -> ModuleSpec {
     let module = load(runtime, name, bytes);
-    ModuleSpec { name: name.into(), module, limits: Limits::default(), grants: Arc::new(all_grants()) }
+    ModuleSpec { name: name.into(), module, limits: Arc::default(), grants: Arc::new(all_grants()) }
 }
 
 fn load(runtime: &Runtime, name: &str, bytes: &[u8]) -> Module {

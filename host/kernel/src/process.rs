@@ -33,7 +33,7 @@ use affairs::{Affairs, Beginning};
 pub use aliases::AliasMode;
 pub use calls::{Callee, Waiting};
 pub use circle::Search;
-pub use lifecycle::Step;
+pub use lifecycle::{More, Step};
 pub use looks::WaitsFor;
 pub use receiving::{Received, Wanted};
 pub use relations::{LinkRequest, MADE_UP, Monitoring, TAG_BYTES};
@@ -216,8 +216,21 @@ struct Monitor {
 impl Process {
     /// A process that has not run yet, already on the run queue. `actions` holds the timer of its `init`.
     pub fn new(birth: Birth, now: Time, actions: &mut Vec<crate::Action>) -> Self {
-        let Birth { pid, kind, name, claim, parent, starter, link, monitor, limits, hibernate_after, secret, held, awaited } =
-            birth;
+        let Birth {
+            pid,
+            kind,
+            name,
+            claim,
+            parent,
+            starter,
+            link,
+            monitor,
+            limits,
+            hibernate_after,
+            secret,
+            held,
+            awaited,
+        } = birth;
         let mut process = Process {
             nature: Nature { pid, kind, parent, limits, hibernate_after, secret },
             name,

@@ -26,7 +26,7 @@ use std::task::{Context, Poll};
 use skep_kernel::budget::Budget;
 use skep_kernel::directory::Claim;
 use skep_kernel::mailbox::Number;
-use skep_kernel::process::{AliasMode, Monitoring, Received, Wanted};
+use skep_kernel::process::{AliasMode, Monitoring, More, Received, Wanted};
 use skep_kernel::{Address, Alias, Body, CallError, Caller, Event, ExitReason, Mark, Name, Pid, Refusal, SpawnError};
 
 use crate::engine::Ledger;
@@ -73,7 +73,9 @@ pub trait Syscalls: directory::DirectoryCalls {
     /// Answers a call.
     fn reply(&self, to: Caller, body: Body) -> Result<(), Ended>;
     /// Ends the event being handled, with this reply, and takes the next one if there is one and it may be handled now.
-    fn more(&self, reply: Option<Body>) -> Result<Option<(Event, u32)>, Ended>;
+    fn more(&self, reply: Option<Body>) -> Result<More, Ended>;
+    /// The next event of a guest that waits for one inside `handle`; none: it is to return.
+    fn poll_more(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Event>, Ended>>;
     /// Begins a wait for an event. [`Syscalls::poll_receive`] brings it.
     fn begin_receive(&self, wanted: Wanted, timeout_ms: Option<u64>) -> Result<(), Ended>;
     /// The event waited for, or nothing when the time is up.

@@ -162,8 +162,8 @@ fn is_same_kind(a: &Child, b: &Child) -> bool {
 mod tests {
     use std::time::Duration;
 
+    use skep_kernel::Body;
     use skep_kernel::supervisor::{Restart, Shutdown, Strategy};
-    use skep_kernel::{Body, Limits};
 
     use super::*;
     use crate::spec::{Charge, Grants, Keep};

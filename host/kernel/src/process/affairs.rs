@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AliasMode, Awaited, Caller, Mark, Monitor, Watcher, calls, code_change, holdings, lifecycle, relations, system, timers,
+    AliasMode, Awaited, Caller, Mark, Monitor, Watcher, calls, code_change, holdings, lifecycle, relations, system,
+    timers,
 };
 use crate::folded::Fold;
 

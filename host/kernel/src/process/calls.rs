@@ -245,7 +245,9 @@ impl Process {
         outcome: Result<Body, CallError>,
         actions: &mut Vec<Action>,
     ) -> Effect {
-        let Some(Request { what: Asked::Call(to), .. }) = self.affairs.requests.get(&mark) else { return Effect::Quiet };
+        let Some(Request { what: Asked::Call(to), .. }) = self.affairs.requests.get(&mark) else {
+            return Effect::Quiet;
+        };
         if let Some(to) = to.pid()
             && to != by
         {
@@ -288,7 +290,8 @@ impl Process {
         outcome: Result<Pid, SpawnError>,
         _actions: &mut Vec<Action>,
     ) -> Effect {
-        let Some(Request { what: Asked::Spawn { child, monitor }, waiting, .. }) = self.affairs.requests.get(&mark).cloned()
+        let Some(Request { what: Asked::Spawn { child, monitor }, waiting, .. }) =
+            self.affairs.requests.get(&mark).cloned()
         else {
             return Effect::Quiet;
         };

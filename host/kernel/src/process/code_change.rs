@@ -16,8 +16,8 @@ pub(super) enum Change {
     /// In none.
     #[default]
     None,
-    /// It is in the middle of something, and stops when that is over.
-    Asked(UpgradeId),
+    /// It is in the middle of something, and stops when that is over; with whether its mail waits for that.
+    Asked(UpgradeId, Mail),
     /// It has stopped.
     Suspended(UpgradeId),
     /// Its state is to be taken over, by whoever has the next turn.
@@ -32,7 +32,7 @@ impl Change {
     fn upgrade(&self) -> Option<UpgradeId> {
         match self {
             Change::None => None,
-            Change::Asked(id)
+            Change::Asked(id, _)
             | Change::Suspended(id)
             | Change::Ordered(id)
             | Change::Migrating(id)
@@ -45,7 +45,7 @@ impl Process {
     /// Whether nothing is handled now, because of an upgrade or because an operator wants it so.
     #[must_use]
     pub fn is_suspended(&self) -> bool {
-        !matches!(self.affairs.change, Change::None | Change::Asked(_)) || self.is_held()
+        !matches!(self.affairs.change, Change::None | Change::Asked(..)) || self.is_held()
     }
 
     /// Whether a worker must have a turn for the upgrade's sake.
@@ -78,7 +78,9 @@ impl Process {
         if self.is_new() || self.is_between_messages() {
             self.suspend(id, Mail::NotWaitedFor, now, actions);
         } else {
-            self.affairs.change = Change::Asked(id);
+            // One that waits inside `handle` only has to return.
+            let mail = if self.is_inside() { Mail::NotWaitedFor } else { Mail::WaitedFor };
+            self.affairs.change = Change::Asked(id, mail);
         }
         Effect::Quiet
     }
@@ -88,20 +90,21 @@ impl Process {
         self.phase == Phase::Up
             && !self.is_serving()
             && self.affairs.plan.handling.is_none()
+            && !self.is_inside()
             && self.affairs.plan.stop.is_none()
             && self.affairs.plan.continued.is_none()
     }
 
     /// Called between two messages: stops there, if that was asked.
     pub(super) fn suspend_if_asked(&mut self, now: Time, actions: &mut Vec<Action>) -> bool {
-        let Change::Asked(id) = self.affairs.change else { return false };
-        self.suspend(id, Mail::WaitedFor, now, actions);
+        let Change::Asked(id, mail) = self.affairs.change else { return false };
+        self.suspend(id, mail, now, actions);
         true
     }
 
     /// Whether it is to stop before the next message.
     pub(super) fn is_asked_to_suspend(&self) -> bool {
-        matches!(self.affairs.change, Change::Asked(_))
+        matches!(self.affairs.change, Change::Asked(..))
     }
 
     fn suspend(&mut self, upgrade: UpgradeId, mail: Mail, now: Time, actions: &mut Vec<Action>) {

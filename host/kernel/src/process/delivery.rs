@@ -30,7 +30,10 @@ impl Process {
             return Delivery { outcome: Err(Undelivered::Gone), wake: false };
         }
         match self.take_in(signal, now, actions) {
-            Ok(effect) => Delivery { outcome: Ok(()), wake: effect == Effect::Stir && self.stir() },
+            Ok(effect) => {
+                let wake = (effect == Effect::Stir || self.is_called_back()) && self.stir();
+                Delivery { outcome: Ok(()), wake }
+            }
             Err(why) => Delivery { outcome: Err(why), wake: false },
         }
     }
@@ -93,7 +96,8 @@ impl Process {
                 })
             }
             Signal::Monitor { from, mark } => {
-                let watchers = if self.doomed.is_some() { &mut self.affairs.behind } else { &mut self.affairs.watchers };
+                let watchers =
+                    if self.doomed.is_some() { &mut self.affairs.behind } else { &mut self.affairs.watchers };
                 watchers.push(Watcher { pid: from, mark, why: Watch::Monitor });
                 Ok(Effect::Quiet)
             }

@@ -12,10 +12,10 @@ use crate::{Action, State, Time};
 impl Process {
     /// Nothing to do: is the instance given back?
     pub(super) fn rest(&mut self, now: Time, actions: &mut Vec<Action>) -> Step {
-        if self.nature.kind != Kind::Server || self.affairs.plan.pinned || self.affairs.plan.kept {
+        if !self.can_give_back() {
             return Step::Wait;
         }
-        if self.affairs.plan.hibernate || self.affairs.plan.evict || self.gives_back_after_each() {
+        if self.is_to_save() {
             self.affairs.plan.hibernate = false;
             return Step::Save;
         }
@@ -25,6 +25,16 @@ impl Process {
             self.arm_hibernation(now.saturating_add(after), actions);
         }
         Step::Wait
+    }
+
+    fn can_give_back(&self) -> bool {
+        self.nature.kind == Kind::Server && !self.affairs.plan.pinned && !self.affairs.plan.kept
+    }
+
+    /// Whether the instance is given back when there is nothing to do.
+    pub(super) fn is_to_save(&self) -> bool {
+        let plan = &self.affairs.plan;
+        self.can_give_back() && (plan.hibernate || plan.evict || self.gives_back_after_each())
     }
 
     pub(super) fn gives_back_after_each(&self) -> bool {

@@ -16,12 +16,12 @@ use crate::{Action, Body, Caller, Event, ExitReason, Mark, Next, Outcome, Signal
 pub enum Step {
     /// Begin: `init`, or a task's `run`.
     Init,
-    /// Handle this event; so many wait behind it.
+    /// Handle this event.
     Handle {
         /// The event.
         event: Event,
-        /// How many wait behind it.
-        waiting: u32,
+        /// Whether it may ask for others before it returns.
+        more: bool,
     },
     /// Run `terminate`, then end with this reason.
     Terminate(ExitReason),
@@ -41,6 +41,18 @@ pub enum Step {
     Exit(ExitReason),
 }
 
+/// What a guest gets that asks for another event inside `handle`.
+#[derive(Clone, PartialEq, Debug)]
+#[must_use]
+pub enum More {
+    /// This one.
+    Event(Event),
+    /// Nothing yet: it waits inside, which costs less than returning and being called again.
+    Wait,
+    /// It is to return from `handle`.
+    Return,
+}
+
 /// What the process means to do, beside its mail.
 #[derive(Debug)]
 pub(super) struct Plan {
@@ -58,6 +70,8 @@ pub(super) struct Plan {
     /// It holds something that a state cannot carry: its instance stays until the next event is handled.
     pub(super) kept: bool,
     pub(super) handling: Option<Handling>,
+    /// The kind of the last event that it has handled, while it waits for the next inside `handle`.
+    inside: Option<&'static str>,
     /// `init` answered `ignore`.
     pub(super) ignored: bool,
     pub(super) init_timer: Option<(Mark, Time)>,
@@ -78,6 +92,7 @@ impl Plan {
             pinned: false,
             kept: false,
             handling: None,
+            inside: None,
             ignored: false,
             init_timer: None,
             hibernate_timer: None,
@@ -96,6 +111,7 @@ impl Plan {
             pinned,
             kept,
             handling,
+            inside,
             ignored,
             init_timer,
             hibernate_timer,
@@ -107,6 +123,7 @@ impl Plan {
             && stop.is_none()
             && matches!(idle, Idle::No)
             && handling.is_none()
+            && inside.is_none()
             && init_timer.is_none()
             && hibernate_timer.is_none()
     }
@@ -187,8 +204,8 @@ impl Process {
 
     fn handle(&mut self, event: Event, now: Time, actions: &mut Vec<Action>) -> Step {
         self.begin_handling(&event, now, actions);
-        let waiting = if self.gives_back_after_each() { 0 } else { self.mailbox.len() };
-        Step::Handle { event, waiting: u32::try_from(waiting).unwrap_or(u32::MAX) }
+        let more = self.nature.kind == Kind::Server && !self.gives_back_after_each();
+        Step::Handle { event, more }
     }
 
     fn begin_handling(&mut self, event: &Event, now: Time, actions: &mut Vec<Action>) {
@@ -287,20 +304,56 @@ impl Process {
         }
     }
 
-    /// The guest, still inside `handle`, is done with its event and asks for another (`inbox.more`).
-    pub fn more(&mut self, reply: Option<Body>, now: Time, actions: &mut Vec<Action>) -> Option<(Event, u32)> {
-        let kind = self.affairs.plan.handling.map(|handling| handling.kind);
+    /// The guest, still inside `handle`, is done with its event and asks for another (`inbox.more`). Between two events it is
+    /// as one that has returned.
+    pub fn more(&mut self, reply: Option<Body>, now: Time, actions: &mut Vec<Action>) -> More {
+        self.affairs.plan.inside = self.affairs.plan.handling.map(|handling| handling.kind);
         self.handled(Outcome { reply, next: Next::Wait }, now, actions);
-        // Without another it is still inside `handle`, and nobody may take it for one that waits.
-        self.affairs.plan.handling = kind.map(|kind| Handling { kind, caller: None, disclosed: 0 });
-        let order = self.mailbox.front().is_some_and(|event| is_order(event, self.nature.parent));
-        let asked = self.is_asked_to_suspend() || self.has_system_message();
-        if order || asked || self.nature.kind != Kind::Server || self.gives_back_after_each() {
-            return None;
+        self.poll_more(now, actions)
+    }
+
+    /// What becomes of a guest that has asked for another event and waits for it.
+    pub fn poll_more(&mut self, now: Time, actions: &mut Vec<Action>) -> More {
+        if self.is_wanted_outside() {
+            return self.return_first();
         }
-        let event = self.mailbox.pop()?;
-        self.begin_handling(&event, now, actions);
-        Some((event, u32::try_from(self.mailbox.len()).unwrap_or(u32::MAX)))
+        if let Some(event) = self.mailbox.pop() {
+            self.affairs.plan.inside = None;
+            self.begin_handling(&event, now, actions);
+            return More::Event(event);
+        }
+        if self.is_to_save() {
+            return self.return_first();
+        }
+        let _ = self.rest(now, actions);
+        More::Wait
+    }
+
+    /// Whether the guest waits for its next event inside `handle`.
+    pub(super) fn is_inside(&self) -> bool {
+        self.affairs.plan.inside.is_some()
+    }
+
+    /// Whether the guest is to return from `handle`, where it waits, before anything else.
+    pub(super) fn is_called_back(&self) -> bool {
+        self.is_inside() && self.is_wanted_outside()
+    }
+
+    /// Whether there is to do what only a guest can that has returned from `handle`.
+    fn is_wanted_outside(&self) -> bool {
+        self.nature.kind != Kind::Server
+            || self.gives_back_after_each()
+            || self.is_suspended()
+            || self.is_asked_to_suspend()
+            || self.has_system_message()
+            || self.mailbox.front().is_some_and(|event| is_order(event, self.nature.parent))
+    }
+
+    fn return_first(&mut self) -> More {
+        // Until it has, nobody may take it for one that waits.
+        let kind = self.affairs.plan.inside.take();
+        self.affairs.plan.handling = kind.map(|kind| Handling { kind, caller: None, disclosed: 0 });
+        More::Return
     }
 
     /// A handler answered with an error, its instance still sound: `terminate` runs (GS-10), unless this was `init`.

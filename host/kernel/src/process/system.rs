@@ -150,7 +150,10 @@ impl Process {
 
     /// Whether something is to be done before the next message.
     pub(super) fn has_system_message(&self) -> bool {
-        self.affairs.system.as_ref().is_some_and(|system| matches!(system.hold, Hold::Asked(_)) || !system.asked.is_empty())
+        self.affairs
+            .system
+            .as_ref()
+            .is_some_and(|system| matches!(system.hold, Hold::Asked(_)) || !system.asked.is_empty())
     }
 
     /// Whether guest code is at work for a request.
@@ -161,7 +164,9 @@ impl Process {
     /// Whether a worker must have a turn for a request's sake.
     pub(super) fn has_request_to_serve(&self) -> bool {
         let asked = self.affairs.system.as_ref().is_some_and(|system| !system.asked.is_empty());
-        (asked || self.has_order_while_held()) && matches!(self.affairs.change, Change::None) && self.is_between_messages()
+        (asked || self.has_order_while_held())
+            && matches!(self.affairs.change, Change::None)
+            && self.is_between_messages()
     }
 
     /// Whether a suspended process was told to end, by its parent or by whoever stops it: of all its mail, OTP picks that

@@ -253,7 +253,7 @@ impl Tree<'_> {
             args,
             name: None,
             claim: None,
-            limits,
+            limits: Arc::new(limits),
             grants,
             keep,
             console,

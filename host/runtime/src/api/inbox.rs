@@ -4,9 +4,10 @@
 //! generated traits give that only to functions that cannot wait.
 
 use std::future::poll_fn;
+use std::sync::Arc;
 
 use skep_kernel::Mark;
-use skep_kernel::process::{Received, Wanted};
+use skep_kernel::process::{More, Received, Wanted};
 use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
 
@@ -46,11 +47,25 @@ fn only_in(store: &StoreContextMut<'_, Context>, import: &'static str, belongs: 
     if phase == belongs { Ok(()) } else { Err(Misuse::Elsewhere { import, phase, belongs }.into()) }
 }
 
-/// Gives the message that begins now its fuel.
-fn renew(store: &mut StoreContextMut<'_, Context>) -> wasmtime::Result<()> {
+/// Settles the account of the message that is over: what comes next may be long in coming.
+fn settle(store: &mut StoreContextMut<'_, Context>) -> wasmtime::Result<()> {
     let left = store.get_fuel()?;
     let context = store.data_mut();
     context.end_budget(left);
+    context.meter.waited();
+    // It is to have something to return with, if nothing comes.
+    give_fuel(store)
+}
+
+/// Gives the message that begins now its fuel.
+fn renew(store: &mut StoreContextMut<'_, Context>) -> wasmtime::Result<()> {
+    let left = store.get_fuel()?;
+    store.data_mut().end_budget(left);
+    give_fuel(store)
+}
+
+fn give_fuel(store: &mut StoreContextMut<'_, Context>) -> wasmtime::Result<()> {
+    let context = store.data_mut();
     let budget = context.fuel_per_message;
     context.begin_budget(budget);
     store.set_fuel(budget)
@@ -65,8 +80,19 @@ async fn more(
     let reply = convert::bounded(reply, context.body_bytes)?;
     let cost = if reply.is_some() { fuel::MESSAGE } else { 0 };
     let bytes = reply.as_ref().map_or(0, skep_kernel::Body::len);
-    let taken = context.act_with("more", cost, bytes).await?.more(reply)?;
-    let Some((event, _)) = taken else { return Ok(None) };
+    let syscalls = context.act_with("more", cost, bytes).await?;
+    let event = match syscalls.more(reply)? {
+        More::Event(event) => event,
+        More::Return => return Ok(None),
+        More::Wait => {
+            let syscalls = Arc::clone(syscalls);
+            settle(store)?;
+            match poll_fn(|cx| syscalls.poll_more(cx)).await? {
+                Some(event) => event,
+                None => return Ok(None),
+            }
+        }
+    };
     renew(store)?;
     store.data_mut().handed.note(&event);
     store.data_mut().pay(fuel::CALL, event.len()).await?;

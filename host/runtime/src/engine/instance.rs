@@ -202,6 +202,11 @@ impl Instance {
         self.store.data().handed.excerpt()
     }
 
+    /// It has had nothing to do: its slice begins anew.
+    pub fn has_waited(&mut self) {
+        self.store.data_mut().meter.waited();
+    }
+
     /// Bytes of linear memory.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
@@ -221,11 +226,13 @@ impl Instance {
         Ok(convert::start(start, self.body_bytes())?)
     }
 
-    /// `handle`, with the fuel of one message, and again as much at each `more`. `waiting` events are queued behind it.
-    pub async fn handle(&mut self, event: Event, waiting: u32) -> Result<Outcome, Failure> {
+    /// `handle`, with the fuel of one message, and again as much at each `more`, if the guest may ask for that. Then it stays
+    /// inside as long as it only replies: returning and being called again costs more than a message.
+    pub async fn handle(&mut self, event: Event, more: bool) -> Result<Outcome, Failure> {
         self.begin(Phase::Handle, self.store.data().fuel_per_message).await?;
         self.store.data_mut().handed.note(&event);
         let event = types::Event::from(event);
+        let waiting = if more { u32::MAX } else { 0 };
         let answer = server(&self.exports).call_handle(&mut self.store, &event, waiting).await;
         let outcome = self.end(answer)?;
         Ok(convert::outcome(outcome, self.body_bytes())?)

@@ -186,7 +186,20 @@ impl Module {
     /// Compiles for the class that so much memory needs, if that is not done: milliseconds to seconds, so that it is
     /// better done when a process is configured than when it starts.
     pub fn prepare(&self, memory_bytes: usize) -> Result<(), LoadError> {
-        self.prepared(self.class_for(memory_bytes)).map(|_| ())
+        self.prepare_for(self.class_for(memory_bytes))
+    }
+
+    /// As [`Module::prepare`], for a class.
+    pub(crate) fn prepare_for(&self, class: Class) -> Result<(), LoadError> {
+        self.prepared(class).map(|_| ())
+    }
+
+    /// Whether it is compiled for a class.
+    pub(crate) fn is_prepared(&self, class: Class) -> bool {
+        match class {
+            Class::Small => self.0.small.get().is_some(),
+            Class::Large => self.0.large.get().is_some(),
+        }
     }
 
     pub(crate) fn engine(&self) -> &Engine {

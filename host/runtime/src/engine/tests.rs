@@ -52,7 +52,7 @@ fn live(guest: &[u8], limits: &Limits) -> (Instance, Arc<Recorder>) {
 /// What becomes of one `handle` of a guest.
 fn handled(guest: &guest::Server, limits: &Limits) -> (Result<(), Failure>, Vec<String>) {
     let (mut instance, recorder) = live(&guest.build(), limits);
-    let outcome = ready(instance.handle(cast(), 0)).map(|_| ());
+    let outcome = ready(instance.handle(cast(), false)).map(|_| ());
     drop(instance); // Logs what there is of a last line.
     (outcome, recorder.take())
 }

@@ -133,6 +133,13 @@ impl fmt::Debug for Allowance {
 #[derive(Clone, Debug, Default)]
 pub struct Charge(Vec<Arc<Held>>);
 
+impl Charge {
+    /// Whether it counts nowhere.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 impl PartialEq for Charge {
     fn eq(&self, _: &Self) -> bool {
         true

@@ -91,6 +91,7 @@ impl Client {
         let begun = self.cell.process.lock().begin_spawn(pid, link, monitor, Waiting::Blocking);
         let (starter, monitor) = begun.map_err(SpawnError::Refused)?;
         let place = Birthplace {
+            args: None,
             pid,
             app: Arc::clone(&self.cell.app),
             budget: Arc::clone(&self.cell.budget),

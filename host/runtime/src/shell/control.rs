@@ -66,7 +66,7 @@ impl Control for GuestCalls {
         replace: Option<State>,
         timeout_ms: Option<u64>,
     ) -> Result<Result<PendingSystem, Refusal>, Ended> {
-        let shell = self.shell()?;
+        let shell = Arc::clone(self.shell()?);
         let target = match self.controlled(to)? {
             Ok(target) => target.0.pid,
             Err(refusal) => return Ok(Err(refusal)),

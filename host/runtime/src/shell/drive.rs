@@ -42,6 +42,7 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
     if let Some(state) = saved {
         instance.restore(state, Cause::Wake).await.map_err(|failure| crash(cell, failure))?;
     }
+    // In this turn.
     let mut handled = 0_u32;
     // What it was handling when it failed, so that it has only its last words to say.
     let mut culprit = None;
@@ -49,8 +50,8 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
         guest(cell).usage.note(&instance);
         match next_step(cell, &code) {
             Step::Init => begin(cell, &mut instance).await?,
-            Step::Handle { event, waiting } => {
-                culprit = handle(cell, &mut instance, event, waiting).await?;
+            Step::Handle { event, more } => {
+                culprit = handle(cell, &mut instance, event, more).await?;
                 handled += 1;
                 if handled.is_multiple_of(MESSAGES_PER_TURN) {
                     let_others_run(cell).await;
@@ -77,17 +78,21 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
                 return Ok(End::GaveBack);
             }
             Step::Terminate(reason) => return Ok(terminate(cell, &mut instance, reason, culprit).await),
-            Step::Wait => wait().await,
+            Step::Wait => {
+                wait().await;
+                handled = 0;
+                instance.has_waited();
+            }
             Step::Exit(reason) => return Ok(End::Exit { reason, manner: Manner::InOrder }),
         }
     }
 }
 
 /// One event, shown to whoever looks. What it was, if the handler answered with an error.
-async fn handle(cell: &Arc<Cell>, instance: &mut Instance, event: Event, waiting: u32) -> Result<Option<Excerpt>, End> {
+async fn handle(cell: &Arc<Cell>, instance: &mut Instance, event: Event, more: bool) -> Result<Option<Excerpt>, End> {
     let traces = &cell.shell().traces;
     traces.begins(cell.pid, &event);
-    match instance.handle(event, waiting).await {
+    match instance.handle(event, more).await {
         Ok(outcome) => {
             traces.handled(cell.pid, &outcome);
             cell.transition(|process, now, actions| process.handled(outcome, now, actions));
@@ -207,8 +212,10 @@ pub(super) async fn make(cell: &Arc<Cell>, code: &Module) -> Result<Instance, Ma
     let calls = Arc::new(GuestCalls::new(Arc::clone(cell)));
     let usual = code.class_for(limits.memory_bytes);
     let since = cell.budget.departures();
+    compiled(code, usual).await;
     let mut made = code.instantiate_in(usual, calls.clone(), &limits, grants).await;
     if matches!(made, Err(InstantiateError::Full)) && usual == Class::Small && !cell.can_expect_room(usual) {
+        compiled(code, Class::Large).await;
         made = code.instantiate_in(Class::Large, calls, &limits, grants).await;
     }
     made.map_err(|error| match error {
@@ -218,10 +225,19 @@ pub(super) async fn make(cell: &Arc<Cell>, code: &Module) -> Result<Instance, Ma
     })
 }
 
+/// Has code compiled for a class in which none of it has run yet. Not by a worker: it may take seconds. What comes of it is
+/// seen when an instance is made.
+async fn compiled(code: &Module, class: Class) {
+    if !code.is_prepared(class) {
+        let code = code.clone();
+        let _ = tokio::task::spawn_blocking(move || code.prepare_for(class)).await;
+    }
+}
+
 /// `init`, or the whole of a task or of a command.
 async fn begin(cell: &Arc<Cell>, instance: &mut Instance) -> Result<(), End> {
     let guest = guest(cell);
-    let args = guest.spec.args.clone();
+    let args = guest.take_args();
     if guest.module().is_command() {
         let outcome = instance.command().await;
         outcome.map_err(|failure| crash_at(cell, failure, None))?;

@@ -12,11 +12,11 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
-use skep_kernel::ExitReason;
 use skep_kernel::budget::{Budget, Burnt};
 use skep_kernel::process::Turn;
+use skep_kernel::{Body, ExitReason, Refusal};
 
-use super::allowance::Allowance;
+use super::allowance::{Allowance, Charge};
 use super::incidents::Manner;
 use super::rooms::{Full, Ticket};
 use super::upgrade::Successor;
@@ -25,7 +25,7 @@ use super::{Cell, Shell, drive};
 use crate::Module;
 use crate::engine::fuel::SLICE;
 use crate::engine::{Class, Instance, Ledger, fault};
-use crate::spec::ProcessSpec;
+use crate::spec::{ProcessSpec, SpawnGrant};
 
 /// What a guest has used: of fuel, up to the last event that it handled.
 #[derive(Default)]
@@ -83,11 +83,25 @@ impl Usage {
 pub(crate) struct Guest {
     pub(crate) spec: Arc<ProcessSpec>,
     pub(crate) usage: Usage,
-    code: Mutex<Module>,
+    code: Mutex<Code>,
+    /// Locked by the worker whose turn it is, so never waited for.
+    live: Mutex<Option<Box<Live>>>,
+    /// What few guests have.
+    rarities: OnceLock<Box<Rarities>>,
+}
+
+/// What the next instance begins with.
+struct Code {
+    module: Module,
+    /// The argument, until it begins, if that is another than the one in its spec, which many share.
+    args: Option<Box<Body>>,
+}
+
+/// What few guests have. Made with the first of it, so that all others do not weigh so much.
+#[derive(Default)]
+struct Rarities {
     /// What an upgrade would replace the code with.
     successor: Mutex<Option<Arc<Successor>>>,
-    /// Locked by the worker whose turn it is, so never waited for.
-    live: Mutex<Option<Live>>,
     /// What it may have others hold; made with the first of them.
     allowance: OnceLock<Arc<Allowance>>,
     /// What it has of the outside; made with its first instance that has any.
@@ -111,51 +125,72 @@ pub(super) enum End {
 }
 
 impl Guest {
-    pub(crate) fn new(spec: Arc<ProcessSpec>, module: Module) -> Self {
+    pub(crate) fn new(spec: Arc<ProcessSpec>, module: Module, args: Option<Body>) -> Self {
+        let code = Code { module, args: args.map(Box::new) };
         Guest {
             spec,
             usage: Usage::default(),
-            code: Mutex::new(module),
-            successor: Mutex::new(None),
+            code: Mutex::new(code),
             live: Mutex::new(None),
-            allowance: OnceLock::new(),
-            ledger: OnceLock::new(),
+            rarities: OnceLock::new(),
         }
+    }
+
+    fn rarities(&self) -> &Rarities {
+        self.rarities.get_or_init(Box::default)
     }
 
     /// What its supervisors may hold all together, and it may have spawned.
     pub(super) fn allowance(&self) -> &Arc<Allowance> {
-        self.allowance.get_or_init(|| Allowance::of_guest(&self.spec.limits, &self.spec.grants))
+        self.rarities().allowance.get_or_init(|| Allowance::of_guest(&self.spec.limits, &self.spec.grants))
+    }
+
+    /// What one more process of this module counts against that it spawns.
+    pub(super) fn charge_for(&self, module: &str) -> Result<Charge, Refusal> {
+        let is_bounded = |grant: &SpawnGrant| &*grant.module == module && grant.most < usize::MAX;
+        if self.spec.grants.spawn.iter().any(is_bounded) {
+            self.allowance().spawned(module)
+        } else {
+            Ok(Charge::default())
+        }
     }
 
     /// What it has of the outside that outlives its instances; `budget` is its own.
     pub(super) fn ledger(&self, budget: &Arc<Budget>) -> Arc<Ledger> {
-        Arc::clone(self.ledger.get_or_init(|| Arc::new(Ledger::new(Some(Arc::clone(budget))))))
+        Arc::clone(self.rarities().ledger.get_or_init(|| Arc::new(Ledger::new(Some(Arc::clone(budget))))))
+    }
+
+    /// The argument that it begins with, to be taken once.
+    pub(super) fn take_args(&self) -> Body {
+        let own = self.code.lock().args.take();
+        own.map_or_else(|| self.spec.args.clone(), |own| *own)
     }
 
     /// The code that its next instance is made from.
     pub(crate) fn module(&self) -> Module {
-        self.code.lock().clone()
+        self.code.lock().module.clone()
     }
 
     /// Whether this is the code that its next instance is made from.
     pub(super) fn runs(&self, module: &Module) -> bool {
-        self.code.lock().is(module)
+        self.code.lock().module.is(module)
     }
 
     /// Other code, from the next instance on.
     pub(super) fn set_module(&self, module: Module) {
-        *self.code.lock() = module;
+        self.code.lock().module = module;
     }
 
     /// What its state is to be taken over by; none when that is over.
     pub(super) fn set_successor(&self, successor: Option<Arc<Successor>>) {
-        *self.successor.lock() = successor;
+        if successor.is_some() || self.rarities.get().is_some() {
+            *self.rarities().successor.lock() = successor;
+        }
     }
 
     /// What its state is to be taken over by.
     pub(super) fn successor(&self) -> Option<Arc<Successor>> {
-        self.successor.lock().clone()
+        self.rarities.get()?.successor.lock().clone()
     }
 
     /// One turn: the driver goes on until it waits, is out of fuel for this turn, or ends.
@@ -164,9 +199,11 @@ impl Guest {
         if live.is_none() && *turn == Turn::Nothing {
             return ControlFlow::Continue(());
         }
-        let driver = live.get_or_insert_with(|| Live {
-            driver: Box::pin(drive::drive(Arc::clone(cell))),
-            ticket: shell.rooms.enter(cell, self.class(cell)),
+        let driver = live.get_or_insert_with(|| {
+            Box::new(Live {
+                driver: Box::pin(drive::drive(Arc::clone(cell))),
+                ticket: shell.rooms.enter(cell, self.class(cell)),
+            })
         });
         let waker = Waker::from(Arc::clone(cell));
         let mut context = Context::from_waker(&waker);
@@ -187,8 +224,8 @@ impl Guest {
         drop(live);
         match end {
             End::NoRoom(full) => {
-                if let Some(Live { ticket, .. }) = ended {
-                    shell.rooms.withdraw(ticket);
+                if let Some(ended) = ended {
+                    shell.rooms.withdraw(ended.ticket);
                 }
                 shell.rooms.wait(cell, full, shell);
                 spent
@@ -229,7 +266,7 @@ impl Guest {
     pub(super) fn class(&self, cell: &Cell) -> Class {
         // One lock after the other: whoever has the process's may want the code's.
         let memory_bytes = cell.process.lock().limits().memory_bytes;
-        self.code.lock().class_for(memory_bytes)
+        self.code.lock().module.class_for(memory_bytes)
     }
 
     /// Drops the instance, for the runtime is taken down around it.
@@ -245,14 +282,15 @@ impl Guest {
             shell.rooms.pass_on(self.class(cell), cell, shell);
         }
         discard(live, shell, cell);
-        if let Some(ledger) = self.ledger.get() {
+        if let Some(ledger) = self.rarities.get().and_then(|rarities| rarities.ledger.get()) {
             cell.log_dropped(self, &ledger.take_dropped());
         }
     }
 }
 
-fn discard(live: Option<Live>, shell: &Shell, cell: &Cell) {
-    if let Some(Live { driver, ticket }) = live {
+fn discard(live: Option<Box<Live>>, shell: &Shell, cell: &Cell) {
+    if let Some(live) = live {
+        let Live { driver, ticket } = *live;
         drop(driver);
         shell.rooms.leave(ticket, cell, shell);
     }

@@ -10,19 +10,18 @@ use skep_kernel::upgrade::UpgradeId;
 
 use super::Cell;
 use crate::Module;
-use crate::spec::{Grants, ModuleSpec};
+use crate::spec::{ModuleSpec, ProcessSpec};
 
 /// A module of an app.
 pub(crate) struct ModuleSlot {
     state: RwLock<State>,
-    /// What its processes had of the grants of whoever spawned the last one: the same spawn many.
-    passed_on: Mutex<Option<PassedOn>>,
+    /// How the last one was made that a guest has spawned: the same spawn many.
+    offspring: Mutex<Option<Offspring>>,
 }
 
-struct PassedOn {
-    of_module: Arc<Grants>,
-    of_parent: Arc<Grants>,
-    both: Arc<Grants>,
+struct Offspring {
+    parent: Arc<ProcessSpec>,
+    spec: Arc<ProcessSpec>,
 }
 
 struct State {
@@ -47,7 +46,7 @@ impl ModuleSlot {
     pub(crate) fn new(spec: ModuleSpec) -> Arc<Self> {
         Arc::new(ModuleSlot {
             state: RwLock::new(State { spec, upgrade: None, gate: Gate::Open }),
-            passed_on: Mutex::new(None),
+            offspring: Mutex::new(None),
         })
     }
 
@@ -56,17 +55,23 @@ impl ModuleSlot {
         self.state.read().spec.clone()
     }
 
-    /// What a process of it is granted that somebody spawns who has these grants.
-    pub(super) fn grants_within(&self, parent: &Arc<Grants>) -> Arc<Grants> {
-        let own = Arc::clone(&self.state.read().spec.grants);
-        let mut passed_on = self.passed_on.lock();
-        let is_same = |last: &&PassedOn| Arc::ptr_eq(&last.of_module, &own) && Arc::ptr_eq(&last.of_parent, parent);
-        if let Some(last) = passed_on.as_ref().filter(is_same) {
-            return Arc::clone(&last.both);
+    /// How to make a process of it that somebody spawns who was made so, and that has no name and no argument. All of them
+    /// share it.
+    pub(super) fn offspring(&self, parent: &Arc<ProcessSpec>) -> Arc<ProcessSpec> {
+        let state = self.state.read();
+        let mut last = self.offspring.lock();
+        if let Some(last) = last.as_ref().filter(|last| Arc::ptr_eq(&last.parent, parent)) {
+            return Arc::clone(&last.spec);
         }
-        let both = Arc::new(own.within(parent));
-        *passed_on = Some(PassedOn { of_module: own, of_parent: Arc::clone(parent), both: Arc::clone(&both) });
-        both
+        let ModuleSpec { name, limits, grants, .. } = &state.spec;
+        let spec = Arc::new(ProcessSpec {
+            limits: Arc::clone(limits),
+            grants: Arc::new(grants.within(&parent.grants)),
+            keep: parent.keep,
+            ..ProcessSpec::new(name)
+        });
+        *last = Some(Offspring { parent: Arc::clone(parent), spec: Arc::clone(&spec) });
+        spec
     }
 
     /// Other limits and grants for what guests spawn. The code stays: that is for an upgrade to change.
@@ -74,6 +79,7 @@ impl ModuleSlot {
         let mut state = self.state.write();
         state.spec.limits = Arc::clone(&spec.limits);
         state.spec.grants = Arc::clone(&spec.grants);
+        *self.offspring.lock() = None;
     }
 
     pub(super) fn births(&self) -> Births<'_> {

@@ -23,6 +23,8 @@ pub(crate) struct Birthplace {
     /// The nearest budget above it.
     pub(crate) budget: Arc<Budget>,
     pub(crate) label: Option<Name>,
+    /// Its argument, where that is not what the blueprint says.
+    pub(crate) args: Option<Body>,
     pub(crate) parent: Pid,
     /// Who waits for its `init`.
     pub(crate) starter: Mark,
@@ -72,14 +74,14 @@ impl Shell {
         }
     }
 
-    fn guest(self: &Arc<Self>, place: Birthplace, spec: Arc<ProcessSpec>) -> Result<(), Refusal> {
+    fn guest(self: &Arc<Self>, mut place: Birthplace, spec: Arc<ProcessSpec>) -> Result<(), Refusal> {
         let Some(slot) = place.app.slot(&spec.module) else {
             return Err(Refusal::Unknown(format!("module {}", spec.module)));
         };
         // Held until the newborn is in the table, where an upgrade looks for it.
         let births = slot.births();
         let module = births.module().clone();
-        if spec.args.len() > spec.limits.body_bytes {
+        if place.args.as_ref().unwrap_or(&spec.args).len() > spec.limits.body_bytes {
             return Err(Refusal::Limit("arguments larger than a body may be".into()));
         }
         let (name, claim) = (spec.name.clone(), spec.claim.clone());
@@ -102,7 +104,7 @@ impl Shell {
         };
         // A task ends on the code that it begins with, and waits for no other.
         let held = births.held().filter(|_| kind == Kind::Server);
-        let content = Content::Guest(Guest::new(spec, module));
+        let content = Content::Guest(Guest::new(spec, module, place.args.take()));
         let cell = self.bear(place, Traits { name, claim, kind, limits, hibernate_after, held, awaited }, content)?;
         births.note(&cell);
         Ok(())

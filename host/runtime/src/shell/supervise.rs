@@ -347,6 +347,7 @@ impl Inner {
         self.marks.insert(token, starter);
         self.starts.insert(starter, Birth { token, id: Arc::clone(&id), pid });
         let place = Birthplace {
+            args: None,
             pid,
             app: Arc::clone(&cell.app),
             budget,

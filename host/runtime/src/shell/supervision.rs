@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use skep_kernel::process::WaitsFor;
 use skep_kernel::supervisor::{ChildSpec, RouteError, SupervisorSpec};
-use skep_kernel::{Address, Limits, Mark, Pid, Refusal, SpawnError, Time};
+use skep_kernel::{Address, Mark, Pid, Refusal, SpawnError, Time};
 
 use super::guest::Guest;
 use super::supervise::{By, Overseer, Owner};
@@ -83,7 +83,9 @@ impl GuestCalls {
         Ok(match wish {
             Wish::Process { module, args, name } => {
                 let options = SpawnOptions { name, ..SpawnOptions::default() };
-                Blueprint::Process(Arc::new(self.offspring(&module, args, &options)?))
+                let mut spec = self.offspring(&module, &options)?;
+                Arc::make_mut(&mut spec).args = args;
+                Blueprint::Process(spec)
             }
             Wish::Supervisor(nested) => Blueprint::Supervisor(Arc::new(self.granted_tree(&nested)?)),
         })
@@ -102,7 +104,7 @@ impl GuestCalls {
         if let Some(name) = &tree.name {
             self.admit_register(name)?;
         }
-        let Limits { children: most, .. } = guest.spec.limits;
+        let most = guest.spec.limits.children;
         if tree.children.len() > most {
             return Err(Refusal::Limit("children".into()));
         }
@@ -187,7 +189,13 @@ impl Supervision for GuestCalls {
             Ok(planned) => planned,
             Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
         };
-        self.begin_birth(shell, &Blueprint::Supervisor(tree.into()), Ties { link: true, monitor: false }, Some(owner))
+        self.begin_birth(
+            shell,
+            &Blueprint::Supervisor(tree.into()),
+            None,
+            Ties { link: true, monitor: false },
+            Some(owner),
+        )
     }
 
     fn ask_supervisor(

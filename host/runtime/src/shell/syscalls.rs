@@ -12,7 +12,7 @@ use std::time::Duration;
 use parking_lot::MutexGuard;
 use skep_kernel::budget::Budget;
 use skep_kernel::mailbox::Number;
-use skep_kernel::process::{AliasMode, Callee, Monitoring, Received, Waiting, Wanted};
+use skep_kernel::process::{AliasMode, Callee, Monitoring, More, Received, Waiting, Wanted};
 use skep_kernel::registry::foreign;
 use skep_kernel::signal::Undelivered;
 use skep_kernel::{
@@ -110,6 +110,7 @@ impl GuestCalls {
         &self,
         shell: &Arc<Shell>,
         blueprint: &Blueprint,
+        args: Option<Body>,
         Ties { link, monitor }: Ties,
         owner: Option<Owner>,
     ) -> Result<Result<PendingSpawn, SpawnError>, Ended> {
@@ -121,7 +122,10 @@ impl GuestCalls {
         };
         let (app, parent) = (Arc::clone(&self.cell.app), self.cell.pid);
         let budget = Arc::clone(&self.cell.budget);
-        shell.spawn(Birthplace { pid, app, budget, label: None, parent, starter, link, monitor, owner }, blueprint);
+        shell.spawn(
+            Birthplace { pid, app, budget, label: None, args, parent, starter, link, monitor, owner },
+            blueprint,
+        );
         Ok(Ok(PendingSpawn { mark: starter, monitor }))
     }
 
@@ -146,7 +150,7 @@ impl GuestCalls {
     }
 
     /// What a guest's child is made from: the app's module, with this process's rights at most.
-    pub(super) fn offspring(&self, module: &str, args: Body, options: &SpawnOptions) -> Result<ProcessSpec, Refusal> {
+    pub(super) fn offspring(&self, module: &str, options: &SpawnOptions) -> Result<Arc<ProcessSpec>, Refusal> {
         let Content::Guest(parent) = &self.cell.content else { return Err(Refusal::Denied("spawn".into())) };
         if parent.spec.grants.allows_spawn(module).is_none() {
             return Err(Refusal::Denied(format!("spawn = [{:?}]", shortened(module))));
@@ -154,25 +158,19 @@ impl GuestCalls {
         let Some(slot) = self.cell.app.slot(module) else {
             return Err(Refusal::Unknown(format!("module {module}")));
         };
-        let module = slot.current();
         if let Some(name) = &options.name {
             self.admit_register(name)?;
         }
         if let Some(claim) = &options.claim {
             self.admit_address(&Address::Via(claim.via.clone()))?;
         }
-        Ok(ProcessSpec {
-            module: Arc::clone(&module.name),
-            args,
-            name: options.name.clone(),
-            claim: options.claim.clone(),
-            limits: module.limits,
-            grants: slot.grants_within(&parent.spec.grants),
-            keep: parent.spec.keep,
-            console: Console::default(),
-            charge: parent.allowance().spawned(&module.name)?,
-            awaited: None,
-        })
+        let charge = parent.charge_for(module)?;
+        let shared = slot.offspring(&parent.spec);
+        if options.name.is_none() && options.claim.is_none() && charge.is_nothing() {
+            return Ok(shared);
+        }
+        let (name, claim) = (options.name.clone(), options.claim.clone());
+        Ok(Arc::new(ProcessSpec { name, claim, charge, ..(*shared).clone() }))
     }
 }
 
@@ -288,14 +286,29 @@ impl Syscalls for GuestCalls {
         Ok(())
     }
 
-    fn more(&self, reply: Option<Body>) -> Result<Option<(Event, u32)>, Ended> {
+    fn more(&self, reply: Option<Body>) -> Result<More, Ended> {
         let shell = self.shell()?;
         shell.traces.replied(self.cell.pid, reply.as_ref());
-        let taken = self.transition(shell, |process, now, actions| process.more(reply, now, actions));
-        if let Some((event, _)) = &taken {
+        let more = self.transition(shell, |process, now, actions| process.more(reply, now, actions));
+        if let More::Event(event) = &more {
             shell.traces.begins(self.cell.pid, event);
         }
-        Ok(taken)
+        Ok(more)
+    }
+
+    fn poll_more(&self, _: &mut Context<'_>) -> Poll<Result<Option<Event>, Ended>> {
+        let shell = match self.shell() {
+            Ok(shell) => shell,
+            Err(ended) => return Poll::Ready(Err(ended)),
+        };
+        match self.transition(shell, Process::poll_more) {
+            More::Wait => Poll::Pending,
+            More::Return => Poll::Ready(Ok(None)),
+            More::Event(event) => {
+                shell.traces.begins(self.cell.pid, &event);
+                Poll::Ready(Ok(Some(event)))
+            }
+        }
     }
 
     fn begin_receive(&self, wanted: Wanted, timeout_ms: Option<u64>) -> Result<(), Ended> {
@@ -404,12 +417,12 @@ impl Syscalls for GuestCalls {
         options: SpawnOptions,
     ) -> Result<Result<PendingSpawn, SpawnError>, Ended> {
         let shell = self.shell()?;
-        let spec = match self.offspring(module, args, &options) {
+        let spec = match self.offspring(module, &options) {
             Ok(spec) => spec,
             Err(refusal) => return Ok(Err(SpawnError::Refused(refusal))),
         };
         let ties = Ties { link: options.link, monitor: options.monitor };
-        self.begin_birth(shell, &Blueprint::Process(Arc::new(spec)), ties, None)
+        self.begin_birth(shell, &Blueprint::Process(spec), Some(args), ties, None)
     }
 
     fn poll_spawn(&self, pending: PendingSpawn, _: &mut Context<'_>) -> Poll<Result<Result<Pid, SpawnError>, Ended>> {

@@ -49,6 +49,7 @@ pub(super) enum Doing {
     WaitsForAnswer(Mark, Script),
     WaitsForChild(Mark, Script),
     Receives(Script),
+    AsksForMore(Script),
     Moves { before: State, left: usize },
     Replaces { id: SystemId, present: State, left: usize },
 }
@@ -89,6 +90,7 @@ impl World {
             Doing::WaitsForAnswer(mark, script) => self.poll_call(lane, pid, mark, script),
             Doing::WaitsForChild(mark, script) => self.poll_spawn(lane, pid, mark, script),
             Doing::Receives(script) => self.poll_receive(lane, pid, script),
+            Doing::AsksForMore(script) => self.poll_more(lane, pid, script),
             Doing::Moves { before, left } => self.move_state(lane, pid, before, left),
             Doing::Replaces { id, present, left } => self.replace(lane, pid, id, present, left),
         }

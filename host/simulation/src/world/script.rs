@@ -8,7 +8,7 @@ mod talk;
 mod ties;
 mod timers;
 
-use skep_kernel::process::{Waiting, Wanted};
+use skep_kernel::process::{More, Waiting, Wanted};
 use skep_kernel::{Address, Caller, Event, Next, Outcome, Signal, Start};
 
 use super::births::{Blueprint, GuestSpec};
@@ -267,11 +267,19 @@ impl World {
             self.replies(caller);
             body('r', caller.pid.id, number)
         });
-        let another = self.transition(lane, pid, |process, now, actions| process.more(reply, now, actions));
-        let reply_to = another.and_then(|(event, _)| {
-            self.note(|world| format!("{} pulls {event:?}", world.name_of(pid)));
-            self.hands(lane, pid, &event)
-        });
+        let more = self.transition(lane, pid, |process, now, actions| process.more(reply, now, actions));
+        self.goes_on_with(lane, pid, more, script)
+    }
+
+    pub(super) fn goes_on_with(&mut self, lane: usize, pid: Pid, more: More, script: Script) -> Flow {
+        let reply_to = match more {
+            More::Event(event) => {
+                self.note(|world| format!("{} pulls {event:?}", world.name_of(pid)));
+                self.hands(lane, pid, &event)
+            }
+            More::Wait => return self.yields(pid, Doing::AsksForMore(script)),
+            More::Return => None,
+        };
         self.goes_on(pid, Doing::Runs(Script { work: Work::Handle { reply_to }, left: script.left }))
     }
 

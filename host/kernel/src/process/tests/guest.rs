@@ -51,6 +51,8 @@ pub(super) enum Blocked {
     Receive,
     /// Whether somebody lives.
     Alive(Mark),
+    /// Another event, inside `handle`.
+    More,
 }
 
 #[derive(Debug)]

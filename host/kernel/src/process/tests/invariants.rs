@@ -37,7 +37,11 @@ impl World {
     fn check_nobody_is_suspended(&self) {
         for (pid, person) in self.people.iter().filter(|(_, person)| !person.process.is_gone()) {
             let process = &person.process;
-            assert!(matches!(process.affairs.change, Change::None), "{pid} is left in an upgrade: {:?}", process.affairs.change);
+            assert!(
+                matches!(process.affairs.change, Change::None),
+                "{pid} is left in an upgrade: {:?}",
+                process.affairs.change
+            );
             if let Some(state) = &process.saved {
                 assert_eq!(state.version, self.code.0, "{pid} has a state of other code");
             } else if process.kind() == Kind::Server {
@@ -91,7 +95,8 @@ impl World {
             assert!(matches!(&monitor.target, Address::Name(_)) || monitor.target.pid() == Some(target));
             let there = self.alive(target).unwrap_or_else(|| panic!("{pid} was not told of the end of {target}"));
             let known = Watcher { pid, mark: *mark, why: Watch::Monitor };
-            let count = there.affairs.watchers.iter().chain(&there.affairs.behind).filter(|watcher| **watcher == known).count();
+            let count =
+                there.affairs.watchers.iter().chain(&there.affairs.behind).filter(|watcher| **watcher == known).count();
             assert_eq!(count, 1, "{pid} monitors {target}, which does not know");
         }
         for (mark, mode) in &person.process.affairs.aliases {
@@ -105,7 +110,9 @@ impl World {
             }
             let there = self.alive(watcher.pid).unwrap_or_else(|| panic!("{pid} is watched by {}, gone", watcher.pid));
             let known = match watcher.why {
-                Watch::Monitor => there.affairs.monitors.get(&watcher.mark).is_some_and(|monitor| monitor.pid == Some(pid)),
+                Watch::Monitor => {
+                    there.affairs.monitors.get(&watcher.mark).is_some_and(|monitor| monitor.pid == Some(pid))
+                }
                 Watch::Call => there.affairs.requests.contains_key(&watcher.mark),
             };
             assert!(known, "{pid} is watched by {}, which does not know: {watcher:?}", watcher.pid);
@@ -135,7 +142,7 @@ impl World {
             }
         }
         let waits_for = match person.guest.blocked {
-            Blocked::No => {
+            Blocked::No | Blocked::More => {
                 assert!(!process.is_blocked() || process.kind() == Kind::Native, "{pid} blocks without knowing");
                 return;
             }
@@ -165,7 +172,10 @@ fn check_idle(pid: Pid, person: &Person) {
     let is_asked = process.is_held() || process.has_system_message();
     assert_eq!(process.affairs.system.is_some(), is_asked, "{pid} keeps what nobody asks of it");
     let asked_to_hold = process.has_system_message() && process.is_between_messages();
-    assert!(!asked_to_hold || !matches!(process.affairs.change, Change::None), "{pid} does not stop, or does not serve");
+    assert!(
+        !asked_to_hold || !matches!(process.affairs.change, Change::None),
+        "{pid} does not stop, or does not serve"
+    );
     assert!(person.mail.len() <= process.mailbox.len(), "HOT-02: {pid} has lost mail");
     if process.is_suspended() {
         return check_suspended(pid, person);
@@ -174,7 +184,10 @@ fn check_idle(pid: Pid, person: &Person) {
     match &process.affairs.block {
         Block::None => {
             assert!(process.mailbox().is_empty(), "{pid} has mail and sleeps");
-            assert!(process.affairs.plan.continued.is_none() && process.affairs.plan.stop.is_none(), "{pid} has plans and sleeps");
+            assert!(
+                process.affairs.plan.continued.is_none() && process.affairs.plan.stop.is_none(),
+                "{pid} has plans and sleeps"
+            );
             assert!(!matches!(process.affairs.plan.idle, Idle::Due), "{pid} was not told that it is idle");
         }
         // What it waits for is no signal: the shell says when it is there.
@@ -209,7 +222,10 @@ fn check_idle(pid: Pid, person: &Person) {
 fn check_suspended(pid: Pid, person: &Person) {
     let process = &person.process;
     assert!(!process.is_blocked() && process.affairs.plan.handling.is_none(), "{pid} is in the middle of something");
-    assert!(process.affairs.plan.continued.is_none() && process.affairs.plan.stop.is_none(), "{pid} has plans and is suspended");
+    assert!(
+        process.affairs.plan.continued.is_none() && process.affairs.plan.stop.is_none(),
+        "{pid} has plans and is suspended"
+    );
     let expected = if process.phase == Phase::New { "starting" } else { "suspended" };
     assert_eq!(process.status(), expected, "{pid}");
     let stage = &person.guest.stage;

@@ -17,7 +17,7 @@ fn a_life_from_init_to_terminate() {
     let (mut instance, _) = live(&Server::default().build(), &Limits::default());
     let empty = || State { version: 0, body: Body::Raw(Vec::new()) };
     assert_eq!(ready(instance.init(Body::Text("args".into()))).expect("init"), Start::Ready(Next::Wait));
-    let outcome = ready(instance.handle(cast(), 0)).expect("handle");
+    let outcome = ready(instance.handle(cast(), false)).expect("handle");
     assert_eq!(outcome, Outcome { reply: None, next: Next::Wait });
     assert_eq!(ready(instance.save(None)).expect("save"), empty());
     ready(instance.restore(empty(), Cause::Upgrade { version: 3, extra: None })).expect("restore");
@@ -37,7 +37,7 @@ fn a_cast_reaches_the_shell_from_handle_and_traps_in_save() {
         ..Server::default()
     };
     let (mut instance, recorder) = live(&guest.build(), &Limits::default());
-    ready(instance.handle(cast(), 0)).expect("handled");
+    ready(instance.handle(cast(), false)).expect("handled");
     assert_eq!(recorder.take(), ["cast Name(\"ab\") Raw(3 bytes)"]);
     let failure = ready(instance.save(None)).expect_err("nothing may act");
     assert_eq!(fault(&failure.reason).kind, "side-effect-in-save");
@@ -151,7 +151,7 @@ fn each_event_that_is_pulled_has_the_fuel_of_a_message() {
     let limits = Limits { fuel_per_message: 30_000, ..Limits::default() };
     let (mut instance, recorder) = live(&pulling().build(), &limits);
     recorder.events.lock().extend([cast(), Event::Idle, cast(), cast()]);
-    ready(instance.handle(cast(), 4)).expect("each within its fuel");
+    ready(instance.handle(cast(), true)).expect("each within its fuel");
     assert_eq!(recorder.take().len(), 5);
     assert!(instance.fuel_used() > 5 * 10_000, "{} used", instance.fuel_used());
 }

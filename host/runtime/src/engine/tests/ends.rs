@@ -81,7 +81,7 @@ fn an_error_leaves_the_instance_sound() {
         ..Server::default()
     };
     let (mut instance, _) = live(&guest.build(), &Limits::default());
-    let failure = ready(instance.handle(cast(), 0)).expect_err("an error");
+    let failure = ready(instance.handle(cast(), false)).expect_err("an error");
     assert_eq!((failure.reason, failure.instance), (ExitReason::failed("no"), Soundness::Sound));
     assert!(ready(instance.save(None)).is_err(), "misaligned");
 }
@@ -90,7 +90,7 @@ fn an_error_leaves_the_instance_sound() {
 fn after_a_trap_nothing_can_be_called() {
     let guest = Server { handle: "unreachable".into(), save: ZEROS.into(), ..Server::default() };
     let (mut instance, _) = live(&guest.build(), &Limits::default());
-    assert!(ready(instance.handle(cast(), 0)).is_err());
+    assert!(ready(instance.handle(cast(), false)).is_err());
     let failure = ready(instance.save(None)).expect_err("ruined");
     assert_eq!(failure.instance, Soundness::Ruined);
 }

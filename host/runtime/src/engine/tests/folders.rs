@@ -306,7 +306,7 @@ fn an_operation_that_blocks_waits_its_turn_below_the_budgets() {
         let mut running =
             Running::again(&module(&[step]), &writes(&site.granted()), &Limits::default(), Recorder::below(&app));
         let waits = ready(async {
-            let mut handled = pin!(running.instance.handle(cast(), 0));
+            let mut handled = pin!(running.instance.handle(cast(), false));
             // As long as the turn is another's nothing happens, however often it is asked.
             for _ in 0..50 {
                 if poll_once(&mut handled).await {

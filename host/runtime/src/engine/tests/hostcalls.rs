@@ -109,7 +109,7 @@ fn lived(
 }
 
 async fn handle(instance: &mut Instance) -> Result<(), Failure> {
-    instance.handle(cast(), 0).await.map(|_| ())
+    instance.handle(cast(), false).await.map(|_| ())
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_loop_of_large_requests_to_wasi_gives_way() {
         let (mut instance, _) = live(&guest.build(), &limits);
         let mut turns = 0;
         let outcome = {
-            let mut call = pin!(instance.handle(cast(), 0));
+            let mut call = pin!(instance.handle(cast(), false));
             loop {
                 match poll_once(call.as_mut()) {
                     std::task::Poll::Ready(outcome) => break outcome.map(|_| ()),

@@ -40,7 +40,7 @@ fn said(handle: &str, outside: Outside, before: Option<&Arc<Recorder>>) -> (Vec<
     let recorder = before.cloned().unwrap_or_else(Recorder::new);
     let grants = Grants { outside, ..Grants::default() };
     let mut instance = ready(module.instantiate(recorder.clone(), &Limits::default(), &grants)).expect("it starts");
-    ready(instance.handle(cast(), 0)).expect("handled");
+    ready(instance.handle(cast(), false)).expect("handled");
     drop(instance);
     (recorder.take(), recorder)
 }

@@ -22,7 +22,7 @@ fn a_full_class_says_so_until_an_instance_goes() {
         assert!(matches!(make(), Err(InstantiateError::Full)));
         assert_eq!(engine.usage(Class::Small), Usage { live: 1, limit: 1 });
         // Killed in the middle of a call.
-        let mut call = Box::pin(async move { instance.handle(cast(), 0).await });
+        let mut call = Box::pin(async move { instance.handle(cast(), false).await });
         assert!(poll_once(call.as_mut()).is_pending());
     }
     engine.load("another", &spinning.build()).expect("a trial needs no place");
@@ -33,7 +33,7 @@ fn a_loop_of_host_calls_gives_way_too() {
     let guest =
         Server { more: IMPORT_CAST.into(), handle: format!("(loop {CAST} (br 0)) unreachable"), ..Server::default() };
     let (mut instance, recorder) = live(&guest.build(), &Limits::default());
-    let mut call = pin!(instance.handle(cast(), 0));
+    let mut call = pin!(instance.handle(cast(), false));
     for _ in 0..3 {
         assert!(poll_once(call.as_mut()).is_pending());
         let casts = recorder.take().len();
@@ -46,7 +46,7 @@ fn many_short_messages_give_way_too() {
     let (mut instance, _) = live(&Server::default().build(), &Limits::default());
     let mut turns = 0;
     for _ in 0..200_000 {
-        let mut call = pin!(instance.handle(cast(), 0));
+        let mut call = pin!(instance.handle(cast(), false));
         while poll_once(call.as_mut()).is_pending() {
             turns += 1;
         }

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use skep_kernel::budget::Budget;
 use skep_kernel::directory::{HowMany, Place, Table, Watched};
 use skep_kernel::mailbox::Number;
-use skep_kernel::process::{AliasMode, Monitoring, Received, Wanted};
+use skep_kernel::process::{AliasMode, Monitoring, More, Received, Wanted};
 use skep_kernel::{Address, Alias, Body, CallError, Caller, Event, ExitReason, Mark, Name, Pid, Refusal, SpawnError};
 
 use crate::api::directory::{Answered, DirectoryCalls, Found};
@@ -88,9 +88,12 @@ impl Syscalls for Recorder {
         self.note(format!("reply {to:?} {body:?}"));
         Ok(())
     }
-    fn more(&self, reply: Option<Body>) -> Result<Option<(Event, u32)>, Ended> {
+    fn more(&self, reply: Option<Body>) -> Result<More, Ended> {
         self.note(format!("more {reply:?}"));
-        Ok(self.events.lock().pop_front().map(|event| (event, 0)))
+        Ok(self.events.lock().pop_front().map_or(More::Return, More::Event))
+    }
+    fn poll_more(&self, _: &mut Context<'_>) -> Poll<Result<Option<Event>, Ended>> {
+        unreachable!("it was told to return");
     }
     fn begin_receive(&self, wanted: Wanted, timeout: Option<u64>) -> Result<(), Ended> {
         self.note(format!("receive {wanted:?} {timeout:?}"));

@@ -40,7 +40,7 @@ impl Running {
 
     /// What the steps answered.
     pub fn handle(&mut self) -> Result<Vec<u32>, Failure> {
-        ready(self.instance.handle(cast(), 0))?;
+        ready(self.instance.handle(cast(), false))?;
         let said = self.recorder.take().concat();
         Ok(answered(said.strip_prefix("log Info ").expect("one line")))
     }

@@ -89,11 +89,11 @@ fn nothing_of_one_guest_reaches_the_next_in_its_place() {
         for end in [ZEROS, "unreachable", "(loop (br 0)) unreachable"] {
             for number in 0..MANY {
                 let mut instance = make(&tenant(&engine, number, end));
-                let mut call = Box::pin(async move { instance.handle(cast(), 0).await });
+                let mut call = Box::pin(async move { instance.handle(cast(), false).await });
                 let _ = poll_once(call.as_mut());
             }
             for number in 0..MANY {
-                let found = ready(make(&searcher(&engine, number, "")).handle(cast(), 0));
+                let found = ready(make(&searcher(&engine, number, "")).handle(cast(), false));
                 found.unwrap_or_else(|failure| panic!("something was left in {class:?}: {}", failure.reason));
             }
         }
@@ -108,6 +108,6 @@ fn who_searches_finds_what_is_there() {
         let module = searcher(&engine, 0, &format!("(data (i32.const {place}) \"x\")"));
         let made = ready(module.instantiate(Recorder::new(), &limits(Class::Small), &Grants::default()));
         let mut instance = made.expect("there is a place");
-        ready(instance.handle(cast(), 0)).expect_err("it finds what it came with");
+        ready(instance.handle(cast(), false)).expect_err("it finds what it came with");
     }
 }

@@ -52,7 +52,7 @@ fn output_without_end_gives_way_and_runs_out_of_fuel() {
     let write = "(drop (call $write (i32.const 1) (i32.const 640) (i32.const 1) (i32.const 660)))";
     let limits = Limits { fuel_per_message: 2_000_000, ..Limits::default() };
     let (mut instance, recorder) = live(&server(&format!("(loop {write} (br 0)) unreachable")).build(), &limits);
-    let mut call = std::pin::pin!(instance.handle(cast(), 0));
+    let mut call = std::pin::pin!(instance.handle(cast(), false));
     for _ in 0..3 {
         assert!(poll_once(call.as_mut()).is_pending());
         let lines = recorder.take().len();
@@ -78,7 +78,7 @@ fn create(module: &Module, grants: &Grants) -> (Instance, Result<(), Failure>) {
     let calls: Arc<Recorder> = Recorder::new();
     let mut instance = ready(module.instantiate(calls, &Limits::default(), grants)).expect("it starts");
     assert!(!instance.holds_files());
-    let outcome = ready(instance.handle(cast(), 0)).map(|_| ());
+    let outcome = ready(instance.handle(cast(), false)).map(|_| ());
     (instance, outcome)
 }
 

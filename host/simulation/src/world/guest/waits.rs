@@ -44,6 +44,15 @@ impl World {
         }
     }
 
+    /// Done with its event, it waits for another.
+    pub(super) fn poll_more(&mut self, lane: usize, pid: Pid, script: Script) -> Flow {
+        if let Some(reason) = self.refused_entry(pid) {
+            return self.ends(lane, pid, reason);
+        }
+        let more = self.transition(lane, pid, Process::poll_more);
+        self.goes_on_with(lane, pid, more, script)
+    }
+
     pub(super) fn poll_receive(&mut self, lane: usize, pid: Pid, script: Script) -> Flow {
         if let Some(reason) = self.refused_entry(pid) {
             return self.ends(lane, pid, reason);

@@ -1,5 +1,6 @@
 //! What a guest of a test hears and does: the event that it is handed, and the operations of the script in it.
 
+use super::Blocked;
 use std::time::Duration;
 
 use super::super::notation;
@@ -81,8 +82,9 @@ impl World {
                 let reply = self.person(pid).guest.reply.take();
                 self.leave_open(pid, reply.is_some());
                 match self.transition(pid, |process, now, actions| process.more(reply, now, actions)) {
-                    Some((event, _)) => self.take_event(pid, event),
-                    None => self.see(pid, Seen::Result("no more".into())),
+                    More::Event(event) => self.take_event(pid, event),
+                    More::Return => self.see(pid, Seen::Result("no more".into())),
+                    More::Wait => self.person(pid).guest.blocked = Blocked::More,
                 }
             }
             op => return self.act_on_others(pid, op),

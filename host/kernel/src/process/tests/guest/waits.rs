@@ -39,6 +39,11 @@ impl World {
                 let answer = self.person(pid).process.poll_call(mark);
                 answer.map(|answer| Seen::Result(if answer.is_ok() { "alive" } else { "dead" }.into()))
             }
+            Blocked::More => match self.transition(pid, Process::poll_more) {
+                More::Event(event) => Some(Seen::Event(event)),
+                More::Return => Some(Seen::Result("no more".into())),
+                More::Wait => None,
+            },
             Blocked::No => unreachable!("it is blocked"),
         };
         let Some(seen) = seen else { return Went::Nowhere };

@@ -81,14 +81,14 @@ fn it_takes_no_more_from_its_inbox() {
             "a = yes, a = no more, a says last, a stops late, a moves, upgraded, a/2 wakes, a/2: info one",
         ),
     ]);
-    // Neither is it waiting when it found nothing and is still at it.
+    // While it waits inside for another, it is between two messages; then it has to return first.
     check(&[
         ("new a; new h native", ""),
-        ("a: more, call h - {say asked}, say last, continue {say continued}", "a = no more, h says asked"),
-        ("upgrade", ""),
+        ("a: more, call h - {say asked}, say last, continue {say continued}", ""),
+        ("upgrade", "a = no more, h says asked"),
         (
             "info a two; h: answer h yes",
-            "a = yes, a says last, a says continued, a stops late, a moves, upgraded, a/2 wakes, a/2: info two",
+            "a = yes, a says last, a says continued, a stops, a moves, upgraded, a/2 wakes, a/2: info two",
         ),
     ]);
 }

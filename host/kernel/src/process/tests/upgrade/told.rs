@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::sleep::{birth, server};
-use crate::process::{Birth, Kind, Process, SliceEnd, Step, Turn};
+use crate::process::{Birth, Kind, More, Process, SliceEnd, Step, Turn};
 use crate::upgrade::{Mail, MigrationStep, News, NotMigrated, UpgradeId, Verdict};
 use crate::{Action, Body, Event, ExitReason, Next, Outcome, Signal, Start, State, Time};
 
@@ -103,7 +103,7 @@ fn it_says_when_and_how_it_stopped() {
 fn gs_15_it_is_not_between_two_messages_while_it_means_to_do_something() {
     let body = || Body::Raw(Vec::new());
     let plans = [
-        (Next::Continue(body()), "Handle { event: Continue(Raw(0 bytes)), waiting: 0 }"),
+        (Next::Continue(body()), "Handle { event: Continue(Raw(0 bytes)), more: true }"),
         (Next::Stop(ExitReason::Normal), "Terminate(Normal)"),
     ];
     for (next, first) in plans {
@@ -381,7 +381,10 @@ fn it_says_what_it_is_in_the_middle_of() {
     assert!(matches!(step(&mut process), Step::Handle { .. }));
     assert_eq!(process.doing(), "cast");
     // Also when it has asked for another and there is none.
-    assert_eq!(process.more(None, NOW, &mut Vec::new()), None);
+    assert_eq!(process.more(None, NOW, &mut Vec::new()), More::Wait);
+    assert_eq!((process.doing(), process.handling()), ("message", None));
+    let _ = tell(&mut process, Signal::Evict);
+    assert_eq!(process.poll_more(NOW, &mut Vec::new()), More::Return);
     assert_eq!((process.doing(), process.handling()), ("cast", Some("cast")));
     process.handled(Outcome { reply: None, next: Next::Stop(ExitReason::Normal) }, NOW, &mut Vec::new());
     assert_eq!(step(&mut process), Step::Terminate(ExitReason::Normal));
