@@ -155,6 +155,12 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// Whether it matters when it arrives.
+    #[must_use]
+    pub fn is_timely(&self) -> bool {
+        matches!(self, Signal::TimeUp { .. } | Signal::Suspend { .. } | Signal::Resume { .. })
+    }
+
     /// Who must hear of it if this signal is not delivered (PROC-03, MON-02, GS-06). A link is not here: what happens
     /// then depends on whether its sender traps exits.
     #[must_use]

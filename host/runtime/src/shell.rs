@@ -19,6 +19,7 @@ mod control;
 mod directory;
 mod drive;
 mod guest;
+mod holders;
 mod incidents;
 mod modules;
 mod operators;
@@ -83,6 +84,7 @@ pub(crate) struct Shell {
 impl Shell {
     /// A shell without processes; `start` sets it going.
     pub(crate) fn new(engine: Engine, observer: Arc<dyn Observer>, keep: Option<Keep>, workers: usize) -> Arc<Self> {
+        let rooms = rooms::Rooms::new(&engine);
         Arc::new(Shell {
             engine,
             observer,
@@ -91,7 +93,7 @@ impl Shell {
             apps: apps::Apps::default(),
             clock: clock::Clock::new(),
             queue: queue::RunQueue::new(workers),
-            rooms: rooms::Rooms::default(),
+            rooms,
             throttle: throttle::Throttle::default(),
             pairs: pairs::Pairs::default(),
             upgrades: upgrade::Upgrades::default(),

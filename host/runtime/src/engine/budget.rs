@@ -40,6 +40,14 @@ pub struct Usage {
     pub limit: u32,
 }
 
+impl Usage {
+    /// Whether it is nearly full: who is to give way next begins to matter.
+    #[must_use]
+    pub fn is_scarce(self) -> bool {
+        self.live >= self.limit - self.limit / 8
+    }
+}
+
 /// A place in a class.
 #[derive(Debug)]
 pub struct Permit(Arc<Budget>);

@@ -209,7 +209,10 @@ impl Guest {
         let mut context = Context::from_waker(&waker);
         let polled = catch_unwind(AssertUnwindSafe(|| driver.driver.as_mut().poll(&mut context)));
         let end = match polled {
-            Ok(Poll::Pending) => return self.pay(shell, cell),
+            Ok(Poll::Pending) => {
+                shell.rooms.used(driver.ticket, shell);
+                return self.pay(shell, cell);
+            }
             Ok(Poll::Ready(end)) => end,
             // A panic in a host function ends the process in whose name it ran, and nothing else.
             Err(panic) => {

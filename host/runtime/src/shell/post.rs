@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use skep_kernel::signal::Undelivered;
-use skep_kernel::{Action, Caller, Event, Mark, Pid, Signal};
+use skep_kernel::{Action, Caller, Event, Mark, Pid, Signal, Time};
 
 use super::{App, Cell, Shell, Way};
 
@@ -89,7 +89,9 @@ impl Shell {
     fn hand_to(&self, cell: &Arc<Cell>, signal: Signal, duties: &mut VecDeque<Duty>) -> Result<(), Undelivered> {
         let complaint = signal.complaint();
         let mut actions = Vec::new();
-        let delivery = cell.process.lock().deliver(signal, self.now(), &mut actions);
+        // Reading the clock takes as long as the lock, and most signals have no use for it.
+        let now = if signal.is_timely() { self.now() } else { Time::ZERO };
+        let delivery = cell.process.lock().deliver(signal, now, &mut actions);
         duties.extend(actions.into_iter().map(|action| Duty::of(cell, action)));
         if let Err(why) = &delivery.outcome {
             let answer = complaint.map(|complaint| complaint.action(cell.pid, why.clone()));

@@ -1,10 +1,10 @@
 //! Room for instances: who has one, who is asked for his, who waits for one.
 //!
-//! The engine says when a class is full, and a budget when there is no place in it. Then the process that has had its instance there for longest, and can do without,
-//! is asked to give it back; if none can now, the next one that comes to rest is. Locks are taken in the order holders,
+//! The engine says when a class is full, and a budget when there is no place in it. Then the process there whose last turn is
+//! longest ago, and that can do without, is asked to give it back; if none can now, the next one that comes to rest is. Locks are taken in the order holders,
 //! process; whoever calls here holds neither.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -12,18 +12,19 @@ use parking_lot::Mutex;
 use skep_kernel::budget::Budget;
 use skep_kernel::{Pid, Signal};
 
+use super::holders::{Holders, Seat};
 use super::{Cell, Shell};
+use crate::Engine;
 use crate::engine::Class;
 
 /// A place among the holders of a class.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket {
     class: Class,
-    number: u64,
+    seat: Seat,
 }
 
 /// The room of each class.
-#[derive(Default)]
 pub(super) struct Rooms {
     small: Room,
     large: Room,
@@ -42,19 +43,11 @@ pub(super) enum Full {
     Budget { budget: Arc<Budget>, since: u64 },
 }
 
-#[derive(Default)]
 struct Room {
-    holders: Mutex<Holders>,
+    holders: Holders,
     waiting: Mutex<Waiting>,
     /// How many wait, to be looked at without the lock.
     wanted: AtomicUsize,
-}
-
-#[derive(Default)]
-struct Holders {
-    /// In the order in which they got their instance.
-    by_ticket: BTreeMap<u64, Weak<Cell>>,
-    given: u64,
 }
 
 #[derive(Default)]
@@ -82,6 +75,21 @@ impl Waiting {
 }
 
 impl Rooms {
+    /// Empty rooms, with the places of this engine.
+    pub(super) fn new(engine: &Engine) -> Self {
+        let room = |class| Room {
+            holders: Holders::new(engine.usage(class).limit),
+            waiting: Mutex::default(),
+            wanted: AtomicUsize::new(0),
+        };
+        Rooms {
+            small: room(Class::Small),
+            large: room(Class::Large),
+            budgets: Mutex::default(),
+            budgets_wanted: AtomicUsize::new(0),
+        }
+    }
+
     fn of(&self, class: Class) -> &Room {
         match class {
             Class::Small => &self.small,
@@ -91,16 +99,19 @@ impl Rooms {
 
     /// A process is about to have an instance.
     pub(super) fn enter(&self, cell: &Arc<Cell>, class: Class) -> Ticket {
-        let mut holders = self.of(class).holders.lock();
-        holders.given += 1;
-        let number = holders.given;
-        holders.by_ticket.insert(number, Arc::downgrade(cell));
-        Ticket { class, number }
+        Ticket { class, seat: self.of(class).holders.enter(cell) }
+    }
+
+    /// A process has had a turn: it is not the next to give way. Of no interest where nobody need.
+    pub(super) fn used(&self, ticket: Ticket, shell: &Shell) {
+        if shell.engine.usage(ticket.class).is_scarce() {
+            self.of(ticket.class).holders.touch(ticket.seat);
+        }
     }
 
     /// A process got no instance after all.
     pub(super) fn withdraw(&self, ticket: Ticket) {
-        self.of(ticket.class).holders.lock().by_ticket.remove(&ticket.number);
+        self.of(ticket.class).holders.leave(ticket.seat);
     }
 
     /// An instance is gone: whoever waits for one tries again. Of both classes, for the large one helps out.
@@ -262,8 +273,6 @@ impl Room {
     }
 
     fn candidate(&self, is_meant: impl Fn(&Cell) -> bool) -> Option<Arc<Cell>> {
-        let holders = self.holders.lock();
-        let mut meant = holders.by_ticket.values().filter_map(Weak::upgrade).filter(|cell| is_meant(cell));
-        meant.find(|cell| cell.process.lock().is_evictable())
+        self.holders.first(is_meant)
     }
 }
