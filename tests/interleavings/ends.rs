@@ -133,4 +133,5 @@ pub(crate) fn end_at_any_time() {
     told.wait();
     shell.queue.close();
     threads.into_iter().for_each(|thread| thread.join().expect("no thread panics"));
+    shell.take_down();
 }

@@ -137,6 +137,7 @@ fn to_the_end(shell: &Arc<Shell>, game: &Game, first: &[usize], done: usize) {
     game.wait_for(done);
     shell.queue.close();
     workers.into_iter().for_each(|worker| worker.join().expect("no thread panics"));
+    shell.take_down();
 }
 
 /// Two play; a third one has its turn meanwhile.

@@ -134,7 +134,7 @@ pub(crate) fn run_to_the_end() {
     drop(handled);
     shell.queue.close();
     threads.into_iter().for_each(|thread| thread.join().expect("no thread panics"));
-    shell.queue.forget_all();
+    shell.take_down();
 }
 
 /// The queue is closed while anything may be going on.
@@ -145,4 +145,5 @@ pub(crate) fn close_at_any_time() {
     threads.extend(ring.senders(&shell));
     shell.queue.close();
     threads.into_iter().for_each(|thread| thread.join().expect("no thread panics"));
+    shell.take_down();
 }

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use shuttle::thread;
 use skep_kernel::directory::Holding;
@@ -35,7 +35,7 @@ pub(crate) struct Cell {
     pub(crate) pid: Pid,
     pub(crate) app: Arc<App>,
     pub(crate) process: Mutex<Process>,
-    shell: Weak<Shell>,
+    shell: Arc<Shell>,
     guest: Box<dyn Guest>,
     /// What it is in the middle of.
     halfway: Mutex<Option<Event>>,
@@ -43,8 +43,8 @@ pub(crate) struct Cell {
 }
 
 impl Cell {
-    pub(crate) fn shell(&self) -> Arc<Shell> {
-        self.shell.upgrade().expect("whoever does anything has the shell")
+    pub(crate) fn shell(&self) -> &Arc<Shell> {
+        &self.shell
     }
 }
 
@@ -146,7 +146,7 @@ impl Shell {
             pid,
             app: Arc::clone(&self.app),
             process: Mutex::new(process),
-            shell: Arc::downgrade(self),
+            shell: Arc::clone(self),
             guest,
             halfway: Mutex::new(None),
             on_worker: false.into(),
@@ -158,6 +158,12 @@ impl Shell {
         self.perform(&cell, actions);
         self.schedule(Arc::clone(&cell));
         cell
+    }
+
+    /// As in `worker.rs`, when no worker is left: processes and the table that they are in hold on to each other.
+    pub(crate) fn take_down(&self) {
+        self.table.all().iter().for_each(|cell| self.table.remove(cell.pid));
+        self.queue.forget_all();
     }
 
     pub(crate) fn whereis(&self, name: &Name) -> Option<Pid> {
