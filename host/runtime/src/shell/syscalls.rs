@@ -324,7 +324,7 @@ impl Syscalls for GuestCalls {
             Ok(shell) => shell,
             Err(ended) => return Poll::Ready(Err(ended)),
         };
-        match self.transition(&shell, |process, _, actions| process.poll_receive(actions)) {
+        match self.transition(shell, |process, _, actions| process.poll_receive(actions)) {
             Received::NotYet => Poll::Pending,
             received => Poll::Ready(Ok(received)),
         }
