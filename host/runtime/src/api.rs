@@ -49,8 +49,8 @@ pub trait Syscalls: directory::DirectoryCalls {
     fn budget(&self) -> Option<Arc<Budget>> {
         None
     }
-    /// The instance has used so much fuel in all, up to now.
-    fn has_used(&self, _fuel: u64) {}
+    /// The instance has used so much fuel in all, and has so many bytes of linear memory, up to now.
+    fn has_used(&self, _fuel: u64, _memory_bytes: usize) {}
     /// Sends a message, which arrives as `info`.
     fn send(&self, to: Address, body: Body) -> Result<Result<(), Refusal>, Ended>;
     /// Sends a request without a reply; dropped and counted if it cannot be delivered.

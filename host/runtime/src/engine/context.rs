@@ -139,7 +139,7 @@ impl Context {
         let _ = self.meter.pay(output);
         self.meter.end(left);
         if let Some(syscalls) = &self.syscalls {
-            syscalls.has_used(self.meter.used());
+            syscalls.has_used(self.meter.used(), self.limiter.memory_bytes());
         }
     }
 

@@ -47,7 +47,6 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
     // What it was handling when it failed, so that it has only its last words to say.
     let mut culprit = None;
     loop {
-        guest(cell).usage.note(&instance);
         match next_step(cell, &code) {
             Step::Init => begin(cell, &mut instance).await?,
             Step::Handle { event, more } => {

@@ -24,7 +24,7 @@ use super::worker::Ended;
 use super::{Cell, Shell, drive};
 use crate::Module;
 use crate::engine::fuel::SLICE;
-use crate::engine::{Class, Instance, Ledger, fault};
+use crate::engine::{Class, Ledger, fault};
 use crate::spec::{ProcessSpec, SpawnGrant};
 
 /// What a guest has used: of fuel, up to the last event that it handled.
@@ -45,9 +45,9 @@ impl Usage {
         self.fuel.fetch_add(fuel, Ordering::Relaxed);
     }
 
-    /// The present instance has come to a rest.
-    pub(super) fn note(&self, instance: &Instance) {
-        self.memory_bytes.store(instance.memory_bytes(), Ordering::Relaxed);
+    /// The present instance has come to a rest, with so much linear memory.
+    pub(super) fn note(&self, memory_bytes: usize) {
+        self.memory_bytes.store(memory_bytes, Ordering::Relaxed);
     }
 
     /// There is no instance any more.

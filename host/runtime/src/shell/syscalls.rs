@@ -210,10 +210,11 @@ impl Syscalls for GuestCalls {
         Some(Arc::clone(&self.cell.budget))
     }
 
-    fn has_used(&self, fuel: u64) {
+    fn has_used(&self, fuel: u64, memory_bytes: usize) {
         if let Content::Guest(guest) = &self.cell.content {
             let before = self.used.swap(fuel, Ordering::Relaxed);
             guest.usage.add_fuel(fuel.saturating_sub(before));
+            guest.usage.note(memory_bytes);
         }
     }
 
