@@ -8,11 +8,12 @@ mod parts;
 use skep_sdk::prelude::*;
 use wasip2::clocks::monotonic_clock;
 
-use parts::{Add, Counter, Once, Order, Player, Toss};
+use parts::{Add, Counter, Hoard, Once, Order, Player, Toss};
 
 /// The module of each part.
 const PLAYER: &str = "player";
 const ONCE: &str = "once";
+const HOARD: &str = "hoard";
 
 /// The server, which is its own state.
 #[derive(Default, Serialize, Deserialize)]
@@ -40,6 +41,13 @@ pub enum Work {
         module: String,
         /// How many.
         number: u64,
+    },
+    /// So many processes more, which count among the counters, with so many numbers each.
+    Hoards {
+        /// How many processes.
+        number: u64,
+        /// How many numbers.
+        size: u64,
     },
     /// Ends all players and counters.
     Clear,
@@ -137,6 +145,11 @@ impl Driver {
             Work::Start { module, number } => {
                 for start in 0..number {
                     self.counters.push(context.spawn::<Counter>(&module, &start, Options::new())?.pid);
+                }
+            }
+            Work::Hoards { number, size } => {
+                for _ in 0..number {
+                    self.counters.push(context.spawn::<Hoard>(HOARD, &size, Options::new())?.pid);
                 }
             }
             Work::Clear => self.players.drain(..).chain(self.counters.drain(..)).for_each(|pid| context.kill(pid)),

@@ -48,6 +48,17 @@ pub enum Add {
     Add(u64),
 }
 
+/// The module `hoard`.
+pub enum Hoard {}
+
+impl Protocol for Hoard {
+    type Args = u64;
+    type Call = ();
+    type Reply = u64;
+    type Cast = Never;
+    type Info = Never;
+}
+
 /// The module `once`, a task.
 pub enum Once {}
 

@@ -5,6 +5,7 @@
 //! does. Called by `skep bench`.
 
 mod app;
+mod curves;
 mod erlang;
 mod error;
 mod figures;
@@ -15,8 +16,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+pub use curves::{Curve, Curves, Kind, Line, Point, curves};
 pub use error::BenchError;
-pub use figures::{Figure, Series, Unit};
+pub use figures::{Beside, Figure, Series, Unit};
 pub use work::Work;
 
 use app::App;
@@ -28,9 +30,9 @@ use crate::build;
 /// What to measure.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Which works, in this order.
+    /// Which works, in this order; none of them matters to curves.
     pub works: Vec<Work>,
-    /// How many processes wait where it matters.
+    /// How many processes wait where it matters, and are at most in a curve.
     pub processes: u64,
     /// How often each side does each work, after one time that does not count.
     pub rounds: usize,
@@ -67,6 +69,9 @@ pub trait Watch: Send + Sync {
     /// This round of this work begins; round 0 does not count.
     fn round(&self, work: Work, round: usize);
 
+    /// This place of a curve is measured next, for this side.
+    fn point(&self, kind: Kind, who: &str, at: u64);
+
     /// Who is told, and asked, while guests are built.
     fn builder(&self) -> Box<dyn build::Report + Send> {
         Box::new(build::Quiet)
@@ -87,6 +92,14 @@ impl Side {
         }
     }
 
+    /// Ends it.
+    async fn stop(self) {
+        match self {
+            Side::Skep(app) => app.stop().await,
+            Side::Erlang(_) => {}
+        }
+    }
+
     /// Resident bytes of the program that it is.
     fn resident_bytes(&self) -> u64 {
         match self {
@@ -102,21 +115,26 @@ impl Side {
 ///
 /// A guest cannot be built, Erlang is wanted and is not there, or a work went wrong.
 pub async fn run(options: &Options, watch: &dyn Watch) -> Result<Outcome, BenchError> {
-    // First, since it is the quicker one to say that it is not there.
-    let erlang = if options.erlang { Some(Erlang::start()?) } else { None };
-    let version = erlang.as_ref().map(|erlang| erlang.version().to_owned());
-    let mut sides = vec![Side::Skep(Box::new(App::start(options.home.as_deref(), watch).await?))];
-    sides.extend(erlang.map(Side::Erlang));
+    let (mut sides, erlang) = sides(options, watch).await?;
     let mut all = Vec::new();
     for work in &options.works {
         all.extend(rounds(*work, options, &mut sides, watch).await?);
     }
     for side in sides {
-        if let Side::Skep(app) = side {
-            app.stop().await;
-        }
+        side.stop().await;
     }
-    Ok(Outcome { figures: all, machine: Machine::this(), erlang: version })
+    figures::compare(&mut all);
+    Ok(Outcome { figures: all, machine: Machine::this(), erlang })
+}
+
+/// Those who take part, Skep first, and which Erlang it is.
+async fn sides(options: &Options, watch: &dyn Watch) -> Result<(Vec<Side>, Option<String>), BenchError> {
+    // First, since it is the quicker one to say that it is not there.
+    let erlang = if options.erlang { Some(Erlang::start()?) } else { None };
+    let version = erlang.as_ref().map(|erlang| erlang.version().to_owned());
+    let mut sides = vec![Side::Skep(Box::new(App::start(options.home.as_deref(), watch).await?))];
+    sides.extend(erlang.map(Side::Erlang));
+    Ok((sides, version))
 }
 
 /// All rounds of one work.

@@ -6,6 +6,7 @@
 mod audit;
 mod bench;
 mod build;
+mod chart;
 mod child;
 mod demo;
 mod deploy;

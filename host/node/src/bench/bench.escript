@@ -35,8 +35,12 @@ obey({start, counter, Number}, State = #{counters := Before}) ->
     Counters = [spawn(fun() -> counter(Start, 1, 2, 3, 4, 5, 6) end) || Start <- lists:seq(1, Number)],
     {[], State#{counters := Counters ++ Before}};
 obey({start, noted, Number}, State = #{version := Version}) ->
-    load(Version),
+    load(noted, Version),
     Counters = [begin {ok, Pid} = gen_server:start(noted, [], []), Pid end || _ <- lists:seq(1, Number)],
+    {[], State#{counters := Counters}};
+obey({hoards, Number, Size}, State = #{version := Version}) ->
+    load(hoard, Version),
+    Counters = [begin {ok, Pid} = gen_server:start(hoard, Size, []), Pid end || _ <- lists:seq(1, Number)],
     {[], State#{counters := Counters}};
 obey(clear, State = #{players := Players, counters := Counters}) ->
     [exit(Pid, kill) || Pid <- Players ++ Counters],
@@ -72,11 +76,11 @@ obey({crashes, Name, Times}, State) ->
 obey({fib, N}, State) ->
     fib(N),
     {[], State};
-obey(upgrade, State = #{counters := Counters, version := Version}) ->
+obey({upgrade, Module}, State = #{counters := Counters, version := Version}) ->
     Next = 3 - Version,
     Stopped = [begin ok = sys:suspend(Pid, infinity), {Pid, now_ns()} end || Pid <- Counters],
-    load(Next),
-    [ok = sys:change_code(Pid, noted, vsn(Version, Next), [], infinity) || Pid <- Counters],
+    load(Module, Next),
+    [ok = sys:change_code(Pid, Module, vsn(Version, Next), [], infinity) || Pid <- Counters],
     Pauses = [begin ok = sys:resume(Pid, infinity), now_ns() - At end || {Pid, At} <- Stopped],
     {Pauses, State#{version := Next}}.
 
@@ -141,9 +145,12 @@ start_supervisor() ->
     load_forms(parent, parent()),
     supervisor:start_link(parent, []).
 
-load(Version) ->
-    code:purge(noted),
-    load_forms(noted, noted(Version)).
+load(Module, Version) ->
+    code:purge(Module),
+    load_forms(Module, source(Module, Version)).
+
+source(noted, Version) -> noted(Version);
+source(hoard, Version) -> hoard(Version).
 
 load_forms(Module, Source) ->
     Forms = [begin
@@ -194,6 +201,17 @@ noted(Version) ->
      "handle_cast(_, State) -> {noreply, State}.",
      "code_change({down, _}, {Count, Noted, Violations, _}, _) -> {ok, {Count, Noted, Violations}};"
      "code_change(_, {Count, Noted, Violations}, _) -> {ok, {Count, Noted, Violations, 0}}."].
+
+%% Version 1: {Numbers}. Version 2 has besides how often it was asked.
+hoard(Version) ->
+    Asked = case Version of 1 -> ""; 2 -> ", 0" end,
+    ["-module(hoard).",
+     "-export([init/1, handle_call/3, handle_cast/2, code_change/3]).",
+     "init(Size) -> {ok, {[16#ffffffffffffffff - N || N <- lists:seq(1, Size)]" ++ Asked ++ "}}.",
+     "handle_call(_, _, State) -> {reply, length(element(1, State)), State}.",
+     "handle_cast(_, State) -> {noreply, State}.",
+     "code_change({down, _}, {Numbers, _}, _) -> {ok, {Numbers}};"
+     "code_change(_, {Numbers}, _) -> {ok, {Numbers, 0}}."].
 
 fresh(1) -> "{0, #{}, 0}";
 fresh(2) -> "{0, #{}, 0, 0}".

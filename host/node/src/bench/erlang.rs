@@ -72,7 +72,7 @@ impl Drop for Erlang {
 fn read(line: &str) -> Option<Took> {
     let mut numbers = line.split_whitespace().map(|word| word.parse::<u64>().ok());
     let whole = Duration::from_nanos(numbers.next()??);
-    Some(Took { whole, each: numbers.collect::<Option<_>>()? })
+    Some(Took { whole, each: numbers.collect::<Option<_>>()?, state_bytes: 0 })
 }
 
 #[cfg(test)]
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn reads_numbers_and_nothing_else() {
-        let took = Took { whole: Duration::from_nanos(30), each: vec![10, 20] };
+        let took = Took { whole: Duration::from_nanos(30), each: vec![10, 20], state_bytes: 0 };
         assert_eq!(read("30 10 20\n"), Some(took));
         assert_eq!(read("30 {error}"), None);
         assert_eq!(read(""), None);

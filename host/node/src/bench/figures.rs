@@ -37,7 +37,31 @@ pub struct Figure {
     pub erlang: Option<Series>,
     /// Skep's median by Erlang's.
     pub ratio: Option<f64>,
+    /// What else of Skep's it is to be seen beside, if that was measured too.
+    pub beside: Option<Beside>,
 }
+
+/// A comparison within Skep.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Beside {
+    /// With which figure.
+    pub figure: &'static str,
+    /// How many of its medians the figure's median is.
+    pub ratio: f64,
+}
+
+/// Figures that say most beside another one of Skep's: which, of which work, and the other one.
+const PAIRS: [((Work, &str), (Work, &str)); 3] = [
+    ((Work::Cpu, FIB), (Work::Cpu, FIB_UNMETERED)),
+    ((Work::Cpu, SHA), (Work::Cpu, SHA_UNMETERED)),
+    ((Work::Restart, MEDIAN), (Work::Spawn, LIFE)),
+];
+pub(super) const LIFE: &str = "a life";
+pub(super) const MEDIAN: &str = "median";
+pub(super) const FIB: &str = "fib(35)";
+pub(super) const FIB_UNMETERED: &str = "fib(35) unmetered";
+pub(super) const SHA: &str = "SHA-256 of 16 MiB";
+pub(super) const SHA_UNMETERED: &str = "SHA-256 of 16 MiB unmetered";
 
 /// The same thing, measured some times.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -53,7 +77,13 @@ pub struct Series {
 }
 
 impl Series {
-    fn push(&mut self, value: f64) {
+    pub(super) fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut series = Series::default();
+        values.into_iter().for_each(|value| series.push(value));
+        series
+    }
+
+    pub(super) fn push(&mut self, value: f64) {
         self.rounds.push(value);
         let mut sorted = self.rounds.clone();
         sorted.sort_by(f64::total_cmp);
@@ -67,12 +97,23 @@ impl Series {
 pub(super) fn note(figures: &mut Vec<Figure>, work: Work, sample: Sample, is_skep: bool) {
     let Sample { name, unit, value } = sample;
     let at = figures.iter().position(|figure| figure.name == name).unwrap_or_else(|| {
-        figures.push(Figure { work, name, unit, skep: Series::default(), erlang: None, ratio: None });
+        figures.push(Figure { work, name, unit, skep: Series::default(), erlang: None, ratio: None, beside: None });
         figures.len() - 1
     });
     let figure = &mut figures[at];
     if is_skep { &mut figure.skep } else { figure.erlang.get_or_insert_default() }.push(value);
     figure.ratio = figure.erlang.as_ref().map(|erlang| figure.skep.median / erlang.median);
+}
+
+/// Says of each figure how it stands beside the one that it is to be seen beside.
+pub(super) fn compare(figures: &mut [Figure]) {
+    for (one, other) in PAIRS {
+        let at = |(work, name)| figures.iter().position(|figure| figure.work == work && figure.name == name);
+        if let (Some(one), Some(other)) = (at(one), at(other)) {
+            let ratio = figures[one].skep.median / figures[other].skep.median;
+            figures[one].beside = Some(Beside { figure: figures[other].name, ratio });
+        }
+    }
 }
 
 /// The value that so many hundredths of all do not exceed.
@@ -114,6 +155,23 @@ mod tests {
         let [figure] = &figures[..] else { panic!("one figure") };
         assert_eq!((figure.skep.median, figure.skep.least, figure.skep.most), (20.0, 10.0, 30.0));
         assert_eq!(figure.ratio, Some(4.0));
+    }
+
+    #[test]
+    fn a_figure_is_seen_beside_another_one_that_was_measured() {
+        let mut figures = Vec::new();
+        let mut noted = |work, name, value| {
+            let mut one = Vec::new();
+            note(&mut one, work, Sample { name, unit: Unit::Nanoseconds, value }, true);
+            figures.extend(one);
+        };
+        noted(Work::Cpu, FIB, 30.0);
+        noted(Work::Restart, MEDIAN, 8.0);
+        noted(Work::Fair, MEDIAN, 5.0);
+        noted(Work::Spawn, LIFE, 2.0);
+        compare(&mut figures);
+        let beside: Vec<_> = figures.iter().map(|figure| figure.beside.clone()).collect();
+        assert_eq!(beside, [None, Some(Beside { figure: LIFE, ratio: 4.0 }), None, None]);
     }
 
     #[test]

@@ -31,8 +31,14 @@ pub(super) enum Order {
     Fib(u32),
     /// The same. Erlang has it in C, so it is not asked.
     Sha(u64),
-    /// All counters go to the next version of their code. How long each stood still.
-    Upgrade,
+    /// So many processes, each with so many numbers for its state.
+    Hoards {
+        number: u64,
+        size: u64,
+    },
+    /// All processes of this module go to the next version of their code. How long they stood still: by Skep's side the
+    /// median and the 99th percentile, by Erlang's each.
+    Upgrade(&'static str),
 }
 
 /// What came of it.
@@ -42,6 +48,8 @@ pub(super) struct Took {
     pub(super) whole: Duration,
     /// Nanoseconds each, where single ones are measured.
     pub(super) each: Vec<u64>,
+    /// Bytes of all states, where they went to other code by Skep's side.
+    pub(super) state_bytes: u64,
 }
 
 impl Order {
@@ -62,7 +70,8 @@ impl Order {
             Order::Crashes { name, times } => format!("{{crashes,{name},{times}}}."),
             Order::Fib(n) => format!("{{fib,{n}}}."),
             Order::Sha(bytes) => format!("{{sha,{bytes}}}."),
-            Order::Upgrade => "upgrade.".to_owned(),
+            Order::Hoards { number, size } => format!("{{hoards,{number},{size}}}."),
+            Order::Upgrade(module) => format!("{{upgrade,{module}}}."),
         }
     }
 }

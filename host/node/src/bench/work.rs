@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::figures::{Sample, Unit, percentile};
+use super::figures::{FIB, FIB_UNMETERED, LIFE, MEDIAN, SHA, SHA_UNMETERED, Sample, Unit, percentile};
 use super::order::{Order, Took};
 use super::{BenchError, Side};
 
@@ -48,7 +48,7 @@ const LATENCIES: u64 = 200;
 const CRASHES: u64 = 1_000;
 const WAITING: u64 = 10_000;
 const UPGRADED: u64 = 1_000;
-const FIB: u32 = 35;
+const FIB_OF: u32 = 35;
 const SHA_BYTES: u64 = 16 << 20;
 
 impl Work {
@@ -66,7 +66,7 @@ impl Work {
     /// One round. `processes` is how many wait where it matters.
     pub(super) async fn perform(self, side: &mut Side, processes: u64) -> Result<Vec<Sample>, BenchError> {
         let samples = match self {
-            Work::Spawn => vec![each("a life", &side.obey(&Order::Lives(LIVES)).await?, LIVES)],
+            Work::Spawn => vec![each(LIFE, &side.obey(&Order::Lives(LIVES)).await?, LIVES)],
             Work::Ping => {
                 side.obey(&Order::Players(2)).await?;
                 vec![each("round trip", &side.obey(&Order::Throw(2 * PASSES)).await?, PASSES)]
@@ -93,16 +93,10 @@ impl Work {
                 side.obey(&Order::Spin(SPINNERS)).await?;
                 spread(side.obey(&Order::Latencies(LATENCIES)).await?)
             }
-            Work::Cpu => {
-                let mut samples = vec![each("fib(35)", &side.obey(&Order::Fib(FIB)).await?, 1)];
-                if matches!(side, Side::Skep(_)) {
-                    samples.push(each("SHA-256 of 16 MiB", &side.obey(&Order::Sha(SHA_BYTES)).await?, 1));
-                }
-                samples
-            }
+            Work::Cpu => cpu(side).await?,
             Work::Upgrade => {
                 side.obey(&start("noted", UPGRADED)).await?;
-                let took = side.obey(&Order::Upgrade).await?;
+                let took = side.obey(&Order::Upgrade("noted")).await?;
                 let whole = each("a process, of 1,000", &took, UPGRADED);
                 [vec![whole], spread(took)].concat()
             }
@@ -119,6 +113,18 @@ async fn idle(side: &mut Side, processes: u64) -> Result<Vec<Sample>, BenchError
     let bytes = side.resident_bytes().saturating_sub(before);
     let resident = Sample { name: "resident", unit: Unit::Bytes, value: float(bytes) / float(processes) };
     Ok(vec![each("created", &created, processes), resident, called(side, processes).await?])
+}
+
+/// Metered as every process is, and by Skep's side the same code unmetered. Erlang has SHA-256 in C, so it is not asked.
+async fn cpu(side: &mut Side) -> Result<Vec<Sample>, BenchError> {
+    let (fib, sha) = (Order::Fib(FIB_OF), Order::Sha(SHA_BYTES));
+    let mut samples = vec![each(FIB, &side.obey(&fib).await?, 1)];
+    if let Side::Skep(app) = side {
+        samples.push(each(FIB_UNMETERED, &app.unmetered(&fib)?, 1));
+        samples.push(each(SHA, &app.obey(&sha).await?, 1));
+        samples.push(each(SHA_UNMETERED, &app.unmetered(&sha)?, 1));
+    }
+    Ok(samples)
 }
 
 /// Calls at random among those that wait.
@@ -138,10 +144,10 @@ fn each(name: &'static str, took: &Took, times: u64) -> Sample {
 
 fn spread(mut took: Took) -> Vec<Sample> {
     let at = |name, value| Sample { name, unit: Unit::Nanoseconds, value: float(value) };
-    vec![at("median", percentile(&mut took.each, 50)), at("p99", percentile(&mut took.each, 99))]
+    vec![at(MEDIAN, percentile(&mut took.each, 50)), at("p99", percentile(&mut took.each, 99))]
 }
 
 #[allow(clippy::cast_precision_loss, reason = "figures to look at")]
-fn float(number: u64) -> f64 {
+pub(super) fn float(number: u64) -> f64 {
     number as f64
 }

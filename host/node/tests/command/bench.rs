@@ -55,3 +55,46 @@ fn erlang_is_measured_by_turns() {
         assert!(figure["unit"] == "bytes" || (ratio * of("erlang") / of("skep") - 1.0).abs() < 1e-9, "{figure}");
     }
 }
+
+#[test]
+fn what_computes_is_seen_beside_the_same_code_unmetered() {
+    let outcome = Home::new().json(&["bench", "cpu", "spawn", "restart", "--rounds", "1", "--json"]);
+    let figures = outcome["figures"].as_array().expect("a list");
+    let median =
+        |name: &str| figures.iter().find(|figure| figure["name"] == name).map(|figure| &figure["skep"]["median"]);
+    let mut pairs = 0;
+    for figure in figures.iter().filter(|figure| !figure["beside"].is_null()) {
+        let (ratio, other) = (&figure["beside"]["ratio"], figure["beside"]["figure"].as_str().expect("a name"));
+        let other = median(other).unwrap_or_else(|| panic!("no {other} in {outcome}")).as_f64().unwrap_or(f64::NAN);
+        let product = ratio.as_f64().unwrap_or(f64::NAN) * other;
+        assert!((product / figure["skep"]["median"].as_f64().unwrap_or(f64::NAN) - 1.0).abs() < 1e-9, "{figure}");
+        pairs += 1;
+    }
+    assert_eq!(pairs, 3, "fib, SHA-256 and a restart: {outcome}");
+}
+
+#[test]
+fn curves_are_drawn_into_a_folder() {
+    let home = Home::new();
+    let folder = home.folder().join("new/pictures");
+    let arguments = ["bench", "--curves", folder.to_str().expect("a plain path"), "--rounds", "1", "--processes", "5"];
+    let curves = home.json(&[&arguments[..], &["--json"]].concat());
+    for (kind, points) in [("memory", 2), ("latency", 4), ("pause", 6)] {
+        let curve = curves["curves"].as_array().expect("a list").iter().find(|curve| curve["kind"] == kind);
+        let lines = curve.unwrap_or_else(|| panic!("no {kind} in {curves}"))["lines"].as_array().expect("a list");
+        let is_whole = |line: &Value| line["points"].as_array().is_some_and(|at| at.len() == points);
+        assert!(!lines.is_empty() && lines.iter().all(is_whole), "{kind}: {lines:?}");
+        let svg = std::fs::read_to_string(folder.join(kind).with_extension("svg")).expect("it is drawn");
+        assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && svg.contains("Skep"), "{svg}");
+        // Of so few processes the system need not show the memory.
+        assert!(kind == "memory" || svg.contains("<circle"), "{svg}");
+    }
+    // Nothing but folders is written to, and works are not curves.
+    let file = home.file("file", b"");
+    refused(
+        &home.skep(&["bench", "--curves", &file, "--processes", "1", "--rounds", "1"]),
+        1,
+        &["cannot write", "file"],
+    );
+    refused(&home.skep(&["bench", "ping", "--curves", &file]), 2, &["--curves"]);
+}
