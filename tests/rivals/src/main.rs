@@ -10,7 +10,7 @@ mod rusm;
 mod table;
 mod work;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum as _};
@@ -102,10 +102,14 @@ fn rivals(arguments: &Arguments) -> Result<Vec<(Who, Box<dyn Rival>)>> {
             Who::Rusm => rivals.push((Who::Rusm, Box::new(rusm::Rusm::new()?))),
             #[cfg(not(feature = "rusm"))]
             Who::Rusm => eprintln!("RUSM is left out: this was built without it"),
-            Who::Floor => rivals.push((Who::Floor, Box::new(Floor::new(&arguments.cpu_guest)?))),
+            Who::Floor => rivals.push((Who::Floor, Box::new(floor(&arguments.cpu_guest)?))),
         }
     }
     Ok(rivals)
+}
+
+fn floor(cpu_guest: &Path) -> Result<Floor> {
+    Floor::new(cpu_guest).map_err(|error| anyhow::anyhow!("{error:?}"))
 }
 
 #[cfg(test)]
@@ -114,17 +118,8 @@ mod tests {
 
     /// But for the guest that only computes, which is built elsewhere.
     const WORKS: [Work; 5] = [Work::Spawn, Work::Ping, Work::FanIn, Work::Ring, Work::Idle];
-    const TINY: Sizes = Sizes {
-        lives: 3,
-        passes: 5,
-        hops: 20,
-        ring: 7,
-        drops: 40,
-        waiting: 10,
-        calls: 30,
-        fib: 5,
-        sha_bytes: 100,
-    };
+    const TINY: Sizes =
+        Sizes { lives: 3, passes: 5, hops: 20, ring: 7, drops: 40, waiting: 10, calls: 30, fib: 5, sha_bytes: 100 };
 
     fn does(rival: &mut dyn Rival, works: &[Work]) {
         for work in works {
@@ -139,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_floor_does_each_work() {
-        let mut floor = Floor::new(&PathBuf::from("nowhere.wasm")).expect("it can be made");
+        let mut floor = floor(Path::new("nowhere.wasm")).expect("it can be made");
         does(&mut floor, &WORKS);
         let why = floor.perform(Work::Cpu, &TINY).expect_err("there is no guest");
         assert!(why.to_string().contains("nowhere.wasm"), "{why}");

@@ -33,8 +33,15 @@ pub fn markdown(outcome: &Outcome) -> String {
     let headings = lines.next().unwrap_or_default();
     let row = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     // Names to the left, numbers to the right.
-    let rule: Vec<String> = (0..headings.len()).map(|column| if column < 2 { "---" } else { "--:" }.to_owned()).collect();
-    format!("{}.\n\n{}{}{}", heading(outcome), row(&headings), row(&rule), lines.map(|line| row(&line)).collect::<String>())
+    let rule: Vec<String> =
+        (0..headings.len()).map(|column| if column < 2 { "---" } else { "--:" }.to_owned()).collect();
+    format!(
+        "{}.\n\n{}{}{}",
+        heading(outcome),
+        row(&headings),
+        row(&rule),
+        lines.map(|line| row(&line)).collect::<String>()
+    )
 }
 
 /// The page with this in the place of what was measured before.
@@ -71,7 +78,8 @@ fn lines(outcome: &Outcome) -> Vec<Vec<String>> {
 fn compared(figure: &Figure) -> Vec<String> {
     let Figure { work, name, unit, skep, erlang, rusm, floor, ratios } = figure;
     let series = [skep, erlang, rusm, floor].map(|series| or_dash(series.as_ref().map(|one| shown(one.median, *unit))));
-    let ratio = |ratio: Option<f64>| or_dash(ratio.filter(|ratio| ratio.is_finite()).map(|ratio| format!("{ratio:.2}")));
+    let ratio =
+        |ratio: Option<f64>| or_dash(ratio.filter(|ratio| ratio.is_finite()).map(|ratio| format!("{ratio:.2}")));
     let own = ratios.beside.as_ref().map(|beside| format!("{:.2} x {}", beside.ratio, beside.figure));
     let ratios = [ratio(ratios.erlang), ratio(ratios.rusm), ratio(ratios.floor), or_dash(own)];
     [work.clone(), name.clone()].into_iter().chain(series).chain(ratios).collect()

@@ -1,6 +1,6 @@
 //! The works, what is measured of each, and how often one round repeats what is quick. Names are those of `skep bench`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -29,7 +29,7 @@ impl Work {
 }
 
 /// In what something is measured. Less is better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Unit {
     /// Nanoseconds.

@@ -50,11 +50,14 @@ pub struct Beside {
     pub ratio: f64,
 }
 
-/// Figures that say most beside another one of Skep's: which, of which work, and the other one.
-const PAIRS: [((Work, &str), (Work, &str)); 3] = [
-    ((Work::Cpu, FIB), (Work::Cpu, FIB_UNMETERED)),
-    ((Work::Cpu, SHA), (Work::Cpu, SHA_UNMETERED)),
-    ((Work::Restart, MEDIAN), (Work::Spawn, LIFE)),
+/// A figure by its work and its name.
+type Named = (Work, &'static str);
+
+/// Figures that say most beside another one of Skep's, and the other one.
+const PAIRS: [[Named; 2]; 3] = [
+    [(Work::Cpu, FIB), (Work::Cpu, FIB_UNMETERED)],
+    [(Work::Cpu, SHA), (Work::Cpu, SHA_UNMETERED)],
+    [(Work::Restart, MEDIAN), (Work::Spawn, LIFE)],
 ];
 pub(super) const LIFE: &str = "a life";
 pub(super) const MEDIAN: &str = "median";
@@ -107,8 +110,8 @@ pub(super) fn note(figures: &mut Vec<Figure>, work: Work, sample: Sample, is_ske
 
 /// Says of each figure how it stands beside the one that it is to be seen beside.
 pub(super) fn compare(figures: &mut [Figure]) {
-    for (one, other) in PAIRS {
-        let at = |(work, name)| figures.iter().position(|figure| figure.work == work && figure.name == name);
+    for [one, other] in PAIRS {
+        let at = |(work, name): Named| figures.iter().position(|figure| figure.work == work && figure.name == name);
         if let (Some(one), Some(other)) = (at(one), at(other)) {
             let ratio = figures[one].skep.median / figures[other].skep.median;
             figures[one].beside = Some(Beside { figure: figures[other].name, ratio });

@@ -54,7 +54,8 @@ impl Scale {
             Spacing::Linear => (value - self.low) / (self.high - self.low),
             Spacing::Logarithmic => (value / self.low).log10() / (self.high / self.low).log10(),
         };
-        (-slack..=1.0 + slack).contains(&part).then(|| self.span.start + part * (self.span.end - self.span.start))
+        let place = self.span.start + part * (self.span.end - self.span.start);
+        (-slack..=1.0 + slack).contains(&part).then_some(place)
     }
 
     /// Round numbers along the axis, from low to high.
