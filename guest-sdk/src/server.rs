@@ -51,6 +51,10 @@ use crate::types::{Alarm, Answer, Change, Ended, ExitReason, Level, Lost};
 /// # }
 /// ```
 ///
+/// While it waits, its instance may be taken back, and another is made of its state with the next message. What it keeps
+/// outside of its state is lost then, whenever that is: a `static`, a field that serde skips, a cache of the language's
+/// library. Timers, links, monitors, names and mail are the process's own, and stay. `docs/instances.md` says when.
+///
 /// What does not decode: a call or a cast ends the process with `failed`, as a clause that does not match does in OTP
 /// (the caller learns the reason); an info is logged and dropped, since that is where everything unexpected arrives. A
 /// server open to strangers takes [`Raw`](crate::Raw) and decodes by itself.

@@ -31,7 +31,7 @@ pub use limits::{FileLimits, Limits, LogLimits};
 pub use pid::{Mark, Pid};
 pub use process::Process;
 pub use reason::{ExitReason, Fault};
-pub use signal::{Action, Delivery, Signal};
+pub use signal::{Action, Delivery, Signal, Want};
 
 /// A moment on the node's monotonic clock: how long after the node's start.
 pub type Time = std::time::Duration;

@@ -82,6 +82,8 @@ pub struct Birth {
     pub limits: Arc<Limits>,
     /// How long it may wait before its instance is given back; zero: after every message; none: for ever.
     pub hibernate_after: Option<Duration>,
+    /// Whether its instance stays whoever wants it.
+    pub pinned: bool,
     /// 128 random bits, from which its marks are drawn.
     pub secret: [u64; 2],
     /// The upgrade whose end it waits for before it begins.
@@ -116,6 +118,7 @@ impl Birth {
             monitor: None,
             limits,
             hibernate_after: None,
+            pinned: false,
             secret,
             held: None,
             awaited: None,
@@ -131,6 +134,7 @@ struct Nature {
     parent: Option<Pid>,
     limits: Arc<Limits>,
     hibernate_after: Option<Duration>,
+    pinned: bool,
     secret: [u64; 2],
 }
 
@@ -227,12 +231,13 @@ impl Process {
             monitor,
             limits,
             hibernate_after,
+            pinned,
             secret,
             held,
             awaited,
         } = birth;
         let mut process = Process {
-            nature: Nature { pid, kind, parent, limits, hibernate_after, secret },
+            nature: Nature { pid, kind, parent, limits, hibernate_after, pinned, secret },
             name,
             phase: Phase::New,
             run: Run::Queued,

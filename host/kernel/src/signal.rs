@@ -113,7 +113,7 @@ pub enum Signal {
         mark: Mark,
     },
     /// Give the instance back as soon as nothing is to be done.
-    Evict,
+    Evict(Want),
     /// Stop between two messages, ahead of all mail, and tell.
     Suspend {
         /// In which upgrade.
@@ -174,6 +174,15 @@ impl Signal {
             _ => None,
         }
     }
+}
+
+/// For whom an instance is wanted back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Want {
+    /// Somebody who finds no place in its class.
+    Room,
+    /// Somebody below the same budget, which is full or nearly so.
+    Budget,
 }
 
 /// Whom to tell that a signal was not delivered.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use skep_runtime::kernel::{Address, Body, Event, ExitReason};
 use skep_runtime::observe::{Observer, Report};
 use skep_runtime::spec::{AppSpec, ModuleSpec, ProcessSpec};
+use skep_runtime::telemetry::{Event as Happened, Kind, Told};
 use skep_runtime::{Runtime, RuntimeConfig};
 
 /// As long as anything here should take.
@@ -36,6 +37,9 @@ pub async fn from_a_module(component: &[u8]) -> Result<(), Box<dyn Error>> {
     let counter = runtime.engine().load("counter", component)?;
     runtime.start_app(AppSpec::new("shop").module(ModuleSpec::new("counter", counter))).await?;
 
+    // Who comes and goes can be followed, as far as one takes it: what does not fit into the queue is counted.
+    let mut ends = runtime.subscribe(&[Kind::Exit], 100);
+
     // This program is a process among the others. It traps exits: the end of those it is linked to is a message.
     let mut me = runtime.client("shop")?;
     let args = Body::Json("40".into());
@@ -57,6 +61,16 @@ pub async fn from_a_module(component: &[u8]) -> Result<(), Box<dyn Error>> {
         Some(Event::Down { mark: of, reason, .. }) if of == mark => assert_eq!(reason, ExitReason::Shutdown(None)),
         other => return Err(format!("not the end of the store: {other:?}").into()),
     }
+    for gone in [till, store] {
+        match tokio::time::timeout(Duration::from_secs(10), ends.next()).await? {
+            Some(Told::Event(Happened::Exit { subject, lived, .. })) if subject.pid == gone => {
+                println!("{gone} lived for {lived:?}");
+            }
+            other => return Err(format!("not the end of {gone}: {other:?}").into()),
+        }
+    }
+    let seen = runtime.metrics();
+    println!("{} started, {} ended, {} events found the instance there", seen.spawns, seen.exits, seen.hits);
     drop(me);
     runtime.shutdown().await;
     Ok(())

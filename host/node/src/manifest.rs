@@ -29,6 +29,7 @@
 //! restart = "permanent"                  # or "transient", "temporary"
 //! shutdown = "5s"                        # or milliseconds, "brutal_kill", "infinity"
 //! hibernate_after = "30s"                # or "always" (after every message), "never" (while there is room, the default)
+//! # pinned = true                      # never: its instance is its own, and takes a place, for as long as it lives
 //! limits = { fuel_per_message = 1_000_000 }                       # over the module's, key by key
 //! grants = { read = ["./data:/input"], spawn = ["parser"] }       # in place of the module's
 //!

@@ -20,6 +20,7 @@ mod ledger;
 mod limits;
 mod module;
 mod output;
+mod slots;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -41,6 +42,7 @@ pub use instance::{Failure, Instance, InstantiateError, Soundness};
 pub(crate) use ledger::Dropped;
 pub use ledger::Ledger;
 pub use module::{LoadError, Module, ModuleKind};
+pub use slots::{Bound, Most};
 pub use wasi::{RequestBounds, Resolver, SystemResolver};
 
 use budget::Budget;

@@ -93,6 +93,8 @@ pub struct AppUsage {
     pub mailbox_messages: u64,
     /// Processes that wait for fuel.
     pub throttled: u64,
+    /// Processes on the run queue, which wait for a worker.
+    pub runnable: u64,
     /// Events that processes were handed since it was started.
     pub messages_in: u64,
     /// Messages, calls and replies that they have sent.

@@ -33,12 +33,14 @@ pub mod api;
 pub mod difference;
 pub mod engine;
 pub mod inspect;
+pub mod metrics;
 pub mod observe;
 pub mod reconfigure;
 mod runtime;
 mod shell;
 pub mod spec;
 pub mod system;
+pub mod telemetry;
 pub mod upgrade;
 
 pub use engine::{Engine, EngineConfig, Module};

@@ -25,8 +25,8 @@ pub use system::{SYSTEM_TIMEOUT, Trace};
 use crate::engine::{Engine, EngineConfig, EngineError, LoadError, Module};
 use crate::inspect::{EntryInfo, ProcessInfo, TreeNode};
 use crate::observe::Observer;
-use crate::shell::{self, App, Cell, Content, Shell};
-use crate::spec::{AppSpec, Blueprint, Keep, ModuleSpec};
+use crate::shell::{self, App, Cell, Content, Policy, Shell};
+use crate::spec::{AppSpec, Blueprint, Keep, ModuleSpec, WhenFull};
 use crate::upgrade::{ModuleInfo, Progress, Summary, Upgrade, UpgradeError};
 
 /// How a runtime is made.
@@ -36,6 +36,8 @@ pub struct RuntimeConfig {
     pub workers: Option<usize>,
     /// The engine.
     pub engine: EngineConfig,
+    /// What becomes of whoever is started while all places for instances are taken.
+    pub when_full: WhenFull,
     /// Overrides what every process says about its instance. [`Keep::Never`] is the mode for tests.
     pub keep: Option<Keep>,
 }
@@ -116,7 +118,7 @@ impl Runtime {
         let tokio = tokio::runtime::Handle::try_current().map_err(|_| RuntimeError::NoTokio)?;
         let engine = Engine::new(config.engine)?;
         let workers = config.workers.unwrap_or_else(|| available_parallelism().map_or(1, usize::from)).max(1);
-        let shell = Shell::new(engine, observer, config.keep, workers);
+        let shell = Shell::new(engine, observer, Policy { keep: config.keep, when_full: config.when_full }, workers);
         shell.start(&tokio)?;
         Ok(Runtime { inner: Arc::new(Inner { shell, apps: Mutex::default() }) })
     }

@@ -28,6 +28,7 @@ mod post;
 mod queue;
 mod reach;
 mod rooms;
+mod seen;
 mod serve;
 mod spawn;
 mod supervise;
@@ -36,6 +37,7 @@ mod sync;
 mod syscalls;
 mod table;
 mod tally;
+pub(crate) mod telemetry;
 mod throttle;
 mod traces;
 mod turns;
@@ -50,6 +52,7 @@ pub use awaited::Awaited;
 pub(crate) use cell::{Cell, Content};
 pub(crate) use client::Client;
 pub(crate) use guest::Usage;
+pub(crate) use seen::Sums;
 pub(crate) use spawn::{Birthplace, Ties};
 pub(crate) use traces::NotInstalled;
 pub(crate) use way::Way;
@@ -60,16 +63,24 @@ use skep_kernel::{AliasSeal, Time};
 
 use crate::Engine;
 use crate::observe::Observer;
-use crate::spec::Keep;
+use crate::spec::{Keep, WhenFull};
+
+/// What holds for the instances of all processes.
+#[derive(Clone, Copy)]
+pub(crate) struct Policy {
+    /// Overrides every process's own.
+    pub(crate) keep: Option<Keep>,
+    pub(crate) when_full: WhenFull,
+}
 
 /// What all processes of a runtime share.
 pub(crate) struct Shell {
     pub(crate) engine: Engine,
     pub(crate) observer: Arc<dyn Observer>,
-    /// Overrides every process's own policy.
-    pub(crate) keep: Option<Keep>,
+    policy: Policy,
     pub(crate) table: table::Table,
     pub(crate) apps: apps::Apps,
+    pub(crate) seen: Arc<seen::Seen>,
     clock: clock::Clock,
     queue: queue::RunQueue,
     rooms: rooms::Rooms,
@@ -83,14 +94,15 @@ pub(crate) struct Shell {
 
 impl Shell {
     /// A shell without processes; `start` sets it going.
-    pub(crate) fn new(engine: Engine, observer: Arc<dyn Observer>, keep: Option<Keep>, workers: usize) -> Arc<Self> {
+    pub(crate) fn new(engine: Engine, observer: Arc<dyn Observer>, policy: Policy, workers: usize) -> Arc<Self> {
         let rooms = rooms::Rooms::new(&engine);
         Arc::new(Shell {
             engine,
             observer,
-            keep,
+            policy,
             table: table::Table::new(),
             apps: apps::Apps::default(),
+            seen: seen::Seen::new(workers),
             clock: clock::Clock::new(),
             queue: queue::RunQueue::new(workers),
             rooms,
@@ -113,6 +125,7 @@ impl Shell {
     pub(crate) fn stop(&self) {
         self.queue.close();
         self.clock.close();
+        self.seen.hub.close();
     }
 
     pub(crate) fn now(&self) -> Time {

@@ -178,6 +178,24 @@ pub struct ProcessSpec {
     pub awaited: Option<Awaited>,
 }
 
+impl Keep {
+    /// That of a process which one of this kind starts. Pinned is only who was said to be: one that may start others could
+    /// take all places otherwise.
+    pub(crate) fn of_a_child(self) -> Self {
+        if self == Keep::Pinned { Keep::WhileItFits } else { self }
+    }
+}
+
+/// What becomes of a process that is started when there is no place for its instance, and nobody can give one back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum WhenFull {
+    /// It waits, and whoever started it too.
+    #[default]
+    Wait,
+    /// Its start fails, and says so.
+    Refuse,
+}
+
 /// What becomes of the instance of a process that waits. The state stays in every case.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Keep {
@@ -188,4 +206,7 @@ pub enum Keep {
     Never,
     /// Given back when nothing came for so long.
     For(Duration),
+    /// Kept whoever wants it, and whatever the guest says: the place is taken for as long as the process lives. Only an
+    /// upgrade takes it away, which makes another of the new code.
+    Pinned,
 }

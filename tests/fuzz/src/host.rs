@@ -57,7 +57,7 @@ pub fn make(compiled: Compiled) -> &'static Host {
         let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let tokio = tokio.expect("there are threads");
         let engine = engine(64, compiled);
-        let config = RuntimeConfig { workers: Some(1), engine, keep: None };
+        let config = RuntimeConfig { workers: Some(1), engine, ..RuntimeConfig::default() };
         let runtime = tokio.block_on(async { Runtime::new(config, Arc::new(())) }).expect("a runtime");
         let host = Host { tokio, runtime, folder: tempfile::tempdir().expect("a folder") };
         let counter = host.load("counter", &skep_tests::guests::bytes("counter"));

@@ -230,7 +230,7 @@ impl Process {
         self.affairs.plan.pinned = false;
         self.affairs.plan.kept = false;
         // An instance that was wanted back is given back.
-        self.affairs.plan.evict = false;
+        self.affairs.plan.evict = None;
         self.account.keep_state(after.body.len());
         self.saved = Some(after);
     }

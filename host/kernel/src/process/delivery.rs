@@ -111,7 +111,7 @@ impl Process {
             Signal::Down { mark, reason } => Ok(self.take_down(mark, reason)),
             Signal::Change { mark, what } => Ok(self.take_change(mark, what, actions)),
             Signal::TimeUp { mark } => Ok(self.take_time_up(mark, now, actions)),
-            Signal::Evict => Ok(self.take_evict()),
+            Signal::Evict(want) => Ok(self.take_evict(want)),
             Signal::Suspend { upgrade } => Ok(self.take_suspend(upgrade, now, actions)),
             Signal::Migrate { upgrade } => Ok(self.take_migrate(upgrade, actions)),
             Signal::System { id, request } => Ok(self.take_system(id, request, actions)),

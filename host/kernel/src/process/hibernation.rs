@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::delivery::Effect;
 use super::lifecycle::Step;
 use super::{Kind, Phase, Process, Run};
-use crate::{Action, State, Time};
+use crate::{Action, State, Time, Want};
 
 impl Process {
     /// Nothing to do: is the instance given back?
@@ -28,13 +28,13 @@ impl Process {
     }
 
     fn can_give_back(&self) -> bool {
-        self.nature.kind == Kind::Server && !self.affairs.plan.pinned && !self.affairs.plan.kept
+        self.nature.kind == Kind::Server && !self.is_pinned() && !self.affairs.plan.kept
     }
 
     /// Whether the instance is given back when there is nothing to do.
     pub(super) fn is_to_save(&self) -> bool {
         let plan = &self.affairs.plan;
-        self.can_give_back() && (plan.hibernate || plan.evict || self.gives_back_after_each())
+        self.can_give_back() && (plan.hibernate || plan.evict.is_some() || self.gives_back_after_each())
     }
 
     pub(super) fn gives_back_after_each(&self) -> bool {
@@ -64,22 +64,33 @@ impl Process {
     }
 
     /// The instance is wanted back. What the process has still to do comes first, but nothing makes it forget.
-    pub(super) fn take_evict(&mut self) -> Effect {
+    pub(super) fn take_evict(&mut self, want: Want) -> Effect {
         if !self.has_instance_to_give() {
             return Effect::Quiet;
         }
-        self.affairs.plan.evict = true;
+        self.affairs.plan.evict = Some(want);
         if self.is_blocked() { Effect::Quiet } else { Effect::Stir }
     }
 
+    /// For whom its instance is wanted back; none while nobody wants it, and it goes only for want of work.
+    #[must_use]
+    pub fn wanted_back(&self) -> Option<Want> {
+        self.affairs.plan.evict
+    }
+
+    /// Because it was born so, or because it refused to save.
+    fn is_pinned(&self) -> bool {
+        self.nature.pinned || self.affairs.plan.pinned
+    }
+
     fn has_instance_to_give(&self) -> bool {
-        self.phase == Phase::Up && self.nature.kind == Kind::Server && self.saved.is_none() && !self.affairs.plan.pinned
+        self.phase == Phase::Up && self.nature.kind == Kind::Server && self.saved.is_none() && !self.is_pinned()
     }
 
     /// The instance has been given back; this is all that is left of it. Saving may take several turns, and what came
     /// between two of them has stirred the turn that ends here: it would wait for ever if nobody looked again.
     pub fn saved(&mut self, state: State) {
-        self.affairs.plan.evict = false;
+        self.affairs.plan.evict = None;
         // Meanwhile the new code may have made something of that state.
         let kept = self.saved.get_or_insert(state).body.len();
         self.account.keep_state(kept);
@@ -119,7 +130,7 @@ impl Process {
         self.phase == Phase::Up
             && self.run == Run::Idle
             && self.nature.kind == Kind::Server
-            && !self.affairs.plan.pinned
+            && !self.is_pinned()
             && !self.affairs.plan.kept
             && !self.is_blocked()
     }

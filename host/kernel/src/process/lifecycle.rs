@@ -8,7 +8,7 @@ use super::calls::Block;
 use super::{Kind, Phase, Process};
 use crate::mailbox::is_order;
 use crate::system::SystemId;
-use crate::{Action, Body, Caller, Event, ExitReason, Mark, Next, Outcome, Signal, Start, Time};
+use crate::{Action, Body, Caller, Event, ExitReason, Mark, Next, Outcome, Signal, Start, Time, Want};
 
 /// What the guest has to do next.
 #[derive(Clone, PartialEq, Debug)]
@@ -64,7 +64,7 @@ pub(super) struct Plan {
     /// To give the instance back when there is nothing to do, unless something comes first.
     pub(super) hibernate: bool,
     /// The instance is wanted back, whatever comes first.
-    pub(super) evict: bool,
+    pub(super) evict: Option<Want>,
     /// It refused to save: its instance stays.
     pub(super) pinned: bool,
     /// It holds something that a state cannot carry: its instance stays until the next event is handled.
@@ -88,7 +88,7 @@ impl Plan {
             stop: None,
             idle: Idle::No,
             hibernate: false,
-            evict: false,
+            evict: None,
             pinned: false,
             kept: false,
             handling: None,
@@ -117,7 +117,7 @@ impl Plan {
             hibernate_timer,
             last_active: _,
         } = self;
-        let flags = *hibernate || *evict || *pinned || *kept || *ignored;
+        let flags = *hibernate || evict.is_some() || *pinned || *kept || *ignored;
         !flags
             && continued.is_none()
             && stop.is_none()

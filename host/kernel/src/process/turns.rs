@@ -62,6 +62,12 @@ impl Process {
         matches!(self.run, Run::Running { stirred: true, .. })
     }
 
+    /// Whether it waits on the run queue for its turn.
+    #[must_use]
+    pub fn is_queued(&self) -> bool {
+        self.run == Run::Queued
+    }
+
     /// Whether it waits for fuel.
     #[must_use]
     pub fn is_parked(&self) -> bool {

@@ -10,10 +10,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
-use skep_runtime::engine::Compiler;
+use clap::{Args, ValueEnum};
+use skep_runtime::engine::{Bound, Compiler, Most};
 use skep_runtime::observe::Level;
-use skep_runtime::spec::AppSpec;
+use skep_runtime::spec::{AppSpec, WhenFull};
 use skep_runtime::{EngineConfig, RuntimeConfig};
 
 use super::Shared;
@@ -57,6 +57,16 @@ pub(super) struct Run {
     #[arg(long, value_name = "WHEN")]
     hibernate_after: Option<HibernateAfter>,
 
+    /// Instances of small guests that live at once, beyond which those that wait give theirs up [default: 4000, or as many as
+    /// the machine has room for]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    slots: Option<u32>,
+
+    /// What becomes of a process that is started while all of them are taken and nobody can give one up: it waits for a
+    /// place, or its start is refused
+    #[arg(long, value_enum, default_value_t = Full::Wait, value_name = "WHAT")]
+    when_full: Full,
+
     /// Watch the sources: whatever changes in the folders of the manifest's crates and of those that they depend on by
     /// path, or in the files that it names, is built and upgraded in place. What does not build, or does not fit, is shown,
     /// and the old code runs on. The manifest itself is not watched
@@ -90,6 +100,13 @@ pub(super) struct Run {
     /// Print the log as JSON, an object a line, on standard output
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// What becomes of whoever is started while there is no place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Full {
+    Wait,
+    Refuse,
 }
 
 const EXAMPLES: &str = "\
@@ -151,14 +168,20 @@ impl Run {
 
     fn node(&self, home: &Home, manifest: &Manifest, claim: &Claim) -> Result<Arc<Node>, Failure> {
         show_host_warnings();
+        self.slots.map_or(Ok(()), |slots| has_room(slots, Most::here()))?;
         let config = RuntimeConfig {
             workers: self.workers.map(usize::from),
             engine: EngineConfig {
                 cache: Some(home.cache()?),
                 compiler: Some(Compiler::new("/proc/self/exe".into())),
+                slots: self.slots,
                 ..EngineConfig::default()
             },
             keep: self.hibernate_after.map(|when| when.0),
+            when_full: match self.when_full {
+                Full::Wait => WhenFull::Wait,
+                Full::Refuse => WhenFull::Refuse,
+            },
         };
         let node = Node::new(self.node.as_deref().unwrap_or(&manifest.name), config, claim.folder())?;
         let keys = node.admission.keys();
@@ -229,6 +252,24 @@ impl Run {
     }
 }
 
+/// Whether this machine has room for so many instances.
+fn has_room(slots: u32, most: Most) -> Result<(), Failure> {
+    if slots <= most.slots {
+        return Ok(());
+    }
+    let (why, remedy) = match most.bound {
+        Bound::Mappings { allowed, each } => (
+            format!("vm.max_map_count is {allowed}, and an instance takes up to {each} mappings"),
+            format!("give at most {}, or raise it: `sysctl -w vm.max_map_count=1000000`", most.slots),
+        ),
+        Bound::Memory { bytes, each } => (
+            format!("half of its {} MiB may be theirs, and an instance holds some {} KiB", bytes >> 20, each >> 10),
+            format!("give at most {}", most.slots),
+        ),
+    };
+    Err(Failure::usage(format!("this machine has no room for {slots} instances: {why}")).remedy(remedy))
+}
+
 /// Builds and loads on a thread of its own, since it blocks.
 async fn loaded(node: &Arc<Node>, manifest: Manifest) -> Result<(AppSpec, Vec<Code>), Failure> {
     let (engine, admission) = (node.runtime.engine().clone(), node.admission.clone());
@@ -287,4 +328,21 @@ fn show_host_warnings() {
         .with_writer(std::io::stderr)
         .with_ansi(Colour::on(std::io::stderr().is_terminal()) == Colour::Always)
         .try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_the_way_of_more_instances_is_said() {
+        let by_mappings = Most { slots: 7_941, bound: Bound::Mappings { allowed: 65_530, each: 8 } };
+        let by_memory = Most { slots: 2_048, bound: Bound::Memory { bytes: 100 << 20, each: 25 << 10 } };
+        assert!(has_room(7_941, by_mappings).is_ok());
+        for (most, words) in [(by_mappings, "vm.max_map_count is 65530"), (by_memory, "half of its 100 MiB")] {
+            let refused = format!("{:?}", has_room(8_000, most).expect_err("they are too many"));
+            assert!(refused.contains("no room for 8000 instances") && refused.contains(words), "{refused}");
+            assert!(refused.contains(&format!("give at most {}", most.slots)), "{refused}");
+        }
+    }
 }

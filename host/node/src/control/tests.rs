@@ -33,7 +33,7 @@ fn start(home: &Home, name: &str) -> Served {
 
 fn start_with(home: &Home, name: &str, remote: Option<Remote>) -> Served {
     let engine = EngineConfig { slots: Some(4), ..EngineConfig::default() };
-    let config = RuntimeConfig { workers: Some(1), engine, keep: None };
+    let config = RuntimeConfig { workers: Some(1), engine, ..RuntimeConfig::default() };
     let claim = home.claim(name).expect("the name is free");
     let node = Node::new(name, config, claim.folder()).expect("the machine can run a node");
     let socket = Listener::bind(claim.socket(), Arc::clone(&node.log)).expect("nothing is there");

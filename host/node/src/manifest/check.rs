@@ -246,7 +246,7 @@ impl Tree<'_> {
             return self.refuse(span, problem, "make the arguments smaller, or raise the limit `body_bytes`");
         }
         let console = self.ground.console(child)?;
-        let keep = child.hibernate_after.as_ref().map_or(Keep::default(), |keep| keep.get_ref().0);
+        let keep = self.keep(child)?;
         let args = Body::Json(args);
         Ok(ProcessSpec {
             module: name,
@@ -260,6 +260,20 @@ impl Tree<'_> {
             charge: Charge::default(),
             awaited: None,
         })
+    }
+
+    /// What becomes of its instance while it waits.
+    fn keep(&self, child: &shape::Child) -> Result<Keep, ManifestError> {
+        let pinned = child.pinned.as_ref().filter(|pinned| *pinned.get_ref());
+        match (pinned, &child.hibernate_after) {
+            (Some(pinned), Some(_)) => {
+                let problem = "`pinned` keeps the instance for ever, and `hibernate_after` says when it is given back";
+                self.refuse(pinned.span(), problem.to_owned(), "leave one of them out")
+            }
+            (Some(_), None) => Ok(Keep::Pinned),
+            (None, Some(after)) => Ok(after.get_ref().0),
+            (None, None) => Ok(Keep::default()),
+        }
     }
 
     /// A name that no other process of the app has.
@@ -286,6 +300,7 @@ impl Tree<'_> {
             ("limits", child.limits.as_ref().map(Spanned::span)),
             ("grants", child.grants.as_ref().map(Spanned::span)),
             ("hibernate_after", child.hibernate_after.as_ref().map(Spanned::span)),
+            ("pinned", child.pinned.as_ref().map(Spanned::span)),
             ("stdin", child.stdin.as_ref().map(Spanned::span)),
             ("output", child.output.as_ref().map(Spanned::span)),
         ];

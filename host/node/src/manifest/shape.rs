@@ -98,6 +98,7 @@ pub(super) struct Child {
     pub(super) limits: Option<Spanned<Limits>>,
     pub(super) grants: Option<Spanned<Grants>>,
     pub(super) hibernate_after: Option<Spanned<HibernateAfter>>,
+    pub(super) pinned: Option<Spanned<bool>>,
     pub(super) stdin: Option<Spanned<Input>>,
     pub(super) output: Option<Spanned<Output>>,
     pub(super) supervisor: Option<Box<Spanned<Supervisor>>>,

@@ -250,6 +250,11 @@ fn the_tree_makes_sense_or_is_refused() {
         ),
         (second("id = 'd'\ncount = 2\nsupervisor = {}"), "9:9 `count` is for processes, and `d` is a supervisor"),
         (second("id = ''\nmodule = 'm'"), "8:6 bad id: a name cannot be empty"),
+        (
+            child("hibernate_after = '5s'\npinned = true"),
+            "8:10 `pinned` keeps the instance for ever, and `hibernate_after` says when it is given back; leave one of them out",
+        ),
+        (second("id = 'd'\npinned = true\nsupervisor = {}"), "9:10 `pinned` is for processes, and `d` is a supervisor"),
         (child("count = 0"), "7:9 `count` cannot be 0; give a number from 1 to 100000"),
         (child("").replace("[supervisor]", "[supervisor]\nmax_seconds = 0"), "4:15 `max_seconds` cannot be 0"),
         (child("").replace("path", "package"), "module `m` has no code; add `path`"),
@@ -265,6 +270,18 @@ fn the_tree_makes_sense_or_is_refused() {
     for (text, expected) in cases {
         let refusal = refusal(&text);
         assert!(refusal.contains(expected), "{text}\n is refused with {refusal}\n not with {expected}");
+    }
+}
+
+#[test]
+fn what_is_pinned_keeps_its_instance() {
+    for (keys, keep) in [
+        ("pinned = true", Keep::Pinned),
+        ("pinned = false", Keep::WhileItFits),
+        ("pinned = false\nhibernate_after = 'always'", Keep::Never),
+    ] {
+        let manifest = Site::new().parse(&child(keys)).expect("it makes sense");
+        assert_eq!(process(&manifest.root.children[0].start).keep, keep, "{keys}");
     }
 }
 

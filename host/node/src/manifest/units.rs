@@ -159,7 +159,7 @@ impl fmt::Display for HibernateAfter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Keep::Never => f.write_str("always"),
-            Keep::WhileItFits => f.write_str("never"),
+            Keep::WhileItFits | Keep::Pinned => f.write_str("never"),
             Keep::For(time) => Time(time).fmt(f),
         }
     }

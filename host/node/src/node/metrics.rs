@@ -1,7 +1,9 @@
 //! What a node tells a monitoring system: OpenMetrics 1.0, in text.
 //!
-//! Owns the names of the metrics, which stay the same from release to release. Each app is a label, and each supervisor with a
-//! budget; processes come and go, and are none.
+//! Owns the names of the metrics, which stay the same from release to release; `docs/metrics.md` lists them. Each app is a
+//! label, and each supervisor with a budget; processes come and go, and are none.
+
+mod whole;
 
 #[cfg(test)]
 mod tests;
@@ -9,7 +11,6 @@ mod tests;
 use std::fmt::Write;
 use std::time::UNIX_EPOCH;
 
-use skep_runtime::engine::Class;
 use skep_runtime::inspect::{AppUsage, BudgetUsage};
 
 use super::Node;
@@ -89,6 +90,7 @@ const OF_APPS: &[Metric<AppUsage>] = {
     &[
         metric("mailbox_messages", Gauge, "", "Events that wait in mailboxes.", |app| Some(app.mailbox_messages)),
         metric("throttled_processes", Gauge, "", "Processes that wait for fuel.", |app| Some(app.throttled)),
+        metric("runnable_processes", Gauge, "", "Processes that wait for a worker.", |app| Some(app.runnable)),
         metric("messages_received", Counter, "", "Events that processes were handed.", |app| Some(app.messages_in)),
         metric("messages_sent", Counter, "", "Messages, calls and replies sent.", |app| Some(app.messages_out)),
         metric("messages_dropped", Counter, "", "Dropped because a mailbox was full.", |app| Some(app.dropped)),
@@ -106,17 +108,9 @@ pub fn exposition(node: &Node) -> String {
     let _ = writeln!(text, "skep_node_info{{name=\"{name}\",version=\"{version}\"}} 1");
     head(&mut text, "skep_start_time_seconds", "gauge", "seconds", "When the node was started, since 1970.");
     let _ = writeln!(text, "skep_start_time_seconds {}.{:03}", started.as_secs(), started.subsec_millis());
-    let classes = [("small", Class::Small), ("large", Class::Large)];
-    let classes = classes.map(|(class, of)| (class, node.runtime.engine().usage(of)));
-    head(&mut text, "skep_class_instances", "gauge", "", "Live instances of each class, of all apps.");
-    for (class, usage) in classes {
-        let _ = writeln!(text, "skep_class_instances{{class=\"{class}\"}} {}", usage.live);
-    }
-    head(&mut text, "skep_class_instances_limit", "gauge", "", "How many instances of each class there may be.");
-    for (class, usage) in classes {
-        let _ = writeln!(text, "skep_class_instances_limit{{class=\"{class}\"}} {}", usage.limit);
-    }
-    of_all(&mut text, &node.runtime.usage());
+    let usage = node.runtime.usage();
+    whole::of_node(&mut text, &node.runtime.metrics(), &usage);
+    of_all(&mut text, &usage);
     text.push_str("# EOF\n");
     text
 }

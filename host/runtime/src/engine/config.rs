@@ -22,7 +22,7 @@ pub(crate) const CORE_INSTANCES: u32 = 24;
 /// Instances of the small class without a configured number. A live instance holds some 25 kB: 100 MB in all.
 const DEFAULT_SLOTS: u32 = 4_000;
 /// Memory mappings of one live instance, at most: memory, its guard, tables, fiber stack and its guard.
-const MAPPINGS: u32 = 8;
+pub(super) const MAPPINGS: u32 = 8;
 /// Mappings on a Linux that does not say: its default.
 const DEFAULT_MAPPINGS: u32 = 65_530;
 /// Slots beyond the budget, for trying out modules while all others are taken.
@@ -147,7 +147,7 @@ fn common() -> Config {
 }
 
 /// How many memory mappings the system gives one program.
-fn mappings_allowed() -> u32 {
+pub(super) fn mappings_allowed() -> u32 {
     std::fs::read_to_string("/proc/sys/vm/max_map_count")
         .ok()
         .and_then(|text| text.trim().parse().ok())

@@ -8,8 +8,11 @@ use skep_kernel::Name;
 use skep_kernel::budget::{Budget, Resource};
 
 use super::Runtime;
+use crate::engine::Class;
 use crate::inspect::{AppUsage, BudgetUsage};
-use crate::shell::{App, Cell, Content};
+use crate::metrics::Metrics;
+use crate::shell::{App, Cell, Content, Sums};
+use crate::telemetry::{Kind, Subscription};
 
 impl Runtime {
     /// What the apps use at this moment, in the order of their names. One process is looked at after the other, so that the
@@ -19,6 +22,23 @@ impl Runtime {
         let cells = self.inner.shell.table.all();
         let apps = self.apps();
         apps.iter().filter_map(|name| self.usage_among(name, &cells)).collect()
+    }
+
+    /// What the runtime has counted since it was made. Costs little: no process is looked at.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let Sums { spawns, exits, hits, wakes, evictions, fuel, wake_times, handle_times } =
+            self.inner.shell.seen.sums();
+        let slots = |class| self.engine().usage(class);
+        let (small, large) = (slots(Class::Small), slots(Class::Large));
+        Metrics { spawns, exits, hits, wakes, evictions, fuel, wake_times, handle_times, small, large }
+    }
+
+    /// Subscribes to events of these kinds, from now on. So many wait at most until they are taken, and at least one; the rest
+    /// is counted. Dropping the subscription ends it.
+    #[must_use]
+    pub fn subscribe(&self, kinds: &[Kind], capacity: usize) -> Subscription {
+        self.inner.shell.seen.hub.subscribe(kinds, capacity)
     }
 
     fn usage_among(&self, name: &Name, cells: &[Arc<Cell>]) -> Option<AppUsage> {
@@ -51,6 +71,7 @@ fn begun(app: &App) -> AppUsage {
         supervisors: BTreeMap::new(),
         mailbox_messages: 0,
         throttled: 0,
+        runnable: 0,
         messages_in: ended.messages_in,
         messages_out: ended.messages_out,
         dropped: ended.dropped,
@@ -83,6 +104,7 @@ fn add(usage: &mut AppUsage, cell: &Cell) -> u64 {
     usage.total.mailbox_bytes += bytes;
     usage.mailbox_messages += mailbox.len() as u64;
     usage.throttled += u64::from(process.is_parked());
+    usage.runnable += u64::from(process.is_queued());
     usage.messages_in += done.messages_in;
     usage.messages_out += done.messages_out;
     usage.dropped += mailbox.dropped();

@@ -9,7 +9,7 @@ use std::task::Poll;
 
 use skep_kernel::budget::{Exceeded, Resource};
 use skep_kernel::process::Step;
-use skep_kernel::{Body, Cause, Event, ExitReason, Process, State};
+use skep_kernel::{Body, Cause, Event, ExitReason, State, Want};
 
 use super::guest::{End, Guest};
 use super::incidents::Manner;
@@ -17,10 +17,12 @@ use super::rooms::Full;
 use super::serve;
 use super::syscalls::GuestCalls;
 use super::upgrade::takeover::{self, Taken};
-use super::{Cell, Content};
+use super::{Cell, Content, seen};
 use crate::Module;
 use crate::engine::{Class, Failure, Instance, InstantiateError, Soundness};
+use crate::metrics::Eviction;
 use crate::observe::{Excerpt, Level};
+use crate::spec::WhenFull;
 
 /// Messages handled in one turn at most: handlers too short to use up a slice of fuel must let others run too.
 const MESSAGES_PER_TURN: u32 = 64;
@@ -33,14 +35,21 @@ pub(super) async fn drive(cell: Arc<Cell>) -> End {
 }
 
 async fn live(cell: &Arc<Cell>) -> Result<End, End> {
-    if let Some(step) = cell.transition(Process::step_asleep) {
+    let (step, is_waking) = cell.transition(|process, now, actions| {
+        let step = process.step_asleep(now, actions);
+        (step, process.saved_bytes().is_some())
+    });
+    if let Some(step) = step {
         return Ok(asleep(cell, step).await);
     }
     let code = guest(cell).module();
+    let begun = if is_waking { seen::wakes() } else { None };
     let mut instance = make(cell, &code).await.map_err(no_instance)?;
     let saved = cell.process.lock().take_saved();
+    let mut is_warm = saved.is_none();
     if let Some(state) = saved {
         instance.restore(state, Cause::Wake).await.map_err(|failure| crash(cell, failure))?;
+        seen::woke(cell, begun);
     }
     // In this turn.
     let mut handled = 0_u32;
@@ -50,7 +59,10 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
         match next_step(cell, &code) {
             Step::Init => begin(cell, &mut instance).await?,
             Step::Handle { event, more } => {
+                let begun = seen::begins(std::mem::replace(&mut is_warm, true));
                 culprit = handle(cell, &mut instance, event, more).await?;
+                // Where it may stay inside, that is no measure: what it handles there is timed there.
+                seen::handled(begun.filter(|_| !more));
                 handled += 1;
                 if handled.is_multiple_of(MESSAGES_PER_TURN) {
                     let_others_run(cell).await;
@@ -167,7 +179,7 @@ async fn migrate(cell: &Arc<Cell>, instance: &mut Instance) -> Result<Option<End
     };
     let Some(full) = take_over(cell, before.clone()).await else { return Ok(None) };
     // It gives its own place, for want of another, and goes on as if it had been hibernated.
-    cell.process.lock().saved(before);
+    give_back(cell, Some(full.want()), before);
     Ok(Some(End::NoRoom(full)))
 }
 
@@ -218,7 +230,7 @@ pub(super) async fn make(cell: &Arc<Cell>, code: &Module) -> Result<Instance, Ma
         made = code.instantiate_in(Class::Large, calls, &limits, grants).await;
     }
     made.map_err(|error| match error {
-        InstantiateError::Full => MakeError::NoRoom(Full::Class(usual)),
+        InstantiateError::Full => cell.no_slot(usual),
         InstantiateError::OverBudget(exceeded) => cell.no_place(exceeded, since),
         InstantiateError::Failed(reason) => MakeError::Failed(reason),
     })
@@ -256,6 +268,18 @@ async fn begin(cell: &Arc<Cell>, instance: &mut Instance) -> Result<(), End> {
         Some(reason) => Err(End::Exit { manner: Manner::by_itself(&reason), reason }),
     }
 }
+/// The state is all that is left. Gone for these, or for whoever has wanted the instance back.
+fn give_back(cell: &Cell, want: Option<Want>, state: State) {
+    let bytes = state.body.len();
+    let why = {
+        let mut process = cell.process.lock();
+        let why = Eviction::from(want.or(process.wanted_back()));
+        process.saved(state);
+        why
+    };
+    seen::gave_back(cell, why, bytes);
+}
+
 /// Saves and gives the instance back, unless the guest refuses: then it stays, which is said once.
 async fn save(cell: &Arc<Cell>, instance: &mut Instance) -> Result<Option<End>, End> {
     if instance.holds_files() {
@@ -264,7 +288,7 @@ async fn save(cell: &Arc<Cell>, instance: &mut Instance) -> Result<Option<End>, 
     }
     match instance.save(None).await {
         Ok(state) => {
-            cell.process.lock().saved(state);
+            give_back(cell, None, state);
             Ok(Some(End::GaveBack))
         }
         Err(Failure { reason, instance: Soundness::Sound, .. }) => {
@@ -320,6 +344,16 @@ impl Cell {
             return failed();
         }
         MakeError::NoRoom(Full::Budget { budget, since })
+    }
+
+    /// What becomes of a process that its class has no place for. It waits, unless it only begins and that is not how it is
+    /// to be; where somebody can give one back, it is there in a moment.
+    fn no_slot(&self, class: Class) -> MakeError {
+        let refuses = self.shell().policy.when_full == WhenFull::Refuse;
+        if refuses && self.process.lock().is_new() && !self.can_expect_room(class) {
+            return MakeError::Failed(ExitReason::limit("instances"));
+        }
+        MakeError::NoRoom(Full::Class(class))
     }
 
     /// Whether somebody can be asked to give back an instance.

@@ -21,7 +21,7 @@ use super::incidents::Manner;
 use super::rooms::{Full, Ticket};
 use super::upgrade::Successor;
 use super::worker::Ended;
-use super::{Cell, Shell, drive};
+use super::{Cell, Shell, drive, seen};
 use crate::Module;
 use crate::engine::fuel::SLICE;
 use crate::engine::{Class, Ledger, fault};
@@ -250,6 +250,7 @@ impl Guest {
         let settled = self.usage.settle();
         if settled > 0 {
             cell.budget.count_fuel(settled);
+            seen::burnt(settled);
         }
         if !cell.budget.is_rated() {
             return ControlFlow::Continue(());

@@ -9,6 +9,7 @@ use super::guest::Guest;
 use super::{Cell, Content, Shell};
 use crate::engine::Dropped;
 use crate::observe::{Circumstances, Decision, Excerpt, Level, Report, Subject};
+use crate::telemetry::{Event, Kind};
 
 /// Links that a crash report names.
 const LINKS: usize = 10;
@@ -66,6 +67,13 @@ impl Cell {
             None => format!("it may write {bytes_per_second} bytes a second, and {burst} at once"),
         };
         self.log(Level::Warn, format!("{many} of its log dropped: {why}"));
+    }
+
+    /// Something has happened to this process.
+    pub(super) fn tell(&self, kind: Kind, event: impl FnOnce() -> Event) {
+        if let Some(shell) = self.shell() {
+            shell.seen.hub.tell(kind, event);
+        }
     }
 
     pub(super) fn report(&self, report: Report) {

@@ -67,7 +67,7 @@ impl ModuleSlot {
         let spec = Arc::new(ProcessSpec {
             limits: Arc::clone(limits),
             grants: Arc::new(grants.within(&parent.grants)),
-            keep: parent.keep,
+            keep: parent.keep.of_a_child(),
             ..ProcessSpec::new(name)
         });
         *last = Some(Offspring { parent: Arc::clone(parent), spec: Arc::clone(&spec) });

@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
 use skep_kernel::budget::Budget;
-use skep_kernel::{Pid, Signal};
+use skep_kernel::{Pid, Signal, Want};
 
 use super::holders::{Holders, Seat};
 use super::{Cell, Shell};
@@ -41,6 +41,16 @@ pub(super) enum Full {
     Class(Class),
     /// Those of a budget; so many instances of the process's budgets had gone before it was asked.
     Budget { budget: Arc<Budget>, since: u64 },
+}
+
+impl Full {
+    /// For whom an instance is given up where this is full.
+    pub(super) fn want(&self) -> Want {
+        match self {
+            Full::Class(_) => Want::Room,
+            Full::Budget { .. } => Want::Budget,
+        }
+    }
 }
 
 struct Room {
@@ -157,7 +167,7 @@ impl Rooms {
     /// began to wait while everybody was busy would wait for ever otherwise.
     pub(super) fn rested(&self, cell: &Cell, shell: &Shell) {
         if self.is_wanted_within(&cell.budget) && cell.process.lock().is_evictable() {
-            let _ = shell.deliver(cell.pid, Signal::Evict);
+            let _ = shell.deliver(cell.pid, Signal::Evict(Want::Budget));
         }
         for room in [&self.small, &self.large] {
             if room.wanted.load(Ordering::SeqCst) > 0 {
@@ -181,7 +191,7 @@ impl Rooms {
             // Somebody left before this one was in the queue, and could not know of it.
             self.wake_within(budget, shell);
         } else if let Some(victim) = self.candidate_within(budget) {
-            let _ = shell.deliver(victim.pid, Signal::Evict);
+            let _ = shell.deliver(victim.pid, Signal::Evict(Want::Budget));
         }
     }
 
@@ -268,7 +278,7 @@ impl Room {
 
     fn ask_somebody(&self, shell: &Shell) {
         if let Some(victim) = self.candidate(|_| true) {
-            let _ = shell.deliver(victim.pid, Signal::Evict);
+            let _ = shell.deliver(victim.pid, Signal::Evict(Want::Room));
         }
     }
 

@@ -54,7 +54,7 @@ struct Traits {
     claim: Option<Claim>,
     kind: Kind,
     limits: Arc<Limits>,
-    hibernate_after: Option<Duration>,
+    keep: Keep,
     /// The upgrade for whose end it waits.
     held: Option<UpgradeId>,
     awaited: Option<Awaited>,
@@ -97,15 +97,11 @@ impl Shell {
             return Err(Refusal::Invalid(format!("module {} is no task", spec.module)));
         }
         let limits = Arc::clone(&spec.limits);
-        let hibernate_after = match self.keep.unwrap_or(spec.keep) {
-            Keep::WhileItFits => None,
-            Keep::Never => Some(Duration::ZERO),
-            Keep::For(time) => Some(time),
-        };
+        let keep = self.policy.keep.unwrap_or(spec.keep);
         // A task ends on the code that it begins with, and waits for no other.
         let held = births.held().filter(|_| kind == Kind::Server);
         let content = Content::Guest(Guest::new(spec, module, place.args.take()));
-        let cell = self.bear(place, Traits { name, claim, kind, limits, hibernate_after, held, awaited }, content)?;
+        let cell = self.bear(place, Traits { name, claim, kind, limits, keep, held, awaited }, content)?;
         births.note(&cell);
         Ok(())
     }
@@ -118,7 +114,7 @@ impl Shell {
             claim: None,
             kind: Kind::Native,
             limits: native_limits(),
-            hibernate_after: None,
+            keep: Keep::WhileItFits,
             held: None,
             awaited: None,
         };
@@ -127,7 +123,7 @@ impl Shell {
 
     fn bear(self: &Arc<Self>, place: Birthplace, traits: Traits, content: Content) -> Result<Arc<Cell>, Refusal> {
         let account = Account::open(Arc::clone(&place.budget)).map_err(|full| Refusal::Limit(full.to_string()))?;
-        let Traits { name, claim, kind, limits, hibernate_after, held, awaited } = traits;
+        let Traits { name, claim, kind, limits, keep, held, awaited } = traits;
         if let Some(name) = &name {
             valid_name(name).map_err(|why| Refusal::Invalid(why.into()))?;
         }
@@ -141,7 +137,8 @@ impl Shell {
             link: place.link,
             monitor: place.monitor,
             limits,
-            hibernate_after,
+            hibernate_after: hibernate_after(keep),
+            pinned: keep == Keep::Pinned,
             secret: rand::random(),
             held,
             awaited: awaited.as_ref().map(|awaited| awaited.by),
@@ -151,6 +148,7 @@ impl Shell {
         if let Some(awaited) = &awaited {
             self.end_unless_awaited(&cell, awaited);
         }
+        self.seen.spawned(&cell);
         self.schedule(Arc::clone(&cell));
         Ok(cell)
     }
@@ -209,6 +207,15 @@ impl Shell {
                 Err(taken)
             }
         }
+    }
+}
+
+/// As the kernel says it: none for ever, zero after every message.
+fn hibernate_after(keep: Keep) -> Option<Duration> {
+    match keep {
+        Keep::WhileItFits | Keep::Pinned => None,
+        Keep::Never => Some(Duration::ZERO),
+        Keep::For(time) => Some(time),
     }
 }
 

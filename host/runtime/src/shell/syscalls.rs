@@ -7,9 +7,9 @@ mod directory;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use parking_lot::MutexGuard;
+use parking_lot::{Mutex, MutexGuard};
 use skep_kernel::budget::Budget;
 use skep_kernel::mailbox::Number;
 use skep_kernel::process::{AliasMode, Callee, Monitoring, More, Received, Waiting, Wanted};
@@ -22,7 +22,7 @@ use skep_kernel::{
 
 use self::directory::shortened;
 use super::supervise::Owner;
-use super::{Birthplace, Cell, Content, Shell, Ties, Way};
+use super::{Birthplace, Cell, Content, Shell, Ties, Way, seen};
 use crate::api::{Asked, Control, Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls, When};
 use crate::engine::Ledger;
 use crate::observe::Level;
@@ -33,11 +33,19 @@ pub(super) struct GuestCalls {
     pub(super) cell: Arc<Cell>,
     /// Fuel that this instance has used.
     used: AtomicU64,
+    /// Since when it handles an event that it has got inside `handle`, if that one is timed.
+    begun: Mutex<Option<Instant>>,
 }
 
 impl GuestCalls {
     pub(super) fn new(cell: Arc<Cell>) -> Self {
-        GuestCalls { cell, used: AtomicU64::new(0) }
+        GuestCalls { cell, used: AtomicU64::new(0), begun: Mutex::new(None) }
+    }
+
+    /// The guest gets its next event inside `handle`.
+    fn begins(&self, shell: &Shell, event: &Event) {
+        shell.traces.begins(self.cell.pid, event);
+        *self.begun.lock() = seen::begins(true);
     }
 
     /// The process, unless it is to end.
@@ -290,9 +298,10 @@ impl Syscalls for GuestCalls {
     fn more(&self, reply: Option<Body>) -> Result<More, Ended> {
         let shell = self.shell()?;
         shell.traces.replied(self.cell.pid, reply.as_ref());
+        seen::handled(self.begun.lock().take());
         let more = self.transition(shell, |process, now, actions| process.more(reply, now, actions));
         if let More::Event(event) = &more {
-            shell.traces.begins(self.cell.pid, event);
+            self.begins(shell, event);
         }
         Ok(more)
     }
@@ -306,7 +315,7 @@ impl Syscalls for GuestCalls {
             More::Wait => Poll::Pending,
             More::Return => Poll::Ready(Ok(None)),
             More::Event(event) => {
-                shell.traces.begins(self.cell.pid, &event);
+                self.begins(shell, &event);
                 Poll::Ready(Ok(Some(event)))
             }
         }

@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 pub(crate) use takeover::Successor;
 
 use super::guest::Guest;
+use super::telemetry::Upgrading;
 use super::{App, Cell, Content, Shell};
 use crate::upgrade::{ModuleInfo, Progress, Summary, Upgrade, UpgradeError};
 
@@ -58,14 +59,26 @@ pub(crate) async fn run(
     shell: &Arc<Shell>,
     app: &Arc<App>,
     upgrade: Upgrade,
+    progress: impl FnMut(Progress) + Send,
+) -> Result<Summary, UpgradeError> {
+    let told = Upgrading::begins(shell, &upgrade);
+    let result = perform(shell, app, &upgrade, progress).await;
+    told.ends(&result);
+    result
+}
+
+async fn perform(
+    shell: &Arc<Shell>,
+    app: &Arc<App>,
+    upgrade: &Upgrade,
     mut progress: impl FnMut(Progress) + Send,
 ) -> Result<Summary, UpgradeError> {
     progress(Progress::Checking);
-    let mut going = going::Going::claim(shell, app, &upgrade)?;
-    check::compile(shell, app, &upgrade).await?;
-    check::paths(shell, app, &upgrade)?;
-    let ungranted = check::ungranted(shell, app, &upgrade);
-    let summary = going.run(&upgrade, progress).await?;
+    let mut going = going::Going::claim(shell, app, upgrade)?;
+    check::compile(shell, app, upgrade).await?;
+    check::paths(shell, app, upgrade)?;
+    let ungranted = check::ungranted(shell, app, upgrade);
+    let summary = going.run(upgrade, progress).await?;
     Ok(Summary { ungranted, ..summary })
 }
 

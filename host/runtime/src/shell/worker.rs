@@ -26,6 +26,7 @@ pub(super) fn start(shell: &Arc<Shell>, tokio: &tokio::runtime::Handle) -> std::
         let (shell, tokio, working) = (Arc::clone(shell), tokio.clone(), Arc::clone(&working));
         std::thread::Builder::new().name(format!("skep-worker-{number}")).spawn(move || {
             let _tokio = tokio.enter();
+            shell.seen.work(number);
             shell.queue.serve(|cell| shell.guarded_turn(&cell));
             if Arc::into_inner(working).is_some() {
                 shell.take_down();
@@ -89,6 +90,7 @@ impl Shell {
         // What the host's own hands do is not the app's.
         if !matches!(cell.content, Content::Client(_)) {
             cell.app.tally.add(&cell.process.lock());
+            self.seen.exited(cell, reason, self.now().saturating_sub(cell.born));
         }
         cell.end(reason);
         if let Content::Supervisor(overseer) = &cell.content {

@@ -114,6 +114,7 @@ impl World {
             monitor,
             limits,
             hibernate_after,
+            pinned: false,
             secret: [pid.tag, self.plan.seed],
             held,
             awaited: None,

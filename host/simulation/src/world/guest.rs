@@ -5,7 +5,7 @@ mod waits;
 
 use skep_kernel::process::Step;
 use skep_kernel::system::SystemId;
-use skep_kernel::{Caller, Next, Outcome, Signal, Start, State};
+use skep_kernel::{Caller, Next, Outcome, Signal, Start, State, Want};
 
 use super::births::GuestSpec;
 use super::rooms::Class;
@@ -320,6 +320,6 @@ impl World {
 
     /// An instance is wanted back, for no reason.
     pub(super) fn evict(&mut self, lane: usize, pid: Pid) {
-        let _ = self.hand_over(lane, pid, Signal::Evict);
+        let _ = self.hand_over(lane, pid, Signal::Evict(Want::Room));
     }
 }

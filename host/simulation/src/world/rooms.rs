@@ -1,6 +1,6 @@
 //! Room for instances, as in `rooms.rs` of the shell: who has one, who is asked for his, who waits for one.
 
-use skep_kernel::Signal;
+use skep_kernel::{Signal, Want};
 
 use super::*;
 
@@ -94,7 +94,7 @@ impl World {
 
     fn ask_somebody(&mut self, lane: usize) {
         if let Some(victim) = self.candidate() {
-            let _ = self.hand_over(lane, victim, Signal::Evict);
+            let _ = self.hand_over(lane, victim, Signal::Evict(Want::Room));
         }
     }
 

@@ -33,7 +33,7 @@ pub(super) struct Stage {
 impl Stage {
     pub(super) async fn new(keep: Keep) -> Stage {
         let engine = EngineConfig { slots: Some(SLOTS), ..EngineConfig::default() };
-        let config = RuntimeConfig { workers: Some(1), keep: Some(keep), engine };
+        let config = RuntimeConfig { workers: Some(1), keep: Some(keep), engine, ..RuntimeConfig::default() };
         let root = supervisor([Child::probe(WATCHER)]);
         let app = TestApp::try_start_as(config, root, Arc::default()).await.expect("it starts");
         let stagehands = app.runtime.processes().into_iter().map(|process| process.pid).collect();

@@ -28,7 +28,7 @@ use super::op::{Op, SpawnOp};
 use super::world::{Child, Code, Lane, Seen, Sight, World};
 use crate::process::*;
 use crate::upgrade::Input;
-use crate::{Action, Address, Body, CallError, Event, Limits, Next, Refusal, Signal};
+use crate::{Action, Address, Body, CallError, Event, Limits, Next, Refusal, Signal, Want};
 
 /// Runs a scenario, line by line.
 pub(super) fn check(lines: &[(&str, &str)]) -> World {
@@ -86,7 +86,7 @@ impl World {
                 self.unanswered.remove(&number(rest));
                 self.strike(self.pid(who), Signal::Withdraw { id: number(rest) });
             }
-            "evict" => self.strike(self.pid(who), Signal::Evict),
+            "evict" => self.strike(self.pid(who), Signal::Evict(Want::Room)),
             "upgrade" => self.upgrade_from_now(&format!("{who} {rest}")),
             "free" => self.free(self.pid(who)),
             "cancel" => self.tell_upgrade(Input::Cancel),

@@ -15,7 +15,7 @@ use super::op::Op;
 use super::world::{Code, Duty, Lane, Seen, Sight, World};
 use crate::process::*;
 use crate::upgrade::Input;
-use crate::{Action, Body, Event, Signal};
+use crate::{Action, Body, Event, Signal, Want};
 
 impl World {
     fn pick(&self, who: usize) -> Pid {
@@ -83,7 +83,7 @@ impl World {
                 self.unanswered.insert(self.asked);
                 self.strike_later(self.pick(who), Signal::System { id: self.asked, request });
             }
-            Move::Evict(who) => self.strike_later(self.pick(who), Signal::Evict),
+            Move::Evict(who) => self.strike_later(self.pick(who), Signal::Evict(Want::Room)),
             Move::Exit(who, reason) => {
                 let from = self.pick(0);
                 self.strike_later(self.pick(who), Signal::Exit { from, reason });

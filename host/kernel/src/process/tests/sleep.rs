@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::notation::check;
 use crate::process::{Birth, Kind, Process, SliceEnd, Step, Turn};
-use crate::{Body, Event, Next, Outcome, Pid, Signal, Start, State};
+use crate::{Body, Event, Next, Outcome, Pid, Signal, Start, State, Want};
 
 #[test]
 fn a_hibernated_process_keeps_its_timers_links_monitors_name_and_mail() {
@@ -252,6 +252,43 @@ fn a_sleeper_with_nothing_going_on_weighs_little() {
     assert!(matches!(process.next_step(Duration::ZERO, &mut actions), Step::Handle { event: Event::Timer { .. }, .. }));
     process.handled(Outcome { reply: None, next: Next::Wait }, Duration::ZERO, &mut actions);
     assert!(!asleep(&mut process), "it has run out, and that has been handled");
+}
+
+#[test]
+fn for_whom_an_instance_goes_is_known_until_it_has_gone() {
+    for want in [Want::Room, Want::Budget] {
+        let (mut process, mut actions) = (server(None), Vec::new());
+        assert_eq!(process.begin_slice(), Turn::Run);
+        assert!(!process.is_queued(), "it is on a worker");
+        assert_eq!(process.next_step(Duration::ZERO, &mut actions), Step::Init);
+        assert_eq!(process.started(Start::Ready(Next::Wait), Duration::ZERO, &mut actions), None);
+        assert_eq!(process.next_step(Duration::ZERO, &mut actions), Step::Wait);
+        assert_eq!((process.end_slice(), process.wanted_back()), (SliceEnd::Waiting, None));
+
+        assert!(process.deliver(Signal::Evict(want), Duration::ZERO, &mut actions).wake);
+        assert!(process.is_queued());
+        let _ = process.begin_slice();
+        assert_eq!(process.next_step(Duration::ZERO, &mut actions), Step::Save);
+        assert_eq!(process.wanted_back(), Some(want));
+        process.saved(State { version: 1, body: Body::Raw(Vec::new()) });
+        assert_eq!(process.wanted_back(), None);
+    }
+}
+
+#[test]
+fn one_that_is_pinned_keeps_its_instance_whoever_wants_it() {
+    let birth = Birth { pinned: true, hibernate_after: Some(Duration::ZERO), ..birth() };
+    let (mut process, mut actions) = (Process::new(birth, Duration::ZERO, &mut Vec::new()), Vec::new());
+    let _ = process.begin_slice();
+    assert_eq!(process.next_step(Duration::ZERO, &mut actions), Step::Init);
+    // Nor when its guest asks for it.
+    assert_eq!(process.started(Start::Ready(Next::Hibernate), Duration::ZERO, &mut actions), None);
+    assert_eq!(process.next_step(Duration::ZERO, &mut actions), Step::Wait);
+    assert_eq!((process.end_slice(), process.is_evictable()), (SliceEnd::Waiting, false));
+    for want in [Want::Room, Want::Budget] {
+        assert!(!process.deliver(Signal::Evict(want), Duration::ZERO, &mut actions).wake);
+    }
+    assert_eq!((process.wanted_back(), process.status()), (None, "waiting"));
 }
 
 /// A server on its own, which nobody started.

@@ -237,6 +237,7 @@ impl World {
             monitor,
             limits: Arc::new(child.limits.clone()),
             hibernate_after: child.hibernate_after,
+            pinned: false,
             secret: [pid.tag, pid.id],
             claim: None,
             held: None,

@@ -20,6 +20,9 @@ pub struct Usage {
     pub mailbox_messages: u64,
     /// Processes that wait for fuel.
     pub throttled: u64,
+    /// Processes on the run queue, which wait for a worker.
+    #[serde(default)]
+    pub runnable: u64,
     /// Events that processes were handed since the app was started.
     pub messages_in: u64,
     /// Messages, calls and replies that they have sent.
@@ -145,6 +148,7 @@ impl From<&AppUsage> for Usage {
             supervisors: usage.supervisors.iter().map(|(path, below)| (path.clone(), Total::from(below))).collect(),
             mailbox_messages: usage.mailbox_messages,
             throttled: usage.throttled,
+            runnable: usage.runnable,
             messages_in: usage.messages_in,
             messages_out: usage.messages_out,
             dropped: usage.dropped,

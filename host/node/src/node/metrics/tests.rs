@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use skep_runtime::engine::Usage;
 use skep_runtime::kernel::budget::{BudgetSpec, FuelRate, WhenOut};
+use skep_runtime::metrics::{BUCKETS, Evictions, Histogram, Metrics};
 
 use super::*;
 
@@ -29,6 +31,7 @@ fn usage(app: &str) -> AppUsage {
         supervisors: BTreeMap::new(),
         mailbox_messages: 5,
         throttled: 0,
+        runnable: 2,
         messages_in: 70,
         messages_out: 80,
         dropped: 9,
@@ -58,7 +61,7 @@ fn read(text: &str) -> Result<BTreeMap<String, Family>, String> {
             let (Some(name), Some(rest)) = (name, rest) else { return Err(wrong("no metadata")) };
             if what == Some("TYPE") {
                 is_name(name).then_some(()).ok_or_else(|| wrong("no name of a metric"))?;
-                let known = ["gauge", "counter", "info"].contains(&rest);
+                let known = ["gauge", "counter", "info", "histogram"].contains(&rest);
                 known.then_some(()).ok_or_else(|| wrong("no type"))?;
                 let family = Family { kind: rest.to_owned(), ..Family::default() };
                 if families.insert(name.to_owned(), family).is_some() {
@@ -82,12 +85,14 @@ fn read(text: &str) -> Result<BTreeMap<String, Family>, String> {
             continue;
         }
         let family = families.get_mut(&open).ok_or_else(|| wrong("a sample of no family"))?;
-        let suffix = match family.kind.as_str() {
-            "counter" => "_total",
-            "info" => "_info",
-            _ => "",
+        let suffixes: &[&str] = match family.kind.as_str() {
+            "counter" => &["_total"],
+            "info" => &["_info"],
+            "histogram" => &["_bucket", "_sum", "_count"],
+            _ => &[""],
         };
-        let rest = line.strip_prefix(&format!("{open}{suffix}")).ok_or_else(|| wrong("a sample of another family"))?;
+        let of = |suffix: &&'static str| Some((line.strip_prefix(&format!("{open}{suffix}"))?, *suffix));
+        let (rest, suffix) = suffixes.iter().find_map(of).ok_or_else(|| wrong("a sample of another family"))?;
         let (labels, value) = match rest.strip_prefix('{') {
             Some(rest) => rest.rsplit_once("} ").ok_or_else(|| wrong("labels without an end"))?,
             None => ("", rest.strip_prefix(' ').ok_or_else(|| wrong("no value"))?),
@@ -97,7 +102,8 @@ fn read(text: &str) -> Result<BTreeMap<String, Family>, String> {
         if value < 0.0 || (family.kind == "info" && value != 1.0) {
             return Err(wrong("a value that cannot be"));
         }
-        if family.samples.insert(labels.to_owned(), value).is_some() {
+        let key = if family.kind == "histogram" { format!("{suffix} {labels}") } else { labels.to_owned() };
+        if family.samples.insert(key, value).is_some() {
             return Err(wrong("the same labels twice"));
         }
     }
@@ -183,6 +189,86 @@ fn every_app_is_a_sample_of_every_metric_that_it_has() {
     assert!(families.values().all(|family| family.help));
     let units = families.iter().filter(|(name, _)| name.ends_with("_bytes"));
     assert!(units.clone().count() == 10 && units.clone().all(|(_, family)| family.unit == "bytes"));
+}
+
+/// What a node has counted, each of it another number.
+fn counted() -> Metrics {
+    let mut times = Histogram { sum_ns: 1_500_000_000, ..Histogram::default() };
+    times.counts[0] = 3;
+    times.counts[BUCKETS] = 1;
+    Metrics {
+        spawns: 11,
+        exits: 12,
+        hits: 13,
+        wakes: 14,
+        evictions: Evictions { idle: 15, room: 16, budget: 17 },
+        fuel: 18,
+        wake_times: times,
+        handle_times: Histogram::default(),
+        small: Usage { live: 19, limit: 20 },
+        large: Usage { live: 21, limit: 22 },
+    }
+}
+
+fn of_a_node() -> BTreeMap<String, Family> {
+    let mut text = String::new();
+    whole::of_node(&mut text, &counted(), &[usage("one"), usage("two")]);
+    text.push_str("# EOF\n");
+    read(&text).unwrap_or_else(|why| panic!("{why}\n{text}"))
+}
+
+#[test]
+fn what_concerns_the_node_as_a_whole_is_a_sample_each() {
+    let families = of_a_node();
+    for (name, labels, value) in [
+        ("skep_spawns", "", 11.0),
+        ("skep_exits", "", 12.0),
+        ("skep_cache_hits", "", 13.0),
+        ("skep_wakes", "", 14.0),
+        ("skep_evictions", r#"reason="idle""#, 15.0),
+        ("skep_evictions", r#"reason="room""#, 16.0),
+        ("skep_evictions", r#"reason="budget""#, 17.0),
+        ("skep_fuel", "", 18.0),
+        ("skep_class_instances", r#"class="small""#, 19.0),
+        ("skep_class_instances_limit", r#"class="large""#, 22.0),
+        ("skep_run_queue_length", "", 4.0),
+        ("skep_mailbox_messages", "", 10.0),
+        ("skep_mailbox_bytes", "", 120.0),
+        ("skep_wake_seconds", r#"_bucket le="1e-06""#, 3.0),
+        ("skep_wake_seconds", r#"_bucket le="6.4e-05""#, 3.0),
+        ("skep_wake_seconds", r#"_bucket le="0.000128""#, 3.0),
+        ("skep_wake_seconds", r#"_bucket le="8.388608""#, 3.0),
+        ("skep_wake_seconds", r#"_bucket le="+Inf""#, 4.0),
+        ("skep_wake_seconds", "_sum ", 1.5),
+        ("skep_wake_seconds", "_count ", 4.0),
+        ("skep_handle_seconds", "_count ", 0.0),
+    ] {
+        let family = families.get(name).unwrap_or_else(|| panic!("no {name}"));
+        assert_eq!(family.samples.get(labels), Some(&value), "{name} {labels}: {:?}", family.samples);
+    }
+    assert!(families.values().all(|family| family.help));
+}
+
+#[test]
+fn the_page_lists_each_metric_and_no_other() {
+    let page = include_str!("../../../../../docs/metrics.md");
+    let is_listed = |name: &str| page.contains(&format!("| `{name}` "));
+    let of_budgets = OF_BUDGETS.iter().map(|metric| (metric.name, metric.kind));
+    let of_apps = OF_APPS.iter().map(|metric| (metric.name, metric.kind));
+    let full =
+        |(name, kind): (&str, Kind)| format!("skep_app_{name}{}", if kind == Kind::Counter { "_total" } else { "" });
+    let mut known: Vec<String> = of_budgets.chain(of_apps).map(full).collect();
+    known.extend(of_a_node().into_iter().map(|(name, family)| match family.kind.as_str() {
+        "counter" => format!("{name}_total"),
+        _ => name,
+    }));
+    known.extend(["skep_node_info", "skep_start_time_seconds"].map(str::to_owned));
+    let unlisted: Vec<&String> = known.iter().filter(|name| !is_listed(name)).collect();
+    assert!(unlisted.is_empty(), "docs/metrics.md does not list {unlisted:?}");
+    let listed = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let gone: Vec<&str> =
+        listed.map(|(name, _)| name).filter(|name| !known.iter().any(|known| known == name)).collect();
+    assert!(gone.is_empty(), "docs/metrics.md lists what there is not: {gone:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use skep_runtime::kernel::budget::{BudgetSpec, FuelRate, WhenOut};
 use skep_runtime::kernel::directory::Keys;
 use skep_runtime::kernel::supervisor::{AutoShutdown, Backoff, ChildSpec, Restart, Roster, Strategy, SupervisorSpec};
 use skep_runtime::kernel::{Body, Limits};
-use skep_runtime::spec::{Blueprint, Console, Grants, Input, Output, ProcessSpec};
+use skep_runtime::spec::{Blueprint, Console, Grants, Input, Keep, Output, ProcessSpec};
 
 use super::super::rights::rights;
 use super::{Change, When};
@@ -75,6 +75,7 @@ impl Changes {
         self.field("name", name(was), name(is), When::NextStart);
         self.field("args", body(&was.args), body(&is.args), When::NextStart);
         self.field("hibernate_after", HibernateAfter(was.keep), HibernateAfter(is.keep), When::NextStart);
+        self.field("pinned", was.keep == Keep::Pinned, is.keep == Keep::Pinned, When::NextStart);
         self.field("stdin", stdin(&was.console), stdin(&is.console), When::NextStart);
         self.field("output", output(&was.console), output(&is.console), When::NextStart);
         self.limits(&was.limits, &is.limits);

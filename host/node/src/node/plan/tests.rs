@@ -153,6 +153,7 @@ fn who_stays_says_what_changes_and_when() {
         ("restart = 'transient'", "restart = 'temporary'", "restart transient > temporary now"),
         ("shutdown = '1m'", "shutdown = 'brutal_kill'", "shutdown 1m > brutal_kill now"),
         ("hibernate_after = '5s'", "hibernate_after = 'always'", "hibernate_after 5s > always next_start"),
+        ("pinned = true", "", "pinned true > false next_start"),
         ("limits.memory = '4MiB'", "limits.memory = '16MiB'", "limits.memory 4MiB > 16MiB next_instance"),
         ("limits.fuel_per_message = 5", "limits.fuel_per_message = 6", "limits.fuel_per_message 5 > 6 next_instance"),
         ("limits.body_bytes = 5", "limits.body_bytes = 6", "limits.body_bytes 5B > 6B next_instance"),

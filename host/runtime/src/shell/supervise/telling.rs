@@ -7,6 +7,7 @@ use super::{Ask, Inner};
 use crate::observe::{Decision, Level, Report};
 use crate::shell::Cell;
 use crate::spec::Blueprint;
+use crate::telemetry::{Event, Kind};
 
 impl Inner {
     /// Whether this is a start that failed because a supervisor's did, which has told why itself.
@@ -49,6 +50,11 @@ pub(super) fn tell(told: Told, cell: &Cell) {
     match told {
         Told::Restarting { child, total } => {
             cell.app.tally.restarted();
+            cell.tell(Kind::Restart, || Event::Restart {
+                supervisor: supervisor.clone(),
+                child: child.clone(),
+                restarts: total,
+            });
             cell.report(Report::Restart { supervisor, child, restarts: total });
         }
         Told::GaveUp { child } => cell.report(Report::GaveUp { supervisor, child }),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::sleep::{birth, server};
 use crate::process::{Birth, Kind, More, Process, SliceEnd, Step, Turn};
 use crate::upgrade::{Mail, MigrationStep, News, NotMigrated, UpgradeId, Verdict};
-use crate::{Action, Body, Event, ExitReason, Next, Outcome, Signal, Start, State, Time};
+use crate::{Action, Body, Event, ExitReason, Next, Outcome, Signal, Start, State, Time, Want};
 
 const NOW: Time = Duration::from_secs(7);
 
@@ -271,7 +271,7 @@ fn that_the_old_code_could_not_be_saved_says_nothing_about_the_new() {
     for refuse in refusals {
         for before in [true, false] {
             let mut process = migrated();
-            let _ = tell(&mut process, Signal::Evict);
+            let _ = tell(&mut process, Signal::Evict(Want::Room));
             assert_eq!(step(&mut process), Step::Save);
             if before {
                 refuse(&mut process);
@@ -383,7 +383,7 @@ fn it_says_what_it_is_in_the_middle_of() {
     // Also when it has asked for another and there is none.
     assert_eq!(process.more(None, NOW, &mut Vec::new()), More::Wait);
     assert_eq!((process.doing(), process.handling()), ("message", None));
-    let _ = tell(&mut process, Signal::Evict);
+    let _ = tell(&mut process, Signal::Evict(crate::Want::Room));
     assert_eq!(process.poll_more(NOW, &mut Vec::new()), More::Return);
     assert_eq!((process.doing(), process.handling()), ("cast", Some("cast")));
     process.handled(Outcome { reply: None, next: Next::Stop(ExitReason::Normal) }, NOW, &mut Vec::new());
