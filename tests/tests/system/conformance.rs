@@ -11,6 +11,7 @@ mod control;
 mod crashes;
 mod directory;
 mod exits;
+mod hibernation;
 mod links;
 mod machines;
 mod mailbox;
