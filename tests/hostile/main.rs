@@ -24,6 +24,7 @@ mod scene;
 #[allow(dead_code, reason = "the engine's own tests use the rest")]
 mod script;
 mod stack;
+mod steady;
 mod storms;
 mod suite;
 mod watch;

@@ -7,6 +7,7 @@ pub mod crimes;
 pub mod guests;
 pub mod modes;
 pub mod network;
+pub mod steady;
 
 pub use app::{Child, TestApp, eventually};
 pub use modes::{MODES, in_both_modes};
