@@ -198,6 +198,8 @@ async fn whoever_subscribes_is_told_of_the_whole_life_of_a_process() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscriber_who_takes_nothing_holds_nobody_up_and_is_told_what_he_lost() {
     let app = counters(8, Keep::Never, &["a"]).await;
+    // Before that, a call could find the instance that `init` was done in.
+    app.sleeps("a").await;
     let mut idle = app.runtime.subscribe(&[Kind::Hibernate, Kind::Wake], 3);
     let mut gone = app.runtime.subscribe(&[Kind::Wake], 1_000);
     for _ in 0..20 {
@@ -219,7 +221,7 @@ async fn a_subscriber_who_takes_nothing_holds_nobody_up_and_is_told_what_he_lost
         }
     }
     assert_eq!(events, 3);
-    // The first time that it went to sleep may have been before he came.
-    assert!(lost >= 37, "{lost}");
+    // Twenty wakes and as often to sleep again, the last of which may not be told yet.
+    assert!(lost >= 36, "{lost}");
     app.stop().await;
 }
