@@ -104,8 +104,7 @@ impl Histogram {
     /// Which bucket it belongs to.
     #[must_use]
     pub fn bucket(time: Duration) -> usize {
-        let above = time.as_nanos().div_ceil(1_000).saturating_sub(1);
-        (u128::BITS - above.leading_zeros()).min(BUCKETS as u32) as usize
+        (0..BUCKETS).find(|bucket| time <= Self::bound(*bucket)).unwrap_or(BUCKETS)
     }
 
     /// How many there are.

@@ -71,9 +71,7 @@ impl Cell {
 
     /// Something has happened to this process.
     pub(super) fn tell(&self, kind: Kind, event: impl FnOnce() -> Event) {
-        if let Some(shell) = self.shell() {
-            shell.seen.hub.tell(kind, event);
-        }
+        self.shell().seen.hub.tell(kind, event);
     }
 
     pub(super) fn report(&self, report: Report) {
