@@ -4,13 +4,16 @@
 #[allow(dead_code, reason = "its `main` is for whoever runs it alone")]
 mod embed;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 use skep_runtime::kernel::{Address, Body, Event, ExitReason, SpawnError};
-use skep_runtime::spec::ProcessSpec;
+use skep_runtime::observe::{Observer, Report};
+use skep_runtime::spec::{AppSpec, ModuleSpec, ProcessSpec};
+use skep_runtime::{EngineConfig, Runtime, RuntimeConfig};
 use skep_tests::app::PATIENCE;
-use skep_tests::{Child, guests, in_both_modes};
+use skep_tests::{Child, eventually, guests, in_both_modes};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_of_a_module_does_what_it_says() {
@@ -26,6 +29,37 @@ async fn the_example_of_a_manifest_does_what_it_says() {
     let path = folder.path().join("counter.toml");
     std::fs::write(&path, manifest).expect("it is ours");
     embed::from_a_manifest(&path, &folder.path().join("home")).await.expect("it is as it says");
+}
+
+/// Nobody who only reports.
+struct Quiet;
+
+impl Observer for Quiet {
+    fn report(&self, _: Report) {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_that_is_dropped_lets_go_of_everything() {
+    let observer = Arc::new(Quiet);
+    let engine = EngineConfig { slots: Some(4), large_slots: 1, ..EngineConfig::default() };
+    let config = RuntimeConfig { engine, ..RuntimeConfig::default() };
+    let runtime = Runtime::new(config, Arc::<Quiet>::clone(&observer)).expect("there is room for four");
+    let counter = runtime.engine().load("counter", &guests::bytes("counter")).expect("it loads");
+    let till = ProcessSpec::new("counter").args(Body::Json("40".into())).named("till");
+    let app = AppSpec::new("shop").module(ModuleSpec::new("counter", counter)).child(till.child("till"));
+    runtime.start_app(app).await.expect("it starts");
+    let mut me = runtime.client("shop").expect("it runs");
+    let mark = me.monitor("till").expect("it is a name");
+    // One that was called keeps its instance, and waits in it.
+    let added = me.call(Address::from("till"), Body::Json(json!({ "Add": 2 }).to_string()), Some(PATIENCE)).await;
+    assert_eq!(added, Ok(Body::Json("42".into())));
+
+    drop(runtime);
+    let target = Address::from("till");
+    assert_eq!(me.receive(PATIENCE).await, Some(Event::Down { mark, target, reason: ExitReason::Killed, tag: None }));
+    assert!(Arc::strong_count(&observer) > 1, "a client holds on to it");
+    drop(me);
+    eventually("nobody to hold on to it", || (Arc::strong_count(&observer) == 1).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -273,12 +273,6 @@ impl Guest {
         self.code.lock().module.class_for(memory_bytes)
     }
 
-    /// Drops the instance, for the runtime is taken down around it.
-    pub(super) fn drop_instance(&self) {
-        let live = self.live.lock().take();
-        drop(live);
-    }
-
     /// Drops the instance, wherever the guest stands, for the process has ended.
     pub(super) fn discard(&self, shell: &Shell, cell: &Cell) {
         let live = self.live.lock().take();

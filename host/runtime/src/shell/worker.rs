@@ -37,13 +37,12 @@ pub(super) fn start(shell: &Arc<Shell>, tokio: &tokio::runtime::Handle) -> std::
 }
 
 impl Shell {
-    /// Forgets all processes. Nothing of them runs any more.
+    /// Ends all processes, whose guests run no more. The embedding program's own hear of it, and end when it lets go of them.
     fn take_down(&self) {
         for cell in self.table.all() {
-            if let Content::Guest(guest) = &cell.content {
-                guest.drop_instance();
+            if !matches!(cell.content, Content::Client(_)) {
+                self.finish(&cell, &ExitReason::Killed, Manner::InOrder);
             }
-            self.table.remove(cell.pid);
         }
         self.queue.forget_all();
         self.throttle.forget_all();
