@@ -114,6 +114,12 @@ impl Mailbox {
         self.mail.waiting
     }
 
+    /// The number that the next event gets.
+    #[must_use]
+    pub fn next_number(&self) -> Number {
+        self.mail.came
+    }
+
     /// Whether none waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -44,7 +44,8 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
     }
     let code = guest(cell).module();
     let begun = if is_waking { seen::wakes() } else { None };
-    let mut instance = make(cell, &code).await.map_err(no_instance)?;
+    let calls = Arc::new(GuestCalls::new(Arc::clone(cell)));
+    let mut instance = make_for(cell, &code, Arc::clone(&calls)).await.map_err(no_instance)?;
     let saved = cell.process.lock().take_saved();
     let mut is_warm = saved.is_none();
     if let Some(state) = saved {
@@ -59,10 +60,9 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
         match next_step(cell, &code) {
             Step::Init => begin(cell, &mut instance).await?,
             Step::Handle { event, more } => {
-                let begun = seen::begins(std::mem::replace(&mut is_warm, true));
+                calls.begins_timing(std::mem::replace(&mut is_warm, true));
                 culprit = handle(cell, &mut instance, event, more).await?;
-                // Where it may stay inside, that is no measure: what it handles there is timed there.
-                seen::handled(begun.filter(|_| !more));
+                calls.ends_timing();
                 handled += 1;
                 if handled.is_multiple_of(MESSAGES_PER_TURN) {
                     let_others_run(cell).await;
@@ -217,10 +217,14 @@ fn no_instance(error: MakeError) -> End {
 /// An instance, in the class that the process belongs to. Where that is full of instances that cannot be given back, of
 /// processes blocked in calls above all, the large class is the way out: whom they wait for must be able to wake.
 pub(super) async fn make(cell: &Arc<Cell>, code: &Module) -> Result<Instance, MakeError> {
+    make_for(cell, code, Arc::new(GuestCalls::new(Arc::clone(cell)))).await
+}
+
+/// As [`make`], with these for its way to the host.
+async fn make_for(cell: &Arc<Cell>, code: &Module, calls: Arc<GuestCalls>) -> Result<Instance, MakeError> {
     // Not those that it was born with: they may have been changed since.
     let limits = Arc::clone(cell.process.lock().limits());
     let grants = &guest(cell).spec.grants;
-    let calls = Arc::new(GuestCalls::new(Arc::clone(cell)));
     let usual = code.class_for(limits.memory_bytes);
     let since = cell.budget.departures();
     compiled(code, usual).await;

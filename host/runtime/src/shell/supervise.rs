@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use skep_kernel::budget::{Budget, BudgetSpec};
+use skep_kernel::mailbox::Number;
 use skep_kernel::process::{Monitoring, Step, Waiting};
 use skep_kernel::supervisor::{
     ChildView, Input, Machine, Order, Report as Told, Roster, RouteError, SupervisorSpec, Token,
@@ -60,7 +61,8 @@ pub(crate) struct Overseer {
     /// Locked by the worker whose turn it is, and for a moment by whoever lists the children.
     inner: Mutex<Inner>,
     /// What operators and embedding programs ask for.
-    asked: Mutex<VecDeque<Instruction>>,
+    /// With the number of the next event then: what had come before comes first, since whoever asks may have heard of it.
+    asked: Mutex<VecDeque<(Number, Instruction)>>,
     /// Crashes of children, until it is decided what becomes of them.
     pub(super) crashes: Crashes,
 }
@@ -211,8 +213,19 @@ impl Overseer {
         ControlFlow::Continue(())
     }
 
+    /// What it is asked next, unless mail that came before waits.
+    fn next_instruction(&self, cell: &Cell) -> Option<Instruction> {
+        let mut asked = self.asked.lock();
+        let (number, _) = asked.front()?;
+        let oldest = cell.process.lock().mailbox().behind(None).map(|(oldest, _)| oldest);
+        if oldest.is_some_and(|oldest| oldest < *number) {
+            return None;
+        }
+        asked.pop_front().map(|(_, instruction)| instruction)
+    }
+
     fn next_input(&self, inner: &mut Inner, cell: &Cell) -> Heard {
-        if let Some(instruction) = self.asked.lock().pop_front() {
+        if let Some(instruction) = self.next_instruction(cell) {
             return Heard::Input(Box::new(instruction));
         }
         let input = match cell.transition(Process::next_step) {

@@ -33,7 +33,7 @@ pub(super) struct GuestCalls {
     pub(super) cell: Arc<Cell>,
     /// Fuel that this instance has used.
     used: AtomicU64,
-    /// Since when it handles an event that it has got inside `handle`, if that one is timed.
+    /// Since when it handles its event, if that one is timed.
     begun: Mutex<Option<Instant>>,
 }
 
@@ -45,7 +45,17 @@ impl GuestCalls {
     /// The guest gets its next event inside `handle`.
     fn begins(&self, shell: &Shell, event: &Event) {
         shell.traces.begins(self.cell.pid, event);
-        *self.begun.lock() = seen::begins(true);
+        self.begins_timing(true);
+    }
+
+    /// The guest gets an event, for which it had its instance or not: some are timed.
+    pub(super) fn begins_timing(&self, had_instance: bool) {
+        *self.begun.lock() = seen::begins(had_instance);
+    }
+
+    /// It is done with it.
+    pub(super) fn ends_timing(&self) {
+        seen::handled(self.begun.lock().take());
     }
 
     /// The process, unless it is to end.
@@ -298,7 +308,7 @@ impl Syscalls for GuestCalls {
     fn more(&self, reply: Option<Body>) -> Result<More, Ended> {
         let shell = self.shell()?;
         shell.traces.replied(self.cell.pid, reply.as_ref());
-        seen::handled(self.begun.lock().take());
+        self.ends_timing();
         let more = self.transition(shell, |process, now, actions| process.more(reply, now, actions));
         if let More::Event(event) = &more {
             self.begins(shell, event);

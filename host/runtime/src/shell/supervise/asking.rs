@@ -103,7 +103,8 @@ fn refused(refusal: Refusal) -> RequestError {
 impl Shell {
     /// Hands a supervisor an instruction. The answer comes through its [`Ask`].
     fn instruct(&self, cell: &Arc<Cell>, overseer: &Overseer, instruction: Instruction) {
-        overseer.asked.lock().push_back(instruction);
+        let number = cell.process.lock().mailbox().next_number();
+        overseer.asked.lock().push_back((number, instruction));
         self.stir(cell);
     }
 
