@@ -1,7 +1,7 @@
 #!/usr/bin/env escript
+%%! +P 8000000
 %% The works of the benchmark by Erlang's processes. Reads orders as terms, and answers each with a line of nanoseconds: of
 %% the whole, and of each where single ones are measured. Ends when its input does.
-%%! +P 8000000
 -mode(compile).
 
 main(_) ->
