@@ -186,7 +186,7 @@ impl Session {
 /// A module as part of the app: what guests spawn of it has these rights.
 #[must_use]
 pub fn module(name: &str, module: &Module, grants: &Grants) -> ModuleSpec {
-    ModuleSpec { limits: limits(), grants: Arc::new(grants.clone()), ..ModuleSpec::new(name, module.clone()) }
+    ModuleSpec { limits: Arc::new(limits()), grants: Arc::new(grants.clone()), ..ModuleSpec::new(name, module.clone()) }
 }
 
 /// An app for the guests of an input.
@@ -259,5 +259,5 @@ pub fn grants(bits: u8, host: &Host) -> Grants {
 #[must_use]
 pub fn process(module: &str, args: Vec<u8>, grants: &Grants, keep: Keep) -> ProcessSpec {
     let spec = ProcessSpec::new(module).args(Body::Raw(args)).granted(grants.clone());
-    ProcessSpec { limits: limits(), keep, ..spec }
+    ProcessSpec { limits: Arc::new(limits()), keep, ..spec }
 }

@@ -108,7 +108,7 @@ async fn serve() -> Served {
     let place = folder.path().join("nodes/fuzz");
     std::fs::create_dir_all(&place).expect("it is ours");
     let engine = engine(16, Compiled::Kept);
-    let config = RuntimeConfig { workers: Some(1), engine, keep: None };
+    let config = RuntimeConfig { workers: Some(1), engine, ..RuntimeConfig::default() };
     let node = Node::new("fuzz", config, &place).expect("a node");
     let token = |scope: Scope| node.tokens.issue(scope.word(), scope, None, 0).expect("it is made").0;
     let tokens = [Scope::Read, Scope::Operate, Scope::Deploy].map(token);
