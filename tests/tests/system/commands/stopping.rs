@@ -1,6 +1,6 @@
 //! What ends a program from outside, what does not stop it for a while, and what it gives back.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -33,12 +33,17 @@ impl Site {
         command("holder", module, input).process(|process| Arc::make_mut(&mut process.grants).folders = vec![folder])
     }
 
-    /// Descriptors of this program that lead here.
-    fn descriptors(&self) -> usize {
+    /// What is open in this program and lies here.
+    fn open(&self) -> Vec<PathBuf> {
         let here = self.0.path().canonicalize().expect("it is there");
         let open = std::fs::read_dir("/proc/self/fd").expect("Linux has it");
-        let leads = |link: &Path| std::fs::read_link(link).is_ok_and(|path| path.starts_with(&here));
-        open.filter(|entry| entry.as_ref().is_ok_and(|entry| leads(&entry.path()))).count()
+        let leads = open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok());
+        leads.filter(|path| path.starts_with(&here)).collect()
+    }
+
+    /// Whether the file that programs hold is open. It counts as open from when it is asked for.
+    fn is_held(&self) -> bool {
+        self.open().iter().any(|path| path.ends_with("held"))
     }
 }
 
@@ -63,8 +68,9 @@ fn look(app: &TestApp) -> Inspection {
 }
 
 /// Waits until the program stands where it will be ended: it has its file, and waits for input or computes.
-async fn gets_there(app: &TestApp, waits: bool) {
-    eventually("it to open its file", || (usage(app).total.open_files == 1).then_some(())).await;
+async fn gets_there(site: &Site, app: &TestApp, waits: bool) {
+    eventually("it to open its file", || site.is_held().then_some(())).await;
+    assert_eq!(usage(app).total.open_files, 1);
     if waits {
         eventually("it to wait", || (look(app).waits_for == Some(Waits::Message)).then_some(())).await;
         assert_eq!(look(app).process.status, "blocked");
@@ -83,13 +89,12 @@ async fn a_command_that_is_ended_gives_everything_back_wherever_it_stands() {
     for keep in MODES {
         let app = app(keep, supervisor([])).await;
         let before = held(&usage(&app).total);
-        assert_eq!(site.descriptors(), 0);
+        assert!(site.open().is_empty());
         for (module, input, waits) in cases.clone() {
             for killed in [true, false] {
                 add(&app, site.command(module, input.clone()).spec).await;
-                gets_there(&app, waits).await;
+                gets_there(&site, &app, waits).await;
                 let held_meanwhile = held(&usage(&app).total);
-                assert!(site.descriptors() > 0);
                 assert_eq!(held_meanwhile[..2], [before[0] + 1, before[1] + 1], "a process with an instance");
                 assert!(held_meanwhile[2] >= before[2] + 65_536, "of a page at least");
                 // Whoever calls one that does not read hears of its end.
@@ -111,7 +116,7 @@ async fn a_command_that_is_ended_gives_everything_back_wherever_it_stands() {
                     let reason = if killed { ExitReason::Killed } else { ExitReason::Shutdown(None) };
                     assert_eq!(outcome, Err(CallError::Ended(reason)));
                 }
-                let given_back = || (held(&usage(&app).total) == before && site.descriptors() == 0).then_some(());
+                let given_back = || (held(&usage(&app).total) == before && site.open().is_empty()).then_some(());
                 eventually("everything to be given back", given_back).await;
                 assert!(!app.is_alive(pid) && app.crashes("holder").is_empty(), "and it is no crash");
             }
@@ -126,7 +131,7 @@ async fn sys_01_a_command_is_not_suspended_and_goes_on() {
     for module in ["holding-cat", "holding-spinner"] {
         let app = app(Keep::WhileItFits, supervisor([site.command(module, Input::Messages)])).await;
         let reads = module == "holding-cat";
-        gets_there(&app, reads).await;
+        gets_there(&site, &app, reads).await;
         let (pid, runtime) = (app.pid("holder"), &app.runtime);
         let refused = Err(SystemError::NotAServer(pid));
         assert_eq!(runtime.suspend(pid, SYSTEM_TIMEOUT).await, refused);
