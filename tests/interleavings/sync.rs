@@ -5,7 +5,6 @@
 use std::cell::Cell;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
-use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub(crate) use crossbeam_deque::Steal;
@@ -165,41 +164,41 @@ pub(crate) fn random() -> u64 {
 
 /// A map under a lock: what it does is one step.
 #[derive(Debug)]
-pub(crate) struct HashMap<K, V, H>(Mutex<BTreeMap<K, V>>, PhantomData<H>);
+pub(crate) struct Sharded<V>(Mutex<BTreeMap<u64, V>>);
 
-impl<K: Ord, V, H> Default for HashMap<K, V, H> {
+impl<V> Default for Sharded<V> {
     fn default() -> Self {
-        HashMap(Mutex::new(BTreeMap::new()), PhantomData)
+        Sharded(Mutex::new(BTreeMap::new()))
     }
 }
 
-impl<K: Ord, V, H> HashMap<K, V, H> {
-    pub(crate) fn insert_sync(&self, key: K, value: V) -> Result<(), V> {
-        match self.0.lock().entry(key) {
+impl<V> Sharded<V> {
+    pub(crate) fn insert(&self, id: u64, value: V) -> bool {
+        match self.0.lock().entry(id) {
             Entry::Vacant(vacant) => {
                 vacant.insert(value);
-                Ok(())
+                true
             }
-            Entry::Occupied(_) => Err(value),
+            Entry::Occupied(_) => false,
         }
     }
 
-    pub(crate) fn remove_sync(&self, key: &K) {
+    pub(crate) fn remove(&self, id: u64) {
         if !suffers(Defect::KeepEntry) {
-            self.0.lock().remove(key);
+            self.0.lock().remove(&id);
         }
     }
 
-    pub(crate) fn read_sync<R>(&self, key: &K, read: impl FnOnce(&K, &V) -> R) -> Option<R> {
-        self.0.lock().get_key_value(key).map(|(key, value)| read(key, value))
+    pub(crate) fn read<R>(&self, id: u64, read: impl FnOnce(&V) -> R) -> Option<R> {
+        self.0.lock().get(&id).map(read)
     }
 
     pub(crate) fn len(&self) -> usize {
         self.0.lock().len()
     }
 
-    pub(crate) fn iter_sync(&self, mut read: impl FnMut(&K, &V) -> bool) -> bool {
-        self.0.lock().iter().all(|(key, value)| read(key, value))
+    pub(crate) fn each(&self, show: impl FnMut(&V)) {
+        self.0.lock().values().for_each(show);
     }
 }
 

@@ -20,17 +20,18 @@ const BANNED: [(&str, &str); 8] = [
     ("bincode", "it is no longer looked after (RUSTSEC-2025-0141)"),
     ("sled", "it is no longer looked after"),
     ("async-std", "it is no longer looked after, and tokio is the one runtime"),
-    ("dashmap", "a guard held across an await deadlocks; tables are scc"),
+    ("dashmap", "a guard held across an await deadlocks; the table lets none out"),
     ("serde_yaml", "it is no longer looked after; manifests are TOML"),
 ];
 
 /// Where there are several incompatible versions of one library, and why. Whoever adds to it adds to the binary.
-const SEVERAL: [(&str, &str); 16] = [
+const SEVERAL: [(&str, &str); 17] = [
     ("cpufeatures", "digests: wasmtime's are older than blake3's"),
     ("embedded-io", "postcard in wasmtime asks for both"),
     ("getrandom", "ring, and two generations of rand"),
     ("hashbrown", "gimli's and everybody else's"),
     ("io-lifetimes", "two of cap-std's own"),
+    ("itertools", "criterion's and cranelift's; the former is not in the binary"),
     ("rand", "shuttle's and everybody else's"),
     ("rand_core", "as rand"),
     ("syn", "macros of two generations; none of it is in the binary"),

@@ -171,14 +171,11 @@ pub enum Burnt {
 pub struct Budget {
     whose: Name,
     parent: Option<Arc<Budget>>,
-    used: [AtomicU64; RESOURCES],
+    counts: Counts,
     /// `u64::MAX` where there is no bound.
     most: [AtomicU64; RESOURCES],
     /// Whether this budget or one above it bounds what waits in mailboxes.
     bounds_mail: AtomicBool,
-    fuel_used: AtomicU64,
-    /// Instances that have gone.
-    departures: AtomicU64,
     /// Whether there is a rate, to be looked at without the lock.
     is_rated: AtomicBool,
     /// Until when there is no fuel, in nanoseconds; 0 if there is some.
@@ -189,6 +186,16 @@ pub struct Budget {
     lane: Lane,
 }
 
+/// What processes on all cores write, in cache lines of its own: what else a budget has they read at every turn.
+#[repr(align(128))]
+#[derive(Default)]
+struct Counts {
+    used: [AtomicU64; RESOURCES],
+    fuel_used: AtomicU64,
+    /// Instances that have gone.
+    departures: AtomicU64,
+}
+
 impl Budget {
     /// A budget that nobody has used yet. `whose` is what refusals call it, such as `app tally`.
     #[must_use]
@@ -196,11 +203,9 @@ impl Budget {
         let budget = Budget {
             whose: whose.into(),
             parent,
-            used: Default::default(),
+            counts: Counts::default(),
             most: Default::default(),
             bounds_mail: AtomicBool::new(false),
-            fuel_used: AtomicU64::new(0),
-            departures: AtomicU64::new(0),
             is_rated: AtomicBool::new(false),
             dry_until: AtomicU64::new(0),
             bucket: Mutex::default(),
@@ -244,7 +249,7 @@ impl Budget {
     /// How much of this is used.
     #[must_use]
     pub fn used(&self, of: Resource) -> u64 {
-        self.used[of as usize].load(Ordering::Relaxed)
+        self.counts.used[of as usize].load(Ordering::Relaxed)
     }
 
     /// How much of this may be used; none if it is not bounded.
@@ -256,7 +261,7 @@ impl Budget {
     /// Fuel that its processes have used so far.
     #[must_use]
     pub fn fuel_used(&self) -> u64 {
-        self.fuel_used.load(Ordering::Relaxed)
+        self.counts.fuel_used.load(Ordering::Relaxed)
     }
 
     /// All that bounds it now.
@@ -317,7 +322,7 @@ impl Budget {
     /// Takes so much whether there is room or not.
     fn overdraw(&self, of: Resource, amount: u64) {
         self.chain().for_each(|budget| {
-            budget.used[of as usize].fetch_add(amount, Ordering::AcqRel);
+            budget.counts.used[of as usize].fetch_add(amount, Ordering::AcqRel);
         });
     }
 
@@ -339,7 +344,7 @@ impl Budget {
 
     fn take_here(&self, of: Resource, amount: u64) -> bool {
         let most = self.most[of as usize].load(Ordering::Relaxed);
-        let used = &self.used[of as usize];
+        let used = &self.counts.used[of as usize];
         if most == u64::MAX {
             used.fetch_add(amount, Ordering::AcqRel);
             return true;
@@ -349,7 +354,7 @@ impl Budget {
     }
 
     fn give_here(&self, of: Resource, amount: u64) {
-        let used = self.used[of as usize].fetch_sub(amount, Ordering::AcqRel);
+        let used = self.counts.used[of as usize].fetch_sub(amount, Ordering::AcqRel);
         debug_assert!(used >= amount, "more {} given back than taken", of.word());
     }
 
@@ -365,20 +370,23 @@ impl Budget {
     /// Notes that an instance has gone: whoever found no place may find one now.
     pub fn note_departure(&self) {
         self.chain().for_each(|budget| {
-            budget.departures.fetch_add(1, Ordering::SeqCst);
+            budget.counts.departures.fetch_add(1, Ordering::SeqCst);
         });
     }
 
     /// How many have gone so far, here and above.
     #[must_use]
     pub fn departures(&self) -> u64 {
-        self.chain().map(|budget| budget.departures.load(Ordering::SeqCst)).sum()
+        self.chain().map(|budget| budget.counts.departures.load(Ordering::SeqCst)).sum()
     }
 
     /// Counts fuel that was used.
     pub fn count_fuel(&self, fuel: u64) {
+        if fuel == 0 {
+            return;
+        }
         self.chain().for_each(|budget| {
-            budget.fuel_used.fetch_add(fuel, Ordering::Relaxed);
+            budget.counts.fuel_used.fetch_add(fuel, Ordering::Relaxed);
         });
     }
 

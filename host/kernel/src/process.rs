@@ -13,7 +13,9 @@ mod delivery;
 mod end;
 mod hibernation;
 mod holdings;
+mod kept;
 mod lifecycle;
+mod links;
 mod looks;
 mod receiving;
 mod relations;
@@ -24,7 +26,6 @@ mod turns;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,9 @@ use affairs::{Affairs, Beginning};
 pub use aliases::AliasMode;
 pub use calls::{Callee, Waiting};
 pub use circle::Search;
+use kept::Kept;
 pub use lifecycle::{More, Step};
+use links::Links;
 pub use looks::WaitsFor;
 pub use receiving::{Received, Wanted};
 pub use relations::{LinkRequest, MADE_UP, Monitoring, TAG_BYTES};
@@ -46,7 +49,7 @@ use crate::mailbox::Mailbox;
 use crate::pid::NUMBER_LIMIT;
 use crate::system::Statistics;
 use crate::upgrade::UpgradeId;
-use crate::{Address, Body, Caller, ExitReason, Limits, Mark, Name, Pid, State, Time};
+use crate::{Address, Body, Caller, ExitReason, Limits, Mark, Name, Pid, Time};
 
 /// What runs in a process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -130,12 +133,26 @@ impl Birth {
 #[derive(Debug)]
 struct Nature {
     pid: Pid,
-    kind: Kind,
-    parent: Option<Pid>,
+    /// [`NOBODY`] if nobody has started it.
+    parent: Pid,
     limits: Arc<Limits>,
-    hibernate_after: Option<Duration>,
-    pinned: bool,
-    secret: [u64; 2],
+    /// In nanoseconds, as much as 64 bits hold; [`u64::MAX`]: for ever.
+    hibernate_after: u64,
+    /// What its marks are drawn from, with the tag of its pid, which others may know: 64 bits that nobody does.
+    secret: u64,
+}
+
+/// No process: numbers begin with 1.
+const NOBODY: Pid = Pid { node: 0, id: 0, tag: 0 };
+
+impl Nature {
+    fn parent(&self) -> Option<Pid> {
+        (self.parent != NOBODY).then_some(self.parent)
+    }
+
+    fn hibernate_after(&self) -> Option<Duration> {
+        (self.hibernate_after != u64::MAX).then_some(Duration::from_nanos(self.hibernate_after))
+    }
 }
 
 /// How far a process has come.
@@ -188,7 +205,10 @@ enum Watch {
 #[derive(Debug)]
 pub struct Process {
     nature: Nature,
-    name: Option<Name>,
+    /// In a box: few have one.
+    name: Option<Box<Name>>,
+    kind: Kind,
+    pinned: bool,
     phase: Phase,
     run: Run,
     trap_exit: bool,
@@ -197,13 +217,24 @@ pub struct Process {
     mailbox: Mailbox,
     affairs: Folded<Affairs>,
     /// The state, while there is no instance, or only one of code that has been replaced.
-    saved: Option<State>,
+    saved: Option<Kept>,
     statistics: Statistics,
-    links: BTreeSet<Pid>,
+    links: Links,
     marks_drawn: u64,
     /// How many pids its guest has made up.
     made_up: u16,
     account: Account,
+}
+
+fn hash<const N: usize>(numbers: [u64; N]) -> u64 {
+    let mut hash = DefaultHasher::new();
+    numbers.into_iter().for_each(|number| hash.write_u64(number));
+    hash.finish()
+}
+
+/// As many as 64 bits hold: some 584 years.
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A monitor that this process has set.
@@ -237,8 +268,16 @@ impl Process {
             awaited,
         } = birth;
         let mut process = Process {
-            nature: Nature { pid, kind, parent, limits, hibernate_after, pinned, secret },
-            name,
+            nature: Nature {
+                pid,
+                parent: parent.unwrap_or(NOBODY),
+                limits,
+                hibernate_after: hibernate_after.map_or(u64::MAX, nanoseconds),
+                secret: hash([secret[0], secret[1]]),
+            },
+            name: name.map(Box::new),
+            kind,
+            pinned,
             phase: Phase::New,
             run: Run::Queued,
             // The host's own live by what becomes of those they are linked to.
@@ -248,7 +287,7 @@ impl Process {
             affairs: Folded::default(),
             saved: None,
             statistics: Statistics::default(),
-            links: BTreeSet::new(),
+            links: Links::default(),
             marks_drawn: 0,
             made_up: 0,
             account: Account::default(),
@@ -268,7 +307,9 @@ impl Process {
             }
         }
         if let Some(Awaited { by, mark, link }) = awaited {
-            process.links.extend(link.then_some(by));
+            if link {
+                process.links.insert(by);
+            }
             process.affairs.watchers.push(Watcher { pid: by, mark, why: Watch::Monitor });
         }
         if let Some(claim) = claim {
@@ -295,7 +336,7 @@ impl Process {
     /// What runs in it.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        self.nature.kind
+        self.kind
     }
 
     /// Its bounds.
@@ -313,7 +354,7 @@ impl Process {
     /// The name it holds.
     #[must_use]
     pub fn name(&self) -> Option<&Name> {
-        self.name.as_ref()
+        self.name.as_deref()
     }
 
     /// Its queue, to be looked at.
@@ -343,7 +384,7 @@ impl Process {
     /// The size of its saved state in bytes; none while it has an instance.
     #[must_use]
     pub fn saved_bytes(&self) -> Option<usize> {
-        self.saved.as_ref().map(|state| state.body.len())
+        self.saved.as_ref().map(Kept::len)
     }
 
     /// What it is doing, in a word.
@@ -366,12 +407,8 @@ impl Process {
     /// A number that nobody else can guess and that this process uses for nothing else at the moment.
     fn draw_mark(&mut self) -> Mark {
         loop {
-            let mut hash = DefaultHasher::new();
-            hash.write_u64(self.nature.secret[0]);
-            hash.write_u64(self.nature.secret[1]);
-            hash.write_u64(self.marks_drawn);
+            let mark = Mark(hash([self.nature.secret, self.nature.pid.tag, self.marks_drawn]) % NUMBER_LIMIT);
             self.marks_drawn += 1;
-            let mark = Mark(hash.finish() % NUMBER_LIMIT);
             let used = self.affairs.requests.contains_key(&mark)
                 || self.affairs.timers.get(mark).is_some()
                 || self.affairs.monitors.contains_key(&mark)

@@ -29,7 +29,7 @@ use skep_kernel::mailbox::Number;
 use skep_kernel::process::{AliasMode, Monitoring, More, Received, Wanted};
 use skep_kernel::{Address, Alias, Body, CallError, Caller, Event, ExitReason, Mark, Name, Pid, Refusal, SpawnError};
 
-use crate::engine::Ledger;
+use crate::engine::{Ledger, context};
 use crate::observe::Level;
 use crate::spec::Console;
 
@@ -189,21 +189,19 @@ pub struct PendingSpawn {
 
 /// Adds every interface of `wit/` to a linker: two of four languages import them all, used or not, so that what is not
 /// granted is refused when it is called.
-pub(crate) fn add_to_linker(
-    linker: &mut wasmtime::component::Linker<crate::engine::context::Context>,
-) -> wasmtime::Result<()> {
+pub(crate) fn add_to_linker(linker: &mut wasmtime::component::Linker<context::Context>) -> wasmtime::Result<()> {
     use wasmtime::component::HasSelf;
-    type Own = HasSelf<crate::engine::context::Context>;
-    bindings::messaging::add_to_linker::<_, Own>(linker, |context| context)?;
-    bindings::links::add_to_linker::<_, Own>(linker, |context| context)?;
-    bindings::spawning::add_to_linker::<_, Own>(linker, |context| context)?;
-    bindings::supervision::add_to_linker::<_, Own>(linker, |context| context)?;
-    bindings::system::add_to_linker::<_, Own>(linker, |context| context)?;
-    bindings::names::add_to_linker::<_, Own>(linker, |context| context)?;
-    bindings::registry::add_to_linker::<_, Own>(linker, |context| context)?;
-    bindings::groups::add_to_linker::<_, Own>(linker, |context| context)?;
-    bindings::topics::add_to_linker::<_, Own>(linker, |context| context)?;
-    bindings::timers::add_to_linker::<_, Own>(linker, |context| context)?;
-    bindings::log::add_to_linker::<_, Own>(linker, |context| context)?;
+    type Own = HasSelf<context::Context>;
+    bindings::messaging::add_to_linker::<_, Own>(linker, context::Context::entered)?;
+    bindings::links::add_to_linker::<_, Own>(linker, context::Context::entered)?;
+    bindings::spawning::add_to_linker::<_, Own>(linker, context::Context::entered)?;
+    bindings::supervision::add_to_linker::<_, Own>(linker, context::Context::entered)?;
+    bindings::system::add_to_linker::<_, Own>(linker, context::Context::entered)?;
+    bindings::names::add_to_linker::<_, Own>(linker, context::Context::entered)?;
+    bindings::registry::add_to_linker::<_, Own>(linker, context::Context::entered)?;
+    bindings::groups::add_to_linker::<_, Own>(linker, context::Context::entered)?;
+    bindings::topics::add_to_linker::<_, Own>(linker, context::Context::entered)?;
+    bindings::timers::add_to_linker::<_, Own>(linker, context::Context::entered)?;
+    bindings::log::add_to_linker::<_, Own>(linker, context::Context::entered)?;
     inbox::add_to_linker(linker)
 }

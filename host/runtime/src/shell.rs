@@ -30,6 +30,7 @@ mod reach;
 mod rooms;
 mod seen;
 mod serve;
+mod sharded;
 mod spawn;
 mod supervise;
 mod supervision;

@@ -8,8 +8,9 @@ use super::{Budget, Credit, Exceeded, Resource};
 #[derive(Debug, Default)]
 pub struct Account {
     budget: Option<Arc<Budget>>,
-    processes: u64,
-    timers: u64,
+    // There is one for each process, and memory ends before these numbers do.
+    processes: u32,
+    timers: u32,
     saved_bytes: u64,
 }
 
@@ -31,8 +32,8 @@ impl Account {
     /// So many timers are over.
     pub fn stop_timers(&mut self, many: usize) {
         let Some(budget) = &self.budget else { return };
-        let many = self.timers.min(many as u64);
-        budget.give(Resource::Timers, many);
+        let many = self.timers.min(u32::try_from(many).unwrap_or(u32::MAX));
+        budget.give(Resource::Timers, many.into());
         self.timers -= many;
     }
 
@@ -57,8 +58,8 @@ impl Account {
     /// Gives everything back: from now on it counts nowhere.
     pub fn close(&mut self) {
         let Some(budget) = self.budget.take() else { return };
-        budget.give(Resource::Processes, std::mem::take(&mut self.processes));
-        budget.give(Resource::Timers, std::mem::take(&mut self.timers));
+        budget.give(Resource::Processes, std::mem::take(&mut self.processes).into());
+        budget.give(Resource::Timers, std::mem::take(&mut self.timers).into());
         budget.give(Resource::Memory, std::mem::take(&mut self.saved_bytes));
     }
 }

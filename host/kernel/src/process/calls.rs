@@ -85,7 +85,7 @@ impl Process {
             return Err(CallError::Refused("too many requests without an answer".into()));
         }
         let mark = self.draw_mark();
-        self.count_sent();
+        self.count_sent(1);
         self.affairs.requests.insert(mark, Request { what: Asked::Call(to), deadline, waiting });
         if waiting == Waiting::Blocking {
             self.affairs.block = Block::Call { mark, answer: None };
@@ -191,7 +191,9 @@ impl Process {
     }
 
     fn tie_to_child(&mut self, child: Pid, link: bool, monitor: Option<Address>) -> Option<Mark> {
-        self.links.extend(link.then_some(child));
+        if link {
+            self.links.insert(child);
+        }
         monitor.map(|target| {
             let mark = self.draw_mark();
             self.affairs.monitors.insert(mark, super::Monitor { pid: Some(child), target, tag: None });
@@ -232,7 +234,7 @@ impl Process {
         if let Some(place) = self.affairs.watchers.iter().position(answered) {
             self.affairs.watchers.swap_remove(place);
         }
-        self.count_sent();
+        self.count_sent(1);
         let signal = Signal::Answer { mark: caller.mark, by: self.nature.pid, outcome: Ok(body) };
         actions.push(Action::Deliver { to: caller.pid, signal });
     }

@@ -114,11 +114,11 @@ impl Process {
 
     fn send_on(&self, mut search: Search, actions: &mut Vec<Action>) {
         let Some((request, to)) = self.stands_still() else { return };
-        match search.pass(request, self.name.as_ref()) {
+        match search.pass(request, self.name()) {
             Way::On => actions.push(Action::Deliver { to, signal: Signal::Search(Box::new(search)) }),
             Way::Out => {}
             Way::Circle => {
-                let why = search.tell(self.name.as_ref()).into();
+                let why = search.tell(self.name()).into();
                 actions.push(Action::Deliver { to, signal: Signal::Retract { caller: request, why } });
             }
         }

@@ -5,6 +5,7 @@
 //! (HOT-03, HOT-04). Unlike OTP's `suspend`, the request does not queue behind the mail, and nobody stays suspended.
 
 use super::delivery::Effect;
+use super::kept::Kept;
 use super::lifecycle::Step;
 use super::{Kind, Phase, Process};
 use crate::upgrade::{Mail, News, NotMigrated, UpgradeId, Verdict};
@@ -59,10 +60,10 @@ impl Process {
         matches!(self.affairs.change, Change::Migrating(_))
     }
 
-    /// Its saved state, for taking it over: it stays where it is.
+    /// A copy of its saved state, for taking it over: it stays where it is.
     #[must_use]
-    pub fn saved_state(&self) -> Option<&State> {
-        self.saved.as_ref()
+    pub fn saved_state(&self) -> Option<State> {
+        self.saved.as_ref().map(Kept::state)
     }
 
     /// Stop between two messages: at once, if this is between two messages.
@@ -70,7 +71,7 @@ impl Process {
         if !matches!(self.affairs.change, Change::None) {
             return Effect::Quiet;
         }
-        if self.nature.kind != Kind::Server && !self.is_new() {
+        if self.kind != Kind::Server && !self.is_new() {
             // A task ends on the code it began with: nobody need wait for it.
             actions.push(Action::Tell { upgrade: id, news: News::Gone });
             return Effect::Quiet;
@@ -232,7 +233,7 @@ impl Process {
         // An instance that was wanted back is given back.
         self.affairs.plan.evict = None;
         self.account.keep_state(after.body.len());
-        self.saved = Some(after);
+        self.saved = Some(after.into());
     }
 
     /// It has ended: nobody need wait for it.
@@ -247,7 +248,7 @@ impl Process {
     pub fn doing(&self) -> &'static str {
         match self.phase {
             Phase::Stopping => "terminate",
-            _ => self.handling().unwrap_or(if self.nature.kind == Kind::Task { "run" } else { "message" }),
+            _ => self.handling().unwrap_or(if self.kind == Kind::Task { "run" } else { "message" }),
         }
     }
 }

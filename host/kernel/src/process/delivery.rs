@@ -128,7 +128,7 @@ impl Process {
         room: Room,
         actions: &mut Vec<Action>,
     ) -> Result<Effect, Undelivered> {
-        if matches!(event, Event::Stop { .. }) && self.nature.kind != super::Kind::Server {
+        if matches!(event, Event::Stop { .. }) && self.kind != super::Kind::Server {
             return Err(Undelivered::NotAServer);
         }
         let caller = event.caller();
@@ -171,7 +171,7 @@ impl Process {
     fn take_exit(&mut self, from: Pid, reason: ExitReason) -> Effect {
         if self.trap_exit {
             let event = exit_event(from, reason);
-            if self.nature.parent == Some(from) {
+            if self.nature.parent() == Some(from) {
                 return self.queue(event);
             }
             let effect = self.effect_of(&event);

@@ -14,7 +14,7 @@ impl Process {
         }
         self.doomed.get_or_insert_with(|| reason.clone());
         if let Some(name) = self.name.take() {
-            actions.push(Action::ReleaseName(name));
+            actions.push(Action::ReleaseName(*name));
         }
         self.give_up_holdings(actions);
         actions.push(Action::Remove);

@@ -2,8 +2,6 @@
 //!
 //! Asked by `lifecycle` when there is nothing to do, and by timers and the shell when the instance is wanted back.
 
-use std::time::Duration;
-
 use super::delivery::Effect;
 use super::lifecycle::Step;
 use super::{Kind, Phase, Process, Run};
@@ -19,7 +17,7 @@ impl Process {
             self.affairs.plan.hibernate = false;
             return Step::Save;
         }
-        if let Some(after) = self.nature.hibernate_after
+        if let Some(after) = self.nature.hibernate_after()
             && self.affairs.plan.hibernate_timer.is_none()
         {
             self.arm_hibernation(now.saturating_add(after), actions);
@@ -28,7 +26,7 @@ impl Process {
     }
 
     fn can_give_back(&self) -> bool {
-        self.nature.kind == Kind::Server && !self.is_pinned() && !self.affairs.plan.kept
+        self.kind == Kind::Server && !self.is_pinned() && !self.affairs.plan.kept
     }
 
     /// Whether the instance is given back when there is nothing to do.
@@ -38,7 +36,7 @@ impl Process {
     }
 
     pub(super) fn gives_back_after_each(&self) -> bool {
-        self.nature.hibernate_after == Some(Duration::ZERO)
+        self.nature.hibernate_after == 0
     }
 
     fn arm_hibernation(&mut self, at: Time, actions: &mut Vec<Action>) {
@@ -49,7 +47,7 @@ impl Process {
 
     /// One timer serves however many messages came meanwhile: it is set again for what is left of the wait.
     pub(super) fn hibernation_due(&mut self, now: Time, actions: &mut Vec<Action>) -> Effect {
-        let Some(after) = self.nature.hibernate_after else { return Effect::Quiet };
+        let Some(after) = self.nature.hibernate_after() else { return Effect::Quiet };
         let at = self.affairs.plan.last_active.saturating_add(after);
         if at > now {
             self.arm_hibernation(at, actions);
@@ -80,11 +78,11 @@ impl Process {
 
     /// Because it was born so, or because it refused to save.
     fn is_pinned(&self) -> bool {
-        self.nature.pinned || self.affairs.plan.pinned
+        self.pinned || self.affairs.plan.pinned
     }
 
     fn has_instance_to_give(&self) -> bool {
-        self.phase == Phase::Up && self.nature.kind == Kind::Server && self.saved.is_none() && !self.is_pinned()
+        self.phase == Phase::Up && self.kind == Kind::Server && self.saved.is_none() && !self.is_pinned()
     }
 
     /// The instance has been given back; this is all that is left of it. Saving may take several turns, and what came
@@ -92,7 +90,7 @@ impl Process {
     pub fn saved(&mut self, state: State) {
         self.affairs.plan.evict = None;
         // Meanwhile the new code may have made something of that state.
-        let kept = self.saved.get_or_insert(state).body.len();
+        let kept = self.saved.get_or_insert_with(|| state.into()).len();
         self.account.keep_state(kept);
         self.discarded();
     }
@@ -121,7 +119,7 @@ impl Process {
     /// The state for a new instance.
     pub fn take_saved(&mut self) -> Option<State> {
         self.account.keep_state(0);
-        self.saved.take()
+        self.saved.take().map(State::from)
     }
 
     /// Whether an instance of it can be taken back now.
@@ -129,7 +127,7 @@ impl Process {
     pub fn is_evictable(&self) -> bool {
         self.phase == Phase::Up
             && self.run == Run::Idle
-            && self.nature.kind == Kind::Server
+            && self.kind == Kind::Server
             && !self.is_pinned()
             && !self.affairs.plan.kept
             && !self.is_blocked()

@@ -164,7 +164,7 @@ impl Process {
         }
         if self.phase == Phase::New {
             self.phase = Phase::Starting;
-            if self.nature.kind == Kind::Task {
+            if self.kind == Kind::Task {
                 self.become_ready(actions);
             }
             return Step::Init;
@@ -199,12 +199,12 @@ impl Process {
     }
 
     fn is_order_of_parent(&self, pid: crate::Pid) -> bool {
-        self.nature.parent == Some(pid) && self.nature.kind != Kind::Task
+        self.nature.parent() == Some(pid) && self.kind != Kind::Task
     }
 
     fn handle(&mut self, event: Event, now: Time, actions: &mut Vec<Action>) -> Step {
         self.begin_handling(&event, now, actions);
-        let more = self.nature.kind == Kind::Server && !self.gives_back_after_each();
+        let more = self.kind == Kind::Server && !self.gives_back_after_each();
         Step::Handle { event, more }
     }
 
@@ -235,7 +235,7 @@ impl Process {
     }
 
     pub(super) fn terminate(&mut self, reason: ExitReason) -> Step {
-        if self.nature.kind != Kind::Native {
+        if self.kind != Kind::Native {
             self.let_go();
             self.phase = Phase::Stopping;
         }
@@ -269,7 +269,7 @@ impl Process {
         self.phase = Phase::Up;
         self.unlimit_init(actions);
         let starter = self.affairs.beginning.as_mut().and_then(|beginning| beginning.starter.take());
-        if self.nature.kind == Kind::Server {
+        if self.kind == Kind::Server {
             // What it brings nobody waits for.
             self.affairs.beginning = None;
         }
@@ -341,12 +341,12 @@ impl Process {
 
     /// Whether there is to do what only a guest can that has returned from `handle`.
     fn is_wanted_outside(&self) -> bool {
-        self.nature.kind != Kind::Server
+        self.kind != Kind::Server
             || self.gives_back_after_each()
             || self.is_suspended()
             || self.is_asked_to_suspend()
             || self.has_system_message()
-            || self.mailbox.front().is_some_and(|event| is_order(event, self.nature.parent))
+            || self.mailbox.front().is_some_and(|event| is_order(event, self.nature.parent()))
     }
 
     fn return_first(&mut self) -> More {
@@ -384,7 +384,7 @@ impl Process {
     fn owner(&self) -> Option<(crate::Pid, Mark)> {
         let beginning = self.affairs.beginning.as_ref()?;
         let awaited = beginning.awaited.map(|awaited| (awaited.by, awaited.mark));
-        awaited.or_else(|| self.nature.parent.zip(beginning.monitor))
+        awaited.or_else(|| self.nature.parent().zip(beginning.monitor))
     }
 
     /// The kind of event that the guest is handling; while it ends because of one, still that one.

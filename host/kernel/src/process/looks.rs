@@ -21,7 +21,7 @@ impl Process {
     /// Who started it.
     #[must_use]
     pub fn parent(&self) -> Option<Pid> {
-        self.nature.parent
+        self.nature.parent()
     }
 
     /// Whether exit signals arrive as events.

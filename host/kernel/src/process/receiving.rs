@@ -43,7 +43,7 @@ impl Process {
         now: Time,
         actions: &mut Vec<Action>,
     ) -> Result<(), crate::ExitReason> {
-        if self.nature.kind != Kind::Task {
+        if self.kind != Kind::Task {
             return Err(crate::ExitReason::failed("receive is for tasks: a server is handed its events"));
         }
         if let Wanted::Marked(marks) = &mut wanted {
@@ -86,7 +86,7 @@ impl Process {
 
     /// A task takes the event that it has looked at. False if that is no longer there, as after a flush.
     pub fn take_seen(&mut self, number: Number) -> bool {
-        let taken = self.nature.kind == Kind::Task && self.mailbox.take(number).is_some();
+        let taken = self.kind == Kind::Task && self.mailbox.take(number).is_some();
         self.statistics.messages_in += u64::from(taken);
         taken
     }

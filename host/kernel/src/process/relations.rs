@@ -193,7 +193,7 @@ impl Process {
         match &self.name {
             Some(held) => Err(Refusal::Invalid(format!("the process has a name already: {held}"))),
             None => {
-                self.name = Some(name);
+                self.name = Some(Box::new(name));
                 Ok(())
             }
         }
@@ -201,7 +201,7 @@ impl Process {
 
     /// Gives its name up. True if it held that one.
     pub fn drop_name(&mut self, name: &str) -> bool {
-        let held = self.name.as_deref() == Some(name);
+        let held = self.name().is_some_and(|held| **held == *name);
         if held {
             self.name = None;
         }
@@ -216,7 +216,7 @@ impl Process {
     /// The signals that tell everyone of this end.
     pub(super) fn farewell(&mut self, reason: &ExitReason, actions: &mut Vec<Action>) {
         let from = self.nature.pid;
-        for to in std::mem::take(&mut self.links) {
+        for &to in std::mem::take(&mut self.links).iter() {
             actions.push(Action::Deliver { to, signal: Signal::LinkExit { from, reason: reason.clone() } });
         }
         let watchers = std::mem::take(&mut self.affairs.watchers).into_iter().map(|watcher| (watcher, reason));

@@ -63,15 +63,15 @@ impl Process {
         self.statistics
     }
 
-    /// It sends something of which the state machine does not hear.
-    pub fn count_sent(&mut self) {
-        self.statistics.messages_out += 1;
+    /// It has sent so many messages of which the state machine did not hear.
+    pub fn count_sent(&mut self, messages: u64) {
+        self.statistics.messages_out += messages;
         self.disclose();
     }
 
     /// Takes a request in.
     pub(super) fn take_system(&mut self, id: SystemId, request: SystemRequest, actions: &mut Vec<Action>) -> Effect {
-        if self.nature.kind != Kind::Server {
+        if self.kind != Kind::Server {
             actions.push(inform(id, Err(SystemError::NotAServer)));
             return Effect::Quiet;
         }
@@ -172,7 +172,7 @@ impl Process {
     /// Whether a suspended process was told to end, by its parent or by whoever stops it: of all its mail, OTP picks that
     /// out.
     fn has_order_while_held(&self) -> bool {
-        self.is_held() && self.mailbox.has_order(self.nature.parent)
+        self.is_held() && self.mailbox.has_order(self.nature.parent())
     }
 
     /// Whether a request is next that a process without an instance must have one for.
@@ -198,7 +198,7 @@ impl Process {
                 return None;
             }
             if self.is_held()
-                && let Some(reason) = self.mailbox.take_order(self.nature.parent)
+                && let Some(reason) = self.mailbox.take_order(self.nature.parent())
             {
                 return Some(self.terminate(reason));
             }
@@ -206,7 +206,7 @@ impl Process {
             let step = match (work, &self.saved) {
                 (Work::GetState, Some(saved)) => {
                     // It lies there: nobody need be woken.
-                    actions.push(inform(id, Ok(SystemAnswer::State(saved.clone()))));
+                    actions.push(inform(id, Ok(SystemAnswer::State(saved.state()))));
                     None
                 }
                 (Work::GetState, None) => Some(Step::GetState(id)),
@@ -297,6 +297,6 @@ impl Process {
 
     /// Whether this is what a suspended process picks out of its mail: an order to end.
     pub(super) fn is_order_while_held(&self, event: &Event) -> bool {
-        is_order(event, self.nature.parent) && self.is_held() && self.phase == Phase::Up
+        is_order(event, self.nature.parent()) && self.is_held() && self.phase == Phase::Up
     }
 }

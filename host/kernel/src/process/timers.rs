@@ -138,7 +138,7 @@ impl Process {
 
     /// From now on the time of its `init` runs, if it has one.
     pub(super) fn limit_init(&mut self, now: Time, actions: &mut Vec<Action>) {
-        if self.nature.kind != Kind::Server {
+        if self.kind != Kind::Server {
             return;
         }
         let mark = self.draw_mark();

@@ -4,10 +4,10 @@
 //! generated traits give that only to functions that cannot wait.
 
 use std::future::poll_fn;
-use std::sync::Arc;
+use std::task::Poll;
 
-use skep_kernel::Mark;
 use skep_kernel::process::{More, Received, Wanted};
+use skep_kernel::{Event, Mark};
 use wasmtime::StoreContextMut;
 use wasmtime::component::Linker;
 
@@ -41,31 +41,17 @@ pub(crate) fn add_to_linker(linker: &mut Linker<Context>) -> wasmtime::Result<()
     inbox.func_wrap("take", |mut store, (number,): (u64,)| Ok((take(&mut store, number)?,)))
 }
 
-/// Traps unless the instance is in the one phase that `import` is for.
-fn only_in(store: &StoreContextMut<'_, Context>, import: &'static str, belongs: Phase) -> wasmtime::Result<()> {
-    let phase = store.data().phase;
+/// How each of these begins. Traps unless the instance is in the one phase that `import` is for.
+fn enter(store: &mut StoreContextMut<'_, Context>, import: &'static str, belongs: Phase) -> wasmtime::Result<()> {
+    let phase = store.data_mut().entered().phase;
     if phase == belongs { Ok(()) } else { Err(Misuse::Elsewhere { import, phase, belongs }.into()) }
 }
 
-/// Settles the account of the message that is over: what comes next may be long in coming.
-fn settle(store: &mut StoreContextMut<'_, Context>) -> wasmtime::Result<()> {
+/// Settles the account of the message that is over, and begins that of the next.
+fn renew(store: &mut StoreContextMut<'_, Context>) -> wasmtime::Result<()> {
     let left = store.get_fuel()?;
     let context = store.data_mut();
     context.end_budget(left);
-    context.meter.waited();
-    // It is to have something to return with, if nothing comes.
-    give_fuel(store)
-}
-
-/// Gives the message that begins now its fuel.
-fn renew(store: &mut StoreContextMut<'_, Context>) -> wasmtime::Result<()> {
-    let left = store.get_fuel()?;
-    store.data_mut().end_budget(left);
-    give_fuel(store)
-}
-
-fn give_fuel(store: &mut StoreContextMut<'_, Context>) -> wasmtime::Result<()> {
-    let context = store.data_mut();
     let budget = context.fuel_per_message;
     context.begin_budget(budget);
     store.set_fuel(budget)
@@ -75,28 +61,42 @@ async fn more(
     store: &mut StoreContextMut<'_, Context>,
     reply: Option<types::Body>,
 ) -> wasmtime::Result<Option<types::Event>> {
-    only_in(store, "more", Phase::Handle)?;
+    enter(store, "more", Phase::Handle)?;
     let context = store.data_mut();
     let reply = convert::bounded(reply, context.body_bytes)?;
     let cost = if reply.is_some() { fuel::MESSAGE } else { 0 };
     let bytes = reply.as_ref().map_or(0, skep_kernel::Body::len);
     let syscalls = context.act_with("more", cost, bytes).await?;
-    let event = match syscalls.more(reply)? {
-        More::Event(event) => event,
+    let at_once = match syscalls.more(reply)? {
+        More::Event(event) => Some(event),
+        More::Wait => None,
         More::Return => return Ok(None),
-        More::Wait => {
-            let syscalls = Arc::clone(syscalls);
-            settle(store)?;
-            match poll_fn(|cx| syscalls.poll_more(cx)).await? {
-                Some(event) => event,
-                None => return Ok(None),
-            }
-        }
     };
+    // Before a wait too: what comes next may be long in coming, and it is to have something to return with if nothing does.
     renew(store)?;
+    let event = match at_once {
+        Some(event) => Some(event),
+        None => wait_for_more(store).await?,
+    };
+    let Some(event) = event else { return Ok(None) };
     store.data_mut().handed.note(&event);
     store.data_mut().pay(fuel::CALL, event.len()).await?;
     Ok(Some(event.into()))
+}
+
+/// None: it is to return from `handle`. Nothing was there a moment ago: whatever has come since has the guest polled again.
+async fn wait_for_more(store: &mut StoreContextMut<'_, Context>) -> wasmtime::Result<Option<Event>> {
+    store.data_mut().meter.waited();
+    let (store, mut has_waited) = (&mut *store, false);
+    let more = poll_fn(move |cx| match store.data().syscalls() {
+        Some(syscalls) if has_waited => syscalls.poll_more(cx),
+        Some(_) => {
+            has_waited = true;
+            Poll::Pending
+        }
+        None => Poll::Ready(Ok(None)),
+    });
+    Ok(more.await?)
 }
 
 async fn receive(
@@ -128,7 +128,7 @@ async fn look(
 }
 
 fn take(store: &mut StoreContextMut<'_, Context>, number: u64) -> wasmtime::Result<bool> {
-    only_in(store, "take", Phase::Run)?;
+    enter(store, "take", Phase::Run)?;
     let number = convert::number(number, "`number`")?;
     let taken = store.data_mut().act("take", fuel::LITTLE)?.take_seen(number)?;
     if taken {
@@ -143,7 +143,7 @@ async fn wait(
     wanted: Wanted,
     timeout_ms: Option<u64>,
 ) -> wasmtime::Result<Received> {
-    only_in(store, import, Phase::Run)?;
+    enter(store, import, Phase::Run)?;
     let timeout_ms = convert::maybe_number(timeout_ms, "`timeout-ms`")?;
     let bytes = match &wanted {
         Wanted::Marked(marks) => marks.len() * size_of::<Mark>(),

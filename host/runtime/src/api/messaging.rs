@@ -35,6 +35,7 @@ impl Context {
 
 impl Host for Context {
     fn me(&mut self) -> wasmtime::Result<types::Pid> {
+        self.meter.pay(fuel::LITTLE)?;
         match self.syscalls() {
             Some(syscalls) => Ok(syscalls.pid().into()),
             None => Err(Misuse::SideEffect { import: "me", phase: self.phase }.into()),

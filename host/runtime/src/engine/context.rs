@@ -143,6 +143,15 @@ impl Context {
         }
     }
 
+    /// The guest calls a host function, which is paid for: whatever that does, it begins here. Where a guest imports WASI too,
+    /// the store's hook has seen it, as it sees all that are not ours.
+    pub(crate) fn entered(&mut self) -> &mut Self {
+        if self.wasi.is_none() {
+            self.meter.charge(fuel::CALL);
+        }
+        self
+    }
+
     /// Pays for `import` and gives access to the shell, or traps where nothing may act.
     pub(crate) fn act(&mut self, import: &'static str, cost: u64) -> wasmtime::Result<&Arc<dyn Syscalls>> {
         self.meter.pay(cost)?;

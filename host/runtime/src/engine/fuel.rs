@@ -44,6 +44,8 @@ pub struct Meter {
     budget: u64,
     /// What is left of the budget for host work.
     host_left: u64,
+    /// More host work was done than was left for.
+    overdrawn: bool,
     /// Used since the process last gave way.
     slice_used: u64,
     /// Used in all, up to the beginning of the present budget.
@@ -55,6 +57,7 @@ impl Meter {
     pub fn begin(&mut self, budget: u64) {
         self.budget = budget;
         self.host_left = budget;
+        self.overdrawn = false;
     }
 
     /// Ends a budget of which wasmtime has `left`.
@@ -68,9 +71,19 @@ impl Meter {
 
     /// Pays for host work.
     pub fn pay(&mut self, cost: u64) -> Result<(), Ended> {
-        self.host_left = self.host_left.checked_sub(cost).ok_or_else(|| Ended(ExitReason::limit("fuel")))?;
-        self.slice_used += cost;
-        Ok(())
+        self.charge(cost);
+        if self.overdrawn { Err(Ended(ExitReason::limit("fuel"))) } else { Ok(()) }
+    }
+
+    /// Pays for host work where nobody can be told that there is not enough left. Whoever pays next is.
+    pub fn charge(&mut self, cost: u64) {
+        match self.host_left.checked_sub(cost) {
+            Some(left) => {
+                self.host_left = left;
+                self.slice_used += cost;
+            }
+            None => self.overdrawn = true,
+        }
     }
 
     /// Whether the process must give way now. Having been told so, it begins a new slice.
@@ -116,6 +129,18 @@ mod tests {
         meter.begin(1_000);
         assert!(meter.pay(600).is_ok());
         assert!(matches!(meter.pay(600), Err(Ended(ExitReason::Limit(what))) if &*what == "fuel"));
+    }
+
+    #[test]
+    fn what_is_charged_in_silence_is_missed_by_the_next_payment() {
+        let mut meter = Meter::default();
+        meter.begin(1_000);
+        meter.charge(1_000);
+        assert!(meter.pay(0).is_ok(), "all of it may be used");
+        meter.charge(1);
+        assert!(meter.pay(0).is_err());
+        meter.begin(1_000);
+        assert!(meter.pay(0).is_ok(), "a new budget has begun");
     }
 
     #[test]

@@ -150,10 +150,13 @@ pub(super) fn store(engine: &Engine, class: Class, context: Context) -> Store<Co
     store.limiter(|context| &mut context.limiter);
     store.set_hostcall_fuel(hostcall_bytes);
     store.fuel_async_yield_interval(Some(fuel::SLICE)).expect("fuel is on, and a slice is not zero");
-    store.call_hook(|mut store, hook| match hook {
-        CallHook::CallingHost => Ok(store.data_mut().meter.pay(fuel::CALL)?),
-        CallHook::CallingWasm | CallHook::ReturningFromWasm | CallHook::ReturningFromHost => Ok(()),
-    });
+    // What it costs to look at every crossing in both directions is a twentieth of a message.
+    if store.data().wasi.is_some() {
+        store.call_hook(|mut store, hook| match hook {
+            CallHook::CallingHost => Ok(store.data_mut().meter.pay(fuel::CALL)?),
+            CallHook::CallingWasm | CallHook::ReturningFromWasm | CallHook::ReturningFromHost => Ok(()),
+        });
+    }
     store
 }
 

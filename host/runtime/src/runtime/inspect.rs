@@ -24,7 +24,7 @@ impl Runtime {
         // Under the lock of this one process pids are noted; who they are is looked up afterwards.
         let seen = Seen::of(&cell);
         let parent = seen.parent.map(|pid| shell.peer(pid));
-        let age = shell.now().saturating_sub(cell.born);
+        let age = cell.age(shell.now());
         let process = super::info(&cell);
         Some(Inspection {
             path: shell.path(&cell),

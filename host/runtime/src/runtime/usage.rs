@@ -53,9 +53,12 @@ impl Runtime {
         let supervisors: Vec<(String, Arc<Budget>)> = supervisors.collect();
         usage.supervisors = supervisors.iter().map(|(path, budget)| (path.clone(), counted(budget))).collect();
         for cell in cells {
-            let mailbox_bytes = add(&mut usage, cell);
+            let (mailbox_bytes, fuel) = add(&mut usage, cell);
             for (path, _) in supervisors.iter().filter(|(_, budget)| budget.is_above(&cell.budget)) {
-                usage.supervisors.entry(path.clone()).and_modify(|below| below.mailbox_bytes += mailbox_bytes);
+                usage.supervisors.entry(path.clone()).and_modify(|below| {
+                    below.mailbox_bytes += mailbox_bytes;
+                    below.fuel_used += fuel;
+                });
             }
         }
         Some(usage)
@@ -96,8 +99,13 @@ fn counted(budget: &Budget) -> BudgetUsage {
     }
 }
 
-/// Adds what a process has; how many bytes wait in its mailbox.
-fn add(usage: &mut AppUsage, cell: &Cell) -> u64 {
+/// Adds what a process has; how many bytes wait in its mailbox, and fuel that its budgets have not heard of yet.
+fn add(usage: &mut AppUsage, cell: &Cell) -> (u64, u64) {
+    let fuel = match &cell.content {
+        Content::Guest(guest) => guest.usage.uncounted(),
+        Content::Supervisor(_) | Content::Client(_) => 0,
+    };
+    usage.total.fuel_used += fuel;
     let process = cell.process.lock();
     let (mailbox, done) = (process.mailbox(), process.statistics());
     let bytes = mailbox.bytes() as u64;
@@ -108,5 +116,5 @@ fn add(usage: &mut AppUsage, cell: &Cell) -> u64 {
     usage.messages_in += done.messages_in;
     usage.messages_out += done.messages_out;
     usage.dropped += mailbox.dropped();
-    bytes
+    (bytes, fuel)
 }

@@ -110,7 +110,7 @@ impl Client {
     /// Sends a message. What cannot be delivered is dropped.
     pub(crate) fn message(&self, to: &Address, event: Event) {
         if let Some(way) = self.shell.way(&self.cell.app, to) {
-            self.cell.process.lock().count_sent();
+            self.cell.process.lock().count_sent(1);
             let _ = self.shell.deliver_on(&way, event);
         }
     }

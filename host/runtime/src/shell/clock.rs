@@ -3,7 +3,9 @@
 //! Deadlines are spread over shards by process, so that processes on different cores seldom meet. The thread sleeps until
 //! the earliest of them; whoever sets an earlier one wakes it.
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -28,10 +30,45 @@ pub(crate) struct Clock {
     closed: AtomicBool,
 }
 
+thread_local! {
+    /// The time of the turn that this thread gives: reading the clock takes as long as a lock, and a turn is short.
+    static TURN: Cell<Turn> = const { Cell::new(Turn::None) };
+}
+
+/// What a thread knows of the time of its turn.
+#[derive(Clone, Copy)]
+enum Turn {
+    /// It gives none.
+    None,
+    /// Nobody has asked yet.
+    Begun,
+    /// When somebody asked first.
+    At(Time),
+}
+
 #[derive(Default)]
 struct Shard {
     queue: TimerQueue<(Pid, Mark)>,
-    keys: HashMap<(u64, Mark), TimerKey>,
+    keys: HashMap<(u64, Mark), TimerKey, BuildHasherDefault<MarkHasher>>,
+}
+
+/// Spreads timers. Their marks are drawn at random by the host, so nobody can choose some that meet.
+#[derive(Default)]
+struct MarkHasher(u64);
+
+impl Hasher for MarkHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("numbers are hashed whole");
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        // The golden ratio: a mark has 53 bits, and a map looks at the upper ones too.
+        self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    }
 }
 
 impl Clock {
@@ -48,6 +85,25 @@ impl Clock {
 
     pub(crate) fn now(&self) -> Time {
         self.start.elapsed()
+    }
+
+    /// This thread gives a turn. The next one begins anew.
+    pub(super) fn begin_turn() {
+        TURN.set(Turn::Begun);
+    }
+
+    /// The time of this turn, which may be past by as much as the turn has lasted: good enough to say when a process was
+    /// active, and for nothing that must not come early.
+    pub(super) fn of_turn(&self) -> Time {
+        match TURN.get() {
+            Turn::At(time) => time,
+            Turn::None => self.now(),
+            Turn::Begun => {
+                let now = self.now();
+                TURN.set(Turn::At(now));
+                now
+            }
+        }
     }
 
     fn shard(&self, pid: Pid) -> &Mutex<Shard> {
@@ -117,7 +173,7 @@ impl Clock {
     }
 }
 
-fn nanos(at: Time) -> u64 {
+pub(super) fn nanos(at: Time) -> u64 {
     u64::try_from(at.as_nanos()).unwrap_or(u64::MAX)
 }
 

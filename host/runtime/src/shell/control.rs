@@ -100,7 +100,7 @@ impl Control for GuestCalls {
                 statistics: process.statistics(),
                 fuel_used,
                 memory_bytes,
-                up_ms: milliseconds(shell.now().saturating_sub(target.0.born)),
+                up_ms: milliseconds(target.0.age(shell.now())),
             }
         }))
     }

@@ -62,7 +62,7 @@ async fn live(cell: &Arc<Cell>) -> Result<End, End> {
             Step::Handle { event, more } => {
                 calls.begins_timing(std::mem::replace(&mut is_warm, true));
                 culprit = handle(cell, &mut instance, event, more).await?;
-                calls.ends_timing();
+                calls.ends();
                 handled += 1;
                 if handled.is_multiple_of(MESSAGES_PER_TURN) {
                     let_others_run(cell).await;
@@ -139,7 +139,7 @@ fn next_step(cell: &Cell, code: &Module) -> Step {
 async fn asleep(cell: &Arc<Cell>, step: Step) -> End {
     match step {
         Step::Migrate => {
-            let before = cell.process.lock().saved_state().cloned();
+            let before = cell.process.lock().saved_state();
             let before = before.expect("it sleeps, and nothing wakes it but this driver");
             if let Some(full) = take_over(cell, before).await {
                 return End::NoRoom(full);

@@ -21,11 +21,14 @@ use super::incidents::Manner;
 use super::rooms::{Full, Ticket};
 use super::upgrade::Successor;
 use super::worker::Ended;
-use super::{Cell, Shell, drive, seen};
+use super::{Cell, Shell, drive};
 use crate::Module;
 use crate::engine::fuel::SLICE;
 use crate::engine::{Class, Ledger, fault};
 use crate::spec::{ProcessSpec, SpawnGrant};
+
+/// Fuel that is counted at once in budgets without a rate: a millisecond or so.
+const LOT: u64 = 50 * SLICE;
 
 /// What a guest has used: of fuel, up to the last event that it handled.
 #[derive(Default)]
@@ -34,15 +37,13 @@ pub(crate) struct Usage {
     fuel: AtomicU64,
     /// As much of it has been counted in the budgets.
     counted: AtomicU64,
-    /// Fuel taken out of the budgets for whole slices of an event that is not over yet.
-    advanced: AtomicU64,
     memory_bytes: AtomicUsize,
 }
 
 impl Usage {
-    /// An instance has used so much more.
+    /// An instance has used so much more. Only the worker whose turn it is writes here.
     pub(super) fn add_fuel(&self, fuel: u64) {
-        self.fuel.fetch_add(fuel, Ordering::Relaxed);
+        self.fuel.store(self.fuel() + fuel, Ordering::Relaxed);
     }
 
     /// The present instance has come to a rest, with so much linear memory.
@@ -65,17 +66,19 @@ impl Usage {
         self.memory_bytes.load(Ordering::Relaxed)
     }
 
-    /// Fuel that is known since this was last asked. Only the worker whose turn it is asks.
-    fn settle(&self) -> u64 {
-        let fuel = self.fuel();
-        fuel - self.counted.swap(fuel, Ordering::Relaxed)
+    /// Fuel that its budgets have not heard of yet.
+    pub(crate) fn uncounted(&self) -> u64 {
+        self.fuel().saturating_sub(self.counted.load(Ordering::Relaxed))
     }
 
-    /// What is to be taken out of the flow, of which whole slices have been taken before they were known.
-    fn due(&self, settled: u64, slices: u64) -> u64 {
-        let advanced = self.advanced.load(Ordering::Relaxed);
-        self.advanced.store(advanced.saturating_sub(settled) + slices, Ordering::Relaxed);
-        settled.saturating_sub(advanced) + slices
+    /// Fuel that the budgets are to hear of now, if it is so much at least. Only the worker whose turn it is asks.
+    fn settle(&self, least: u64) -> u64 {
+        let fuel = self.uncounted();
+        if fuel < least {
+            return 0;
+        }
+        self.counted.store(self.fuel(), Ordering::Relaxed);
+        fuel
     }
 }
 
@@ -106,11 +109,24 @@ struct Rarities {
     allowance: OnceLock<Arc<Allowance>>,
     /// What it has of the outside; made with its first instance that has any.
     ledger: OnceLock<Arc<Ledger>>,
+    /// Fuel taken out of budgets with a rate for whole slices of an event that is not over yet.
+    advanced: AtomicU64,
+}
+
+impl Rarities {
+    /// What is to be taken out of the flow, of which whole slices have been taken before they were known.
+    fn due(&self, settled: u64, slices: u64) -> u64 {
+        let advanced = self.advanced.load(Ordering::Relaxed);
+        self.advanced.store(advanced.saturating_sub(settled) + slices, Ordering::Relaxed);
+        settled.saturating_sub(advanced) + slices
+    }
 }
 
 struct Live {
     driver: Pin<Box<dyn Future<Output = End> + Send>>,
     ticket: Ticket,
+    /// Holds on to the process whose this is: who drops an instance takes this circle apart.
+    waker: Waker,
 }
 
 /// How a driver ends.
@@ -199,18 +215,18 @@ impl Guest {
         if live.is_none() && *turn == Turn::Nothing {
             return ControlFlow::Continue(());
         }
-        let driver = live.get_or_insert_with(|| {
+        let present = live.get_or_insert_with(|| {
             Box::new(Live {
                 driver: Box::pin(drive::drive(Arc::clone(cell))),
                 ticket: shell.rooms.enter(cell, self.class(cell)),
+                waker: Waker::from(Arc::clone(cell)),
             })
         });
-        let waker = Waker::from(Arc::clone(cell));
-        let mut context = Context::from_waker(&waker);
-        let polled = catch_unwind(AssertUnwindSafe(|| driver.driver.as_mut().poll(&mut context)));
+        let Live { driver, ticket, waker } = &mut **present;
+        let polled = catch_unwind(AssertUnwindSafe(|| driver.as_mut().poll(&mut Context::from_waker(waker))));
         let end = match polled {
             Ok(Poll::Pending) => {
-                shell.rooms.used(driver.ticket, shell);
+                shell.rooms.used(*ticket, shell);
                 return self.pay(shell, cell);
             }
             Ok(Poll::Ready(end)) => end,
@@ -220,7 +236,6 @@ impl Guest {
                 End::Exit { manner: Manner::by_itself(&reason), reason }
             }
         };
-        drop(waker);
         // Whoever ends anyway ends for its own reason.
         let spent = self.pay(shell, cell);
         let ended = live.take();
@@ -244,20 +259,20 @@ impl Guest {
         }
     }
 
-    /// Counts the fuel of a turn in the budgets above. If it was the last that one of them had, and that is how it is to be,
-    /// the process ends.
+    /// Counts fuel in the budgets above: that of each turn where one of them has a rate, else in lots, since all cores write
+    /// there. If it was the last that a budget had, and that is how it is to be, the process ends.
     fn pay(&self, shell: &Shell, cell: &Cell) -> ControlFlow<Ended> {
-        let settled = self.usage.settle();
+        let is_rated = cell.budget.is_rated();
+        let settled = self.usage.settle(if is_rated { 1 } else { LOT });
         if settled > 0 {
             cell.budget.count_fuel(settled);
-            seen::burnt(settled);
         }
-        if !cell.budget.is_rated() {
+        if !is_rated {
             return ControlFlow::Continue(());
         }
         // In the middle of an event it has used its slice, or it would not want the next one.
         let slices = if settled == 0 && cell.process.lock().is_stirred() { SLICE } else { 0 };
-        match cell.budget.burn(self.usage.due(settled, slices), shell.now()) {
+        match cell.budget.burn(self.rarities().due(settled, slices), shell.now()) {
             Burnt::Left => ControlFlow::Continue(()),
             Burnt::Ends(exceeded) => {
                 let reason = ExitReason::limit(&exceeded.to_string());
@@ -280,6 +295,7 @@ impl Guest {
             shell.rooms.pass_on(self.class(cell), cell, shell);
         }
         discard(live, shell, cell);
+        cell.budget.count_fuel(self.usage.settle(1));
         if let Some(ledger) = self.rarities.get().and_then(|rarities| rarities.ledger.get()) {
             cell.log_dropped(self, &ledger.take_dropped());
         }
@@ -288,7 +304,7 @@ impl Guest {
 
 fn discard(live: Option<Box<Live>>, shell: &Shell, cell: &Cell) {
     if let Some(live) = live {
-        let Live { driver, ticket } = *live;
+        let Live { driver, ticket, .. } = *live;
         drop(driver);
         shell.rooms.leave(ticket, cell, shell);
     }

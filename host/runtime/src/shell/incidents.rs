@@ -133,7 +133,7 @@ impl Shell {
             // While it waited, it was not that which it failed on.
             message: message.filter(|_| handling.is_some()),
             links: (self.peers(links, LINKS), count),
-            lived: self.now().saturating_sub(cell.born),
+            lived: cell.age(self.now()),
             decision: Decision::NotSupervised,
         };
         Crash { subject: cell.subject(), reason: reason.clone(), trace, handling, about: Box::new(about) }

@@ -91,7 +91,14 @@ impl Shell {
         let mut actions = Vec::new();
         // Reading the clock takes as long as the lock, and most signals have no use for it.
         let now = if signal.is_timely() { self.now() } else { Time::ZERO };
-        let delivery = cell.process.lock().deliver(signal, now, &mut actions);
+        let delivery = {
+            let mut process = cell.process.lock();
+            let delivery = process.deliver(signal, now, &mut actions);
+            if process.doom().is_some() {
+                cell.note_doom();
+            }
+            delivery
+        };
         duties.extend(actions.into_iter().map(|action| Duty::of(cell, action)));
         if let Err(why) = &delivery.outcome {
             let answer = complaint.map(|complaint| complaint.action(cell.pid, why.clone()));

@@ -196,21 +196,20 @@ pub(super) fn woke(cell: &Cell, since: Option<Since>) {
     });
 }
 
-/// A process begins with an event, and had its instance already or not: since when, if this one is timed.
-pub(super) fn begins(had_instance: bool) -> Option<Instant> {
-    here(|_, shard| {
+/// A process begins with an event, and had its instance already or not. Whether this one is timed.
+pub(super) fn begins(had_instance: bool) -> bool {
+    let is_timed = here(|_, shard| {
         shard.hits.add(u64::from(had_instance));
         let handled = shard.handled.get();
         shard.handled.add(1);
-        handled.is_multiple_of(TIMED_EVERY).then(Instant::now)
-    })?
+        handled.is_multiple_of(TIMED_EVERY)
+    });
+    is_timed == Some(true)
 }
 
-/// It has handled the event, or failed to.
-pub(super) fn handled(since: Option<Instant>) {
-    if let Some(since) = since {
-        here(|_, shard| shard.handle_times.add(since.elapsed()));
-    }
+/// It has handled an event that was timed, or failed to.
+pub(super) fn handled(took: Duration) {
+    here(|_, shard| shard.handle_times.add(took));
 }
 
 /// A process has given its instance back, with so many bytes of state. Nobody holds its lock.
@@ -245,7 +244,9 @@ mod tests {
                     seen.work(number);
                     for _ in 0..1_000 {
                         seen.count(|shard| &shard.spawns);
-                        handled(begins(number == 0));
+                        if begins(number == 0) {
+                            handled(Duration::from_nanos(1));
+                        }
                     }
                     burnt(5);
                 });
@@ -267,6 +268,6 @@ mod tests {
         assert_eq!((one.sums().exits, other.sums().exits), (1, 1));
         assert_eq!((other.others.exits.get(), one.others.exits.get()), (1, 0));
         HERE.with(|here| here.replace(None));
-        assert!(wakes().is_none() && begins(true).is_none());
+        assert!(wakes().is_none() && !begins(true));
     }
 }

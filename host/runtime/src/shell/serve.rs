@@ -63,7 +63,7 @@ pub(super) async fn replace_live(cell: &Arc<Cell>, instance: &mut Instance, id: 
 
 /// Replaces the state of a process without an instance, which is not woken for that.
 pub(super) async fn replace_asleep(cell: &Arc<Cell>, id: SystemId) -> End {
-    let present = cell.process.lock().saved_state().cloned();
+    let present = cell.process.lock().saved_state();
     let present = present.expect("it sleeps, and nothing wakes it but this driver");
     if let Some(full) = replace(cell, id, present).await {
         return End::NoRoom(full);

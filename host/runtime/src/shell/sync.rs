@@ -9,4 +9,5 @@ pub(super) use std::thread_local;
 pub(super) use crossbeam_deque::{Injector, Steal, Stealer, Worker};
 pub(super) use parking_lot::{Condvar, Mutex, MutexGuard};
 pub(super) use rand::random;
-pub(super) use scc::HashMap;
+
+pub(super) use super::sharded::Sharded;

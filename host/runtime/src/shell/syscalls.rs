@@ -7,9 +7,9 @@ mod directory;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::MutexGuard;
 use skep_kernel::budget::Budget;
 use skep_kernel::mailbox::Number;
 use skep_kernel::process::{AliasMode, Callee, Monitoring, More, Received, Waiting, Wanted};
@@ -21,6 +21,7 @@ use skep_kernel::{
 };
 
 use self::directory::shortened;
+use super::clock::nanos;
 use super::supervise::Owner;
 use super::{Birthplace, Cell, Content, Shell, Ties, Way, seen};
 use crate::api::{Asked, Control, Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls, When};
@@ -31,15 +32,18 @@ use crate::spec::{Blueprint, Console, Grants, ProcessSpec};
 /// One guest's way to the host.
 pub(super) struct GuestCalls {
     pub(super) cell: Arc<Cell>,
+    // Each of these is written by the worker alone whose turn it is.
     /// Fuel that this instance has used.
     used: AtomicU64,
-    /// Since when it handles its event, if that one is timed.
-    begun: Mutex<Option<Instant>>,
+    /// Messages that it has sent since its state machine was last told.
+    sent: AtomicU64,
+    /// Since when it handles its event, in nanoseconds of the clock; 0 if that one is not timed.
+    begun: AtomicU64,
 }
 
 impl GuestCalls {
     pub(super) fn new(cell: Arc<Cell>) -> Self {
-        GuestCalls { cell, used: AtomicU64::new(0), begun: Mutex::new(None) }
+        GuestCalls { cell, used: AtomicU64::new(0), sent: AtomicU64::new(0), begun: AtomicU64::new(0) }
     }
 
     /// The guest gets its next event inside `handle`.
@@ -50,17 +54,46 @@ impl GuestCalls {
 
     /// The guest gets an event, for which it had its instance or not: some are timed.
     pub(super) fn begins_timing(&self, had_instance: bool) {
-        *self.begun.lock() = seen::begins(had_instance);
+        if seen::begins(had_instance) {
+            self.begun.store(nanos(self.cell.shell().now()).max(1), Ordering::Relaxed);
+        }
+    }
+
+    /// Its state machine hears of what it has sent, at the latest when it is done with an event.
+    fn tell_sent(&self) {
+        if self.sent.load(Ordering::Relaxed) > 0 {
+            self.count_sent(&mut self.cell.process.lock());
+        }
+    }
+
+    fn count_sent(&self, process: &mut Process) {
+        let sent = self.sent.load(Ordering::Relaxed);
+        if sent > 0 {
+            self.sent.store(0, Ordering::Relaxed);
+            process.count_sent(sent);
+        }
+    }
+
+    /// It has returned from it.
+    pub(super) fn ends(&self) {
+        self.ends_timing();
+        self.tell_sent();
     }
 
     /// It is done with it.
-    pub(super) fn ends_timing(&self) {
-        seen::handled(self.begun.lock().take());
+    fn ends_timing(&self) {
+        let begun = self.begun.load(Ordering::Relaxed);
+        if begun > 0 {
+            self.begun.store(0, Ordering::Relaxed);
+            let took = nanos(self.cell.shell().now()).saturating_sub(begun);
+            seen::handled(Duration::from_nanos(took));
+        }
     }
 
     /// The process, unless it is to end.
     pub(super) fn process(&self) -> Result<MutexGuard<'_, Process>, Ended> {
-        let process = self.cell.process.lock();
+        let mut process = self.cell.process.lock();
+        self.count_sent(&mut process);
         match process.doom() {
             Some(reason) => Err(Ended(reason.clone())),
             None if is_overfull(&process) => Err(Ended(ExitReason::limit("mailbox"))),
@@ -74,22 +107,41 @@ impl GuestCalls {
         Ok(self.cell.shell())
     }
 
-    /// As [`GuestCalls::shell`], for a message of which its own state machine does not hear.
+    /// As [`GuestCalls::shell`], for a message, of which its own state machine hears when it is next asked for something: to
+    /// send takes one lock, the receiver's.
     fn shell_to_send(&self) -> Result<&Arc<Shell>, Ended> {
-        self.process()?.count_sent();
+        if self.cell.is_doomed() {
+            drop(self.process()?);
+        }
+        self.sent.store(self.sent.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         Ok(self.cell.shell())
     }
 
-    /// One transition of this process, and what follows from it.
+    /// One transition of this process, unless it is to end, and what follows from it.
     fn transition<T>(
         &self,
-        shell: &Shell,
         transition: impl FnOnce(&mut Process, Time, &mut Vec<skep_kernel::Action>) -> T,
-    ) -> T {
+    ) -> Result<T, Ended> {
+        self.transition_at(self.cell.shell().now(), transition)
+    }
+
+    /// The same, by the time of this turn, for what sets no time of its own.
+    fn transition_in_turn<T>(
+        &self,
+        transition: impl FnOnce(&mut Process, Time, &mut Vec<skep_kernel::Action>) -> T,
+    ) -> Result<T, Ended> {
+        self.transition_at(self.cell.shell().clock.of_turn(), transition)
+    }
+
+    fn transition_at<T>(
+        &self,
+        now: Time,
+        transition: impl FnOnce(&mut Process, Time, &mut Vec<skep_kernel::Action>) -> T,
+    ) -> Result<T, Ended> {
         let mut actions = Vec::new();
-        let result = transition(&mut self.cell.process.lock(), shell.now(), &mut actions);
-        shell.perform(&self.cell, actions);
-        result
+        let result = transition(&mut *self.process()?, now, &mut actions);
+        self.cell.shell().perform(&self.cell, actions);
+        Ok(result)
     }
 
     /// The process that owns a timer, if there is one.
@@ -104,7 +156,7 @@ impl GuestCalls {
         waiting: Waiting,
         content: impl FnOnce(Caller) -> Event,
     ) -> Result<Result<Mark, CallError>, Ended> {
-        let shell = self.shell()?;
+        let shell = self.cell.shell();
         let way = match self.way(shell, to)? {
             Ok(way) => way,
             Err(refusal) => return Ok(Err(CallError::Refused(refusal.to_string().into()))),
@@ -113,10 +165,10 @@ impl GuestCalls {
         if way.is_none() && !matches!(to, Address::Alias(_)) {
             return Ok(Err(CallError::Ended(ExitReason::Noproc)));
         }
-        let begun = self.transition(shell, |process, now, actions| {
+        let begun = self.transition(|process, now, actions| {
             let to = way.as_ref().map_or(Callee::Nobody, Way::callee);
             process.begin_call(to, deadline(now, timeout_ms), waiting, actions)
-        });
+        })?;
         if let (Ok(mark), Some(way)) = (&begun, &way) {
             shell.send_call(&self.cell, way, *mark, content);
         }
@@ -192,6 +244,13 @@ impl GuestCalls {
     }
 }
 
+impl Drop for GuestCalls {
+    /// What was sent by an instance that was dropped in the middle of an event.
+    fn drop(&mut self) {
+        self.tell_sent();
+    }
+}
+
 /// Whether a mailbox holds more than all limits together let come about by themselves. What a process brings upon itself
 /// (answers, losses, alarms) is never refused, each being bounded by how many can be under way; but in a loop without end
 /// those that are over make room for the next.
@@ -230,9 +289,11 @@ impl Syscalls for GuestCalls {
 
     fn has_used(&self, fuel: u64, memory_bytes: usize) {
         if let Content::Guest(guest) = &self.cell.content {
-            let before = self.used.swap(fuel, Ordering::Relaxed);
-            guest.usage.add_fuel(fuel.saturating_sub(before));
+            let more = fuel.saturating_sub(self.used.load(Ordering::Relaxed));
+            self.used.store(fuel, Ordering::Relaxed);
+            guest.usage.add_fuel(more);
             guest.usage.note(memory_bytes);
+            seen::burnt(more);
         }
     }
 
@@ -295,21 +356,18 @@ impl Syscalls for GuestCalls {
     }
 
     fn abandon(&self, mark: Mark) -> Result<bool, Ended> {
-        let shell = self.shell()?;
-        Ok(self.transition(shell, |process, _, actions| process.abandon(mark, actions)))
+        self.transition(|process, _, actions| process.abandon(mark, actions))
     }
 
     fn reply(&self, to: Caller, body: Body) -> Result<(), Ended> {
-        let shell = self.shell()?;
-        self.transition(shell, |process, _, actions| process.reply(to, body, actions));
-        Ok(())
+        self.transition_in_turn(|process, _, actions| process.reply(to, body, actions))
     }
 
     fn more(&self, reply: Option<Body>) -> Result<More, Ended> {
-        let shell = self.shell()?;
+        let shell = self.cell.shell();
         shell.traces.replied(self.cell.pid, reply.as_ref());
         self.ends_timing();
-        let more = self.transition(shell, |process, now, actions| process.more(reply, now, actions));
+        let more = self.transition_in_turn(|process, now, actions| process.more(reply, now, actions))?;
         if let More::Event(event) = &more {
             self.begins(shell, event);
         }
@@ -317,36 +375,27 @@ impl Syscalls for GuestCalls {
     }
 
     fn poll_more(&self, _: &mut Context<'_>) -> Poll<Result<Option<Event>, Ended>> {
-        let shell = match self.shell() {
-            Ok(shell) => shell,
-            Err(ended) => return Poll::Ready(Err(ended)),
-        };
-        match self.transition(shell, Process::poll_more) {
-            More::Wait => Poll::Pending,
-            More::Return => Poll::Ready(Ok(None)),
-            More::Event(event) => {
-                self.begins(shell, &event);
+        match self.transition_in_turn(Process::poll_more) {
+            Err(ended) => Poll::Ready(Err(ended)),
+            Ok(More::Wait) => Poll::Pending,
+            Ok(More::Return) => Poll::Ready(Ok(None)),
+            Ok(More::Event(event)) => {
+                self.begins(self.cell.shell(), &event);
                 Poll::Ready(Ok(Some(event)))
             }
         }
     }
 
     fn begin_receive(&self, wanted: Wanted, timeout_ms: Option<u64>) -> Result<(), Ended> {
-        let shell = self.shell()?;
-        self.transition(shell, |process, now, actions| {
-            process.begin_receive(wanted, deadline(now, timeout_ms), now, actions)
-        })
-        .map_err(Ended)
+        self.transition(|process, now, actions| process.begin_receive(wanted, deadline(now, timeout_ms), now, actions))?
+            .map_err(Ended)
     }
 
     fn poll_receive(&self, _: &mut Context<'_>) -> Poll<Result<Received, Ended>> {
-        let shell = match self.shell() {
-            Ok(shell) => shell,
-            Err(ended) => return Poll::Ready(Err(ended)),
-        };
-        match self.transition(shell, |process, _, actions| process.poll_receive(actions)) {
-            Received::NotYet => Poll::Pending,
-            received => Poll::Ready(Ok(received)),
+        match self.transition_in_turn(|process, _, actions| process.poll_receive(actions)) {
+            Err(ended) => Poll::Ready(Err(ended)),
+            Ok(Received::NotYet) => Poll::Pending,
+            Ok(received) => Poll::Ready(Ok(received)),
         }
     }
 
@@ -374,9 +423,8 @@ impl Syscalls for GuestCalls {
         if !matches!(self.way(shell, &Address::Pid(pid))?, Ok(Some(_))) {
             return Ok(Asked::Known(false));
         }
-        let begun = self.transition(shell, |process, _, actions| {
-            process.begin_call(Callee::Pid(pid), None, Waiting::Blocking, actions)
-        });
+        let begun = self
+            .transition(|process, _, actions| process.begin_call(Callee::Pid(pid), None, Waiting::Blocking, actions))?;
         let mark = begun.map_err(|_| Ended(ExitReason::limit("requests")))?;
         let _ = shell.deliver(pid, Signal::Alive { from: self.cell.pid, mark });
         Ok(Asked::Waits(mark))
@@ -390,22 +438,20 @@ impl Syscalls for GuestCalls {
     fn unlink(&self, to: Pid) -> Result<(), Ended> {
         let shell = self.shell()?;
         let _pair = shell.pairs.lock(self.cell.pid, to);
-        self.transition(shell, |process, _, actions| process.unlink(to, actions));
-        Ok(())
+        self.transition(|process, _, actions| process.unlink(to, actions))
     }
 
     fn monitor(&self, wanted: Monitoring) -> Result<(Mark, Option<Alias>), Ended> {
         let shell = self.shell()?;
         let holder = self.way(shell, &wanted.target)?.ok().flatten().map(|way| way.pid());
         let with_alias = wanted.alias.is_some();
-        let mark = self.transition(shell, |process, _, actions| process.monitor(wanted, holder, actions));
+        let mark = self.transition(|process, _, actions| process.monitor(wanted, holder, actions))?;
         let mark = mark.map_err(Ended)?;
         Ok((mark, with_alias.then(|| shell.seal.close(self.cell.pid, mark))))
     }
 
     fn demonitor(&self, mark: Mark, flush: bool) -> Result<bool, Ended> {
-        let shell = self.shell()?;
-        Ok(self.transition(shell, |process, _, actions| process.demonitor(mark, flush, actions)))
+        self.transition(|process, _, actions| process.demonitor(mark, flush, actions))
     }
 
     fn trap_exit(&self, on: bool) -> Result<bool, Ended> {
@@ -485,14 +531,13 @@ impl Syscalls for GuestCalls {
     }
 
     fn start_timer(&self, when: When, to: Option<Address>, body: Body) -> Result<Mark, Ended> {
-        let shell = self.shell()?;
-        let started = self.transition(shell, |process, now, actions| {
+        let started = self.transition(|process, now, actions| {
             let at = match when {
                 When::AfterMs(ms) => now.saturating_add(Duration::from_millis(ms)),
                 When::AtMs(ms) => Duration::from_millis(ms),
             };
             process.start_timer(at, to, body, actions)
-        });
+        })?;
         started.map_err(Ended)
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use skep_kernel::ExitReason;
 use skep_kernel::process::{SliceEnd, Turn};
 
+use super::clock::Clock;
 use super::incidents::Manner;
 use super::{Cell, Content, Shell};
 use crate::engine::fault;
@@ -58,6 +59,7 @@ impl Shell {
     }
 
     fn turn(self: &Arc<Self>, cell: &Arc<Cell>) {
+        Clock::begin_turn();
         if matches!(cell.content, Content::Guest(_)) && self.throttled(cell) {
             return;
         }
@@ -89,7 +91,7 @@ impl Shell {
         // What the host's own hands do is not the app's.
         if !matches!(cell.content, Content::Client(_)) {
             cell.app.tally.add(&cell.process.lock());
-            self.seen.exited(cell, reason, self.now().saturating_sub(cell.born));
+            self.seen.exited(cell, reason, cell.age(self.now()));
         }
         cell.end(reason);
         if let Content::Supervisor(overseer) = &cell.content {

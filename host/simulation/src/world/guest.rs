@@ -117,7 +117,7 @@ impl World {
         match self.transition(lane, pid, Process::step_asleep) {
             None => self.goes_on(pid, Doing::Make),
             Some(Step::Migrate) => {
-                let before = self.cell(pid).process.saved_state().cloned();
+                let before = self.cell(pid).process.saved_state();
                 let Some(before) = before else {
                     self.violated(Invariant::States, format!("{pid} is to move a state that it has not"));
                     return Flow::Over;
@@ -125,7 +125,7 @@ impl World {
                 let left = self.dice.below(6);
                 self.goes_on(pid, Doing::Moves { before, left })
             }
-            Some(Step::ReplaceState(id)) => match self.cell(pid).process.saved_state().cloned() {
+            Some(Step::ReplaceState(id)) => match self.cell(pid).process.saved_state() {
                 Some(present) => self.begin_replacement(pid, id, present),
                 None => {
                     self.violated(Invariant::States, format!("{pid} is to replace a state that it has not"));

@@ -22,11 +22,11 @@ impl World {
     pub(super) fn act_on_others(&mut self, pid: Pid, op: Op) -> Went {
         match op {
             Op::Send(to, body) => {
-                self.person(pid).process.count_sent();
+                self.person(pid).process.count_sent(1);
                 self.send(pid, &to, body);
             }
             Op::Cast(to, body) => {
-                self.person(pid).process.count_sent();
+                self.person(pid).process.count_sent(1);
                 if let Some((to, signal)) = self.way(&self.address(&to), Event::Cast(body)) {
                     self.post(pid, to, signal);
                 }

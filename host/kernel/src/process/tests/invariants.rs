@@ -42,7 +42,7 @@ impl World {
                 "{pid} is left in an upgrade: {:?}",
                 process.affairs.change
             );
-            if let Some(state) = &process.saved {
+            if let Some(state) = process.saved_state() {
                 assert_eq!(state.version, self.code.0, "{pid} has a state of other code");
             } else if process.kind() == Kind::Server {
                 assert_eq!(person.guest.code, self.code, "{pid} runs on other code");

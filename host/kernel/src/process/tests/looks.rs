@@ -70,7 +70,7 @@ fn what_a_process_handles_and_sends_is_counted() {
     assert_eq!((of("t").messages_in, of("c").messages_in), (1, 2), "not those that are only looked at");
     let mut sender = world;
     let pid = sender.pid("a");
-    sender.person(pid).process.count_sent();
+    sender.person(pid).process.count_sent(1);
     assert_eq!(sender.people[&pid].process.statistics().messages_out, 2);
 }
 

@@ -61,7 +61,7 @@ impl World {
         let code = self.code;
         let person = self.person(pid);
         let present = match person.process.saved_state() {
-            Some(saved) if asleep => restore(saved, code),
+            Some(saved) if asleep => restore(&saved, code),
             None if !asleep => person.guest.memory,
             other => panic!("{pid} has {other:?}, asleep: {asleep}"),
         };

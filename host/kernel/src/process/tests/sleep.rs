@@ -226,7 +226,7 @@ fn hib_01_mail_that_comes_while_saving_takes_several_turns_is_handled_afterwards
 #[test]
 fn a_sleeper_with_nothing_going_on_weighs_little() {
     let (mut process, mut actions) = (server(Some(Duration::ZERO)), Vec::new());
-    assert!(std::mem::size_of::<Process>() <= 320, "{} bytes", std::mem::size_of::<Process>());
+    assert!(std::mem::size_of::<Process>() <= 248, "{} bytes", std::mem::size_of::<Process>());
     let asleep = |process: &mut Process| {
         process.saved(State { version: 1, body: Body::Raw(Vec::new()) });
         assert_eq!(process.end_slice(), SliceEnd::Waiting);

@@ -300,7 +300,7 @@ fn sys_03_a_replacement_that_finds_no_room_is_tried_again() {
     assert_eq!(process.step_asleep(NOW, &mut actions), Some(Step::ReplaceState(7)));
     process.state_replaced(7, Ok(state(2)), NOW, &mut actions);
     assert_eq!(actions, [Action::Inform { request: 7, answer: Ok(SystemAnswer::Done) }]);
-    assert_eq!(process.saved_state(), Some(&state(2)));
+    assert_eq!(process.saved_state(), Some(state(2)));
     process.discarded();
     assert_eq!(process.end_slice(), SliceEnd::Waiting);
 }

@@ -70,7 +70,7 @@ impl World {
         let (from, to) = (self.code, self.upgrade.as_ref().expect("an upgrade").to);
         let person = self.person(pid);
         let heard = match person.process.saved_state() {
-            Some(state) if asleep => restore(state, from),
+            Some(state) if asleep => restore(&state, from),
             None if !asleep => person.guest.memory,
             other => panic!("{pid} has {other:?}, asleep: {asleep}"),
         };

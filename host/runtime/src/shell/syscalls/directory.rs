@@ -157,9 +157,9 @@ impl DirectoryCalls for GuestCalls {
         if let Err(refusal) = self.process()?.take_lock(place.clone()) {
             return Ok(Err(refusal));
         }
-        let begun = self.transition(shell, |process, now, actions| {
+        let begun = self.transition(|process, now, actions| {
             process.begin_call(Callee::Nobody, deadline(now, timeout_ms), Waiting::Blocking, actions)
-        });
+        })?;
         let Ok(mark) = begun else {
             self.process()?.drop_lock(&place);
             return Ok(Err(Refusal::Limit("requests".into())));

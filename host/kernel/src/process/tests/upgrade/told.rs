@@ -187,7 +187,7 @@ fn hot_08_it_goes_on_with_what_the_verdict_says() {
     for (verdict, expected) in [(Verdict::Commit, Some(2)), (Verdict::RollBack, Some(1))] {
         let mut process = migrated();
         process.saved(state(1));
-        assert_eq!(process.saved_state(), Some(&state(1)), "nothing is decided");
+        assert_eq!(process.saved_state(), Some(state(1)), "nothing is decided");
         let _ = tell(&mut process, resume(1, verdict));
         assert_eq!(process.take_saved().map(|state| state.version), expected);
         assert_eq!(process.saved_state(), None);
@@ -247,7 +247,7 @@ fn one_that_sleeps_on_is_not_looked_at() {
         }
         let delivery = process.deliver(resume(1, Verdict::Commit), NOW, &mut Vec::new());
         assert_eq!((delivery.wake, process.status()), (wakes, if wakes { "runnable" } else { "hibernating" }));
-        assert_eq!(process.saved_state(), Some(&state(2)));
+        assert_eq!(process.saved_state(), Some(state(2)));
     }
 }
 
@@ -262,7 +262,7 @@ fn the_next_upgrade_does_not_wait_for_the_old_instance_to_go() {
     process.discarded();
     assert_eq!((process.end_slice(), process.begin_slice()), (SliceEnd::Preempted, Turn::Run));
     assert_eq!(process.step_asleep(NOW, &mut Vec::new()), Some(Step::Migrate));
-    assert_eq!(process.saved_state(), Some(&state(2)));
+    assert_eq!(process.saved_state(), Some(state(2)));
 }
 
 #[test]
