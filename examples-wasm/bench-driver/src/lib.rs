@@ -143,6 +143,8 @@ impl Driver {
         match work {
             Work::Players(number) => self.ring(number, context)?,
             Work::Start { module, number } => {
+                // What it knows of them counts with them, so it is to be no more than it must.
+                self.counters.reserve_exact(usize::try_from(number).unwrap_or_default());
                 for start in 0..number {
                     self.counters.push(context.spawn::<Counter>(&module, &start, Options::new())?.pid);
                 }

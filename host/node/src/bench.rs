@@ -150,9 +150,8 @@ async fn rounds(
         for side in &mut *sides {
             let samples = work.perform(side, options.processes).await?;
             let is_skep = matches!(side, Side::Skep(_));
-            if round > 0 {
-                samples.into_iter().for_each(|sample| figures::note(&mut figures, work, sample, is_skep));
-            }
+            let counted = samples.into_iter().filter(|sample| sample.unit.counts_in(round));
+            counted.for_each(|sample| figures::note(&mut figures, work, sample, is_skep));
         }
     }
     Ok(figures)

@@ -77,7 +77,8 @@ fn main() -> Result<()> {
                 eprintln!("{} by {who:?}: round {round} of {}", work.name(), arguments.rounds);
                 let samples = rival.perform(*work, &sizes);
                 let samples = samples.with_context(|| format!("{} by {who:?}", work.name()))?;
-                samples.into_iter().filter(|_| round > 0).for_each(|sample| outcome.note(*work, *who, sample));
+                let counted = samples.into_iter().filter(|sample| sample.unit.counts_in(round));
+                counted.for_each(|sample| outcome.note(*work, *who, sample));
             }
         }
     }

@@ -14,8 +14,9 @@ use tokio::sync::oneshot;
 
 use crate::work::{Rival, SENDERS, Sample, Sizes, Work, each, random, resident, resident_bytes};
 
-/// Fiber stacks in wasmtime's pool unless somebody says otherwise, which RUSM does not. Each live process holds one.
-const POOL: u64 = 1_000;
+/// Components that live at once, in the pool that wasmtime has unless somebody says otherwise, which RUSM does not: it holds 1,000
+/// core instances, and each of these components is two.
+const POOL: u64 = 500;
 /// A life takes some ten times as long as the floor's.
 const SLOWER: u64 = 4;
 

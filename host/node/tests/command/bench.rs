@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::skep::{Home, refused};
 
 #[test]
-fn every_figure_is_measured_in_each_round() {
+fn every_figure_is_measured_in_each_round_and_memory_in_the_first() {
     let home = Home::new();
     let works = ["restart", "idle"];
     let arguments = ["bench", "--rounds", "2", "--processes", "500", "--json"];
@@ -18,7 +18,8 @@ fn every_figure_is_measured_in_each_round() {
     }
     for figure in figures {
         let rounds = figure["skep"]["rounds"].as_array().expect("a list");
-        assert_eq!(rounds.len(), 2, "{figure}");
+        // Memory comes on top only once: the second round finds it.
+        assert_eq!(rounds.len(), if figure["unit"] == "bytes" { 1 } else { 2 }, "{figure}");
         let number = |key: &str| figure["skep"][key].as_f64().unwrap_or_else(|| panic!("no {key} in {figure}"));
         assert!(number("least") <= number("median") && number("median") <= number("most"), "{figure}");
         // Memory may be left from before, and be enough.
