@@ -111,6 +111,8 @@ fn name(number: usize) -> Name {
 fn live_and_die(shell: &Arc<Shell>, number: usize) {
     let mortal = shell.bear(Kind::Server, Some(name(number)), Box::new(Mortal));
     let _ = shell.deliver(mortal.pid, Signal::Kill);
+    // Without its lock: from here on nothing that its guest sends has an effect (PROC-10).
+    assert!(mortal.is_doomed(), "it goes on after its end was sent");
 }
 
 /// Of every end every observer hears once, and only when it finds nobody any more.

@@ -161,3 +161,8 @@ fn a_pid_that_is_given_twice_is_noticed() {
 fn a_process_that_stays_in_the_table_is_noticed() {
     fails(Defect::KeepEntry, end_at_any_time, &["can be found after its end"]);
 }
+
+#[test]
+fn a_process_that_does_not_see_its_exit_signal_is_noticed() {
+    fails(Defect::ForgetDoom, end_at_any_time, &["goes on after its end was sent"]);
+}

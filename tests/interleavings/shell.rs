@@ -35,6 +35,7 @@ pub(crate) struct Cell {
     pub(crate) pid: Pid,
     pub(crate) app: Arc<App>,
     pub(crate) process: Mutex<Process>,
+    doomed: AtomicBool,
     shell: Arc<Shell>,
     guest: Box<dyn Guest>,
     /// What it is in the middle of.
@@ -47,9 +48,17 @@ impl Cell {
         &self.shell
     }
 
-    /// These guests ask their state machine itself.
-    #[expect(clippy::unused_self, reason = "a process of the shell notes it for its guest")]
-    pub(crate) fn note_doom(&self) {}
+    /// Whether an exit signal has come that ends it.
+    pub(crate) fn is_doomed(&self) -> bool {
+        self.doomed.load(SeqCst)
+    }
+
+    /// An exit signal has come.
+    pub(crate) fn note_doom(&self) {
+        if !suffers(Defect::ForgetDoom) {
+            self.doomed.store(true, SeqCst);
+        }
+    }
 }
 
 /// Names.
@@ -150,6 +159,7 @@ impl Shell {
             pid,
             app: Arc::clone(&self.app),
             process: Mutex::new(process),
+            doomed: false.into(),
             shell: Arc::clone(self),
             guest,
             halfway: Mutex::new(None),

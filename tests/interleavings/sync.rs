@@ -42,6 +42,8 @@ pub(crate) enum Defect {
     CountTwice,
     /// What is taken out of the table stays.
     KeepEntry,
+    /// A process is not told that it is to end.
+    ForgetDoom,
 }
 
 std::thread_local! {

@@ -32,6 +32,7 @@ mod seen;
 mod serve;
 mod sharded;
 mod spawn;
+mod spread;
 mod supervise;
 mod supervision;
 mod sync;

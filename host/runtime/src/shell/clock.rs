@@ -5,7 +5,6 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use skep_kernel::timer_queue::{TimerKey, TimerQueue};
 use skep_kernel::{Mark, Pid, Signal, Time};
 
 use super::Shell;
+use super::spread::Spread;
 use super::throttle::Throttle;
 
 const SHARDS: u64 = 16;
@@ -49,26 +49,8 @@ enum Turn {
 #[derive(Default)]
 struct Shard {
     queue: TimerQueue<(Pid, Mark)>,
-    keys: HashMap<(u64, Mark), TimerKey, BuildHasherDefault<MarkHasher>>,
-}
-
-/// Spreads timers. Their marks are drawn at random by the host, so nobody can choose some that meet.
-#[derive(Default)]
-struct MarkHasher(u64);
-
-impl Hasher for MarkHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("numbers are hashed whole");
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // The golden ratio: a mark has 53 bits, and a map looks at the upper ones too.
-        self.0 = (self.0 ^ number).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
+    /// By process and mark, which the host draws at random.
+    keys: HashMap<(u64, Mark), TimerKey, Spread>,
 }
 
 impl Clock {

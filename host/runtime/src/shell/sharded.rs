@@ -3,9 +3,10 @@
 //! Of a library's concurrent map, each of a million entries takes twice as much memory.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 
 use parking_lot::RwLock;
+
+use super::spread::Spread;
 
 /// Enough that two cores seldom meet, and that the one that grows is soon done.
 const SHARDS: usize = 64;
@@ -15,27 +16,7 @@ pub(super) struct Sharded<V>([Shard<V>; SHARDS]);
 
 /// In cache lines of its own.
 #[repr(align(64))]
-struct Shard<V>(RwLock<HashMap<u64, V, BuildHasherDefault<IdHasher>>>);
-
-/// Spreads the numbers of processes. They are counted, by the host, so nobody can choose some that meet.
-#[derive(Default)]
-struct IdHasher(u64);
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("a number is hashed whole");
-    }
-
-    fn write_u64(&mut self, id: u64) {
-        // The golden ratio: neighbours end up far from each other, in the upper bits as in the lower.
-        let spread = id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.0 = spread ^ (spread >> 32);
-    }
-}
+struct Shard<V>(RwLock<HashMap<u64, V, Spread>>);
 
 impl<V> Default for Sharded<V> {
     fn default() -> Self {
@@ -44,7 +25,7 @@ impl<V> Default for Sharded<V> {
 }
 
 impl<V> Sharded<V> {
-    fn shard(&self, id: u64) -> &RwLock<HashMap<u64, V, BuildHasherDefault<IdHasher>>> {
+    fn shard(&self, id: u64) -> &RwLock<HashMap<u64, V, Spread>> {
         // The remainder is below 64.
         &self.0[usize::try_from(id % SHARDS as u64).unwrap_or_default()].0
     }
