@@ -1,37 +1,36 @@
-//! The allocator of a guest: the first 24 KiB come from memory that the module already has.
+//! The allocator of a guest: it begins with the memory that the module has anyway.
 //!
-//! Owns a static arena with free lists by size, which spares a young process the `memory.grow` that the standard
-//! allocator begins with (8 of 13 µs, measured on spawn and first call). What does not fit goes to that allocator.
-//! Only in Wasm without threads; called by everything that allocates.
+//! Owns what its data leave of the last page, with free lists by size. That spares a young process the `memory.grow` which
+//! the standard allocator begins with (8 of 13 µs, measured on spawn and first call), and keeps it as small as it can be: each
+//! page is cleared when the instance is given back. What does not fit goes to the standard allocator. Only where the linker
+//! leaves that memory to nobody else, so not beside a C library; called by everything that allocates.
 #![allow(unsafe_code, reason = "an allocator hands out raw memory")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
+use std::ops::Range;
 use std::ptr;
 
-/// A small server with a few messages in hand stays below it; a page of 64 KiB holds it beside stack and data.
-const ARENA_BYTES: usize = 24 * 1024;
 /// Blocks of 16, 32, … 4,096 bytes.
 const CLASSES: usize = 9;
 const SMALLEST: usize = 16;
 
+// The linker's names for the memory that nothing lies in yet.
+unsafe extern "C" {
+    static __heap_base: u8;
+    static __heap_end: u8;
+}
+
 #[global_allocator]
-static ARENA: Arena = Arena {
-    memory: Memory(UnsafeCell::new([0; ARENA_BYTES])),
-    used: Cell::new(0),
-    free: [const { Cell::new(ptr::null_mut()) }; CLASSES],
-};
+static ARENA: Arena = Arena { used: Cell::new(0), free: [const { Cell::new(ptr::null_mut()) }; CLASSES] };
 
 /// A block that is free holds the next one.
 struct Free {
     next: *mut Free,
 }
 
-#[repr(align(16))]
-struct Memory(UnsafeCell<[u8; ARENA_BYTES]>);
-
 struct Arena {
-    memory: Memory,
+    /// Bytes from its beginning.
     used: Cell<usize>,
     free: [Cell<*mut Free>; CLASSES],
 }
@@ -50,11 +49,17 @@ fn class(layout: Layout) -> Option<(usize, usize)> {
     (class < CLASSES).then_some((class, block))
 }
 
-impl Arena {
-    fn holds(&self, block: *mut u8) -> bool {
-        (block as usize).wrapping_sub(self.memory.0.get() as usize) < ARENA_BYTES
-    }
+/// The addresses of the arena.
+fn arena() -> Range<usize> {
+    let start = (&raw const __heap_base as usize).next_multiple_of(SMALLEST);
+    start..(&raw const __heap_end as usize).max(start)
+}
 
+fn holds(block: *mut u8) -> bool {
+    arena().contains(&(block as usize))
+}
+
+impl Arena {
     fn take(&self, class: usize, block: usize) -> Option<*mut u8> {
         let free = self.free[class].get();
         if !free.is_null() {
@@ -62,19 +67,20 @@ impl Arena {
             self.free[class].set(unsafe { (*free).next });
             return Some(free.cast());
         }
-        let start = self.used.get();
-        if block > ARENA_BYTES - start {
+        let (arena, used) = (arena(), self.used.get());
+        if block > arena.len() - used {
             return None;
         }
-        self.used.set(start + block);
-        // SAFETY: `start + block` does not exceed the arena, and nobody else has this part of it.
-        Some(unsafe { self.memory.0.get().cast::<u8>().add(start) })
+        self.used.set(used + block);
+        Some(ptr::with_exposed_provenance_mut(arena.start + used))
     }
 }
 
 // SAFETY: every block is a power of two of at least 16 bytes and a part of the arena that nobody else has: `used` only
 // grows, and a block leaves its list when it is handed out. Since `used` is a sum of such sizes and the arena is aligned
-// to 16, so is every block. What is not of the arena is the system allocator's from beginning to end.
+// to 16, so is every block. The arena lies between the module's data and the end of the memory that it begins with, which the
+// system allocator of this target leaves alone: it takes only what it has grown itself. What is not of the arena is the
+// system allocator's from beginning to end.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         class(layout)
@@ -85,7 +91,7 @@ unsafe impl GlobalAlloc for Arena {
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
         match class(layout) {
-            Some((class, _)) if self.holds(block) => {
+            Some((class, _)) if holds(block) => {
                 let free = block.cast::<Free>();
                 // SAFETY: the block is ours, aligned to 16, at least 16 bytes, and its owner has given it up.
                 unsafe { free.write(Free { next: self.free[class].get() }) };
@@ -97,7 +103,7 @@ unsafe impl GlobalAlloc for Arena {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        if !self.holds(block) {
+        if !holds(block) {
             // SAFETY: as in `dealloc`.
             return unsafe { System.realloc(block, layout, new_size) };
         }

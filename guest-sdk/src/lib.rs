@@ -96,7 +96,7 @@
 //! language, is answered in JSON.
 
 mod agent;
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_arch = "wasm32", target_os = "unknown"))]
 mod arena;
 mod behaviour;
 #[allow(missing_docs, clippy::all, reason = "generated from wit/, which has the documentation")]

@@ -304,4 +304,6 @@ pub struct Delivery {
     pub outcome: Result<(), Undelivered>,
     /// Whether the receiver must be put on the run queue now.
     pub wake: bool,
+    /// How many events wait in the receiver's mailbox now.
+    pub waiting: usize,
 }

@@ -51,10 +51,10 @@ pub trait Syscalls: directory::DirectoryCalls {
     }
     /// The instance has used so much fuel in all, and has so many bytes of linear memory, up to now.
     fn has_used(&self, _fuel: u64, _memory_bytes: usize) {}
-    /// Sends a message, which arrives as `info`.
-    fn send(&self, to: Address, body: Body) -> Result<Result<(), Refusal>, Ended>;
-    /// Sends a request without a reply; dropped and counted if it cannot be delivered.
-    fn cast(&self, to: Address, body: Body) -> Result<(), Ended>;
+    /// Sends a message, which arrives as `info`. How many wait at the receiver now.
+    fn send(&self, to: Address, body: Body) -> Result<Result<usize, Refusal>, Ended>;
+    /// Sends a request without a reply; dropped and counted if it cannot be delivered. How many wait at the receiver now.
+    fn cast(&self, to: Address, body: Body) -> Result<usize, Ended>;
     /// Begins a call that this process blocks on. [`Syscalls::poll_call`] brings the answer.
     fn begin_call(&self, to: Address, body: Body, timeout_ms: Option<u64>) -> Result<Result<Mark, CallError>, Ended>;
     /// Begins a wait for the end of a server, which is told to end. [`Syscalls::poll_call`] brings it, as an error.

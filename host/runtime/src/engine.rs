@@ -13,6 +13,7 @@ mod compiler;
 mod config;
 pub(crate) mod context;
 pub(crate) mod excerpt;
+mod exports;
 pub mod fault;
 pub(crate) mod fuel;
 mod instance;

@@ -258,7 +258,7 @@ impl Runtime {
     fn message(&self, app: &str, to: &Address, event: Event) -> Result<(), CallError> {
         let Running { app, .. } = self.app(app).map_err(|error| CallError::Refused(error.to_string().into()))?;
         let way = self.inner.shell.way(&app, to).ok_or(CallError::Ended(ExitReason::Noproc))?;
-        self.inner.shell.deliver_on(&way, event).map_err(CallError::from)
+        self.inner.shell.deliver_on(&way, event).map(|_| ()).map_err(CallError::from)
     }
 
     /// Sends an exit signal, as an operator.

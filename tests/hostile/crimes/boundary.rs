@@ -14,7 +14,7 @@ crimes! {
             r#"(core module $m (func (export "f"))) (core instance $c (instantiate $m))
             (func $run (canon lift (core func $c "f"))) (instance $i (export "run" (func $run)))
             (export "skep:process/entry@0.1.0" (instance $i))"#));
-    an_export_that_is_a_type: "is a task that is no instance", Refused("does not have export `run`"), 64 MiB =>
+    an_export_that_is_a_type: "is a task that is no instance", Refused("export `skep:process/entry@0.1.0.run` is missing"), 64 MiB =>
         |scene| scene.load(component(r#"(type $t u32) (export "skep:process/entry@0.1.0" (type $t))"#));
     both_kinds: "is a server and a task at once", Refused("both"), 64 MiB =>
         |scene| scene.load(component(

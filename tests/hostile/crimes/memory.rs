@@ -26,7 +26,7 @@ crimes! {
     memory_in_save: "takes memory without end when its state is saved", Limit("memory"), 32 MiB, Place::forgetful() =>
         |scene| in_save(scene);
     more_from_the_start: "needs more memory to start than it may have", Limit("memory"), 32 MiB =>
-        |scene| scene.start(hog(64 << 10));
+        |scene| scene.start(hog(32 << 10));
     growing_without_end: "asks for a page for ever, and does not mind the answer", Limit("fuel"), 32 MiB =>
         |scene| scene.run(
             handle("(loop (drop (memory.grow (i32.const 1))) (br 0)) unreachable").build(),

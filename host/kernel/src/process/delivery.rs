@@ -27,15 +27,13 @@ impl Process {
     /// Takes a signal in. Whatever must be done elsewhere is added to `actions`.
     pub fn deliver(&mut self, signal: Signal, now: Time, actions: &mut Vec<Action>) -> Delivery {
         if self.is_gone() {
-            return Delivery { outcome: Err(Undelivered::Gone), wake: false };
+            return Delivery { outcome: Err(Undelivered::Gone), wake: false, waiting: 0 };
         }
-        match self.take_in(signal, now, actions) {
-            Ok(effect) => {
-                let wake = (effect == Effect::Stir || self.is_called_back()) && self.stir();
-                Delivery { outcome: Ok(()), wake }
-            }
-            Err(why) => Delivery { outcome: Err(why), wake: false },
-        }
+        let (outcome, wake) = match self.take_in(signal, now, actions) {
+            Ok(effect) => (Ok(()), (effect == Effect::Stir || self.is_called_back()) && self.stir()),
+            Err(why) => (Err(why), false),
+        };
+        Delivery { outcome, wake, waiting: self.mailbox.len() }
     }
 
     /// Its guest can go on in the middle of something: it has used up its turn, or what it waited for is there. True if the

@@ -68,6 +68,7 @@ impl Compiler {
         command.env("CARGO_TERM_COLOR", colour);
         command.args(["rustc", "--release", "--lib", "--crate-type", "cdylib"]);
         command.args(["--target", self.target.triple(), "--message-format", "json-render-diagnostics"]);
+        command.args(compact(&workspace.root).into_iter().flatten());
         command.args(&self.arguments).arg("--manifest-path").arg(&guest.manifest);
         // A cargo that started this program may hold the lock on the folder above until this program ends.
         command.arg("--target-dir").arg(workspace.target_dir.join("guests"));
@@ -91,6 +92,16 @@ impl Compiler {
         }
         module.ok_or_else(|| BuildError::NoModule { package: guest.package.clone() })
     }
+}
+
+/// Settings for a package that every guest of the SDK links and that has tables of two sizes. Whatever a guest has as data is
+/// copied into each of its instances, and what makes it need a second page costs each life a tenth.
+fn compact(root: &Path) -> Option<[&'static str; 2]> {
+    let lock = std::fs::read_to_string(root.join("Cargo.lock"));
+    // Cargo warns of settings for a package that is not there. Without a lock file this build will make one: the next is to be
+    // the same.
+    let is_linked = |lock: String| lock.lines().any(|line| line == r#"name = "zmij""#);
+    lock.map_or(true, is_linked).then_some(["--config", r#"profile.release.package.zmij.opt-level="s""#])
 }
 
 /// The variable in which cargo takes a setting for a target.
@@ -119,6 +130,18 @@ fn artifact(message: &str, manifest: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_package_that_is_there_is_made_small() {
+        let folder = tempfile::tempdir().expect("a folder");
+        assert!(compact(folder.path()).is_some(), "it will be there");
+        let locked = |packages: &str| {
+            std::fs::write(folder.path().join("Cargo.lock"), packages).expect("written");
+            compact(folder.path()).is_some()
+        };
+        assert!(!locked("[[package]]\nname = \"zmijka\"\n"));
+        assert!(locked("[[package]]\nname = \"serde\"\n\n[[package]]\nname = \"zmij\"\nversion = \"1.0.0\"\n"));
+    }
 
     #[test]
     fn the_module_is_the_one_of_the_guest() {

@@ -1,16 +1,16 @@
 //! Rust types and traits generated from `wit/`.
 //!
-//! Owns nothing by hand: a change of the contract shows here as a compile error in the file that implements it. The
-//! functions that carry a body or a text are async, so that one that has used up its slice can give way; `inbox` needs the store
-//! for fuel and is linked by hand in `inbox.rs`.
+//! Owns nothing by hand: a change of the contract shows here as a compile error in the file that implements it. What guests
+//! export is in `engine/exports.rs`. The functions that carry a body or a text are async, so that one that has used up its
+//! slice can give way; `inbox` needs the store for fuel and is linked by hand in `inbox.rs`.
 
 #![allow(missing_docs, reason = "generated; the words are in wit/")]
 
-/// What a server exports, and what every guest imports.
-pub mod server {
+/// What every guest imports.
+pub mod imports {
     wasmtime::component::bindgen!({
         path: "../../wit",
-        world: "process",
+        world: "imports",
         imports: {
             "skep:process/messaging.me": trappable,
             "skep:process/messaging.abandon": trappable,
@@ -32,20 +32,9 @@ pub mod server {
             "skep:process/log": async | trappable,
             default: trappable,
         },
-        exports: { default: async },
     });
 }
 
-/// What a task exports.
-pub mod task {
-    wasmtime::component::bindgen!({
-        path: "../../wit",
-        world: "task",
-        exports: { default: async },
-        with: { "skep:process": super::server::skep::process },
-    });
-}
-
-pub use server::skep::process::{
+pub use imports::skep::process::{
     groups, inbox, links, log, messaging, names, registry, spawning, supervision, system, timers, topics, types,
 };

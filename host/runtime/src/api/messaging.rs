@@ -29,7 +29,8 @@ impl Context {
         if let Some(why) = too_large(&body, limit) {
             return Ok(Err(Refusal::Limit(why)));
         }
-        Ok(syscalls.send(to, body)?)
+        let sent = syscalls.send(to, body)?;
+        Ok(sent.map(|waiting| self.meter.press(waiting)))
     }
 }
 
@@ -91,7 +92,10 @@ impl Host for Context {
         let limit = self.body_bytes;
         let syscalls = self.act_with("cast", fuel::MESSAGE, body.len()).await?;
         match too_large(&body, limit) {
-            None => syscalls.cast(to, body)?,
+            None => {
+                let waiting = syscalls.cast(to, body)?;
+                self.meter.press(waiting);
+            }
             Some(why) => syscalls.log(Level::Warn, &format!("a cast was dropped: {why}")),
         }
         Ok(())

@@ -11,11 +11,11 @@ use wasmtime::{CallHook, PoolConcurrencyLimitError, Store};
 
 use super::budget::Permit;
 use super::context::{Context, Phase};
+use super::exports::Server;
 use super::module::{Exports, Module};
 use super::trace::Trace;
 use super::wasi::{Program, Wasi};
 use super::{Class, Engine, fault, fuel};
-use crate::api::bindings::server::exports::skep::process::behaviour::Guest;
 use crate::api::bindings::types;
 use crate::api::convert::{self, TEXT_BYTES};
 use crate::api::text::cut;
@@ -179,9 +179,9 @@ fn end(store: &mut Store<Context>) {
 }
 
 /// The exports of a server. The shell knows the kind of its module.
-fn server(exports: &Exports) -> &Guest {
+fn server(exports: &Exports) -> &Server {
     match exports {
-        Exports::Server(server) => server.skep_process_behaviour(),
+        Exports::Server(server) => server,
         Exports::Task(_) | Exports::Command(_) => unreachable!("another process was used as a server"),
     }
 }
@@ -224,7 +224,7 @@ impl Instance {
     /// `init`, with fuel of its own.
     pub async fn init(&mut self, args: Body) -> Result<Start, Failure> {
         self.begin(Phase::Init, fuel::INIT).await?;
-        let answer = server(&self.exports).call_init(&mut self.store, &args.into()).await;
+        let answer = server(&self.exports).init(&mut self.store, &args.into()).await;
         let start = self.end(answer)?;
         Ok(convert::start(start, self.body_bytes())?)
     }
@@ -236,7 +236,7 @@ impl Instance {
         self.store.data_mut().handed.note(&event);
         let event = types::Event::from(event);
         let waiting = if more { u32::MAX } else { 0 };
-        let answer = server(&self.exports).call_handle(&mut self.store, &event, waiting).await;
+        let answer = server(&self.exports).handle(&mut self.store, &event, waiting).await;
         let outcome = self.end(answer)?;
         Ok(convert::outcome(outcome, self.body_bytes())?)
     }
@@ -244,7 +244,7 @@ impl Instance {
     /// `save`, as version `target` wrote it or as this code does. A failure that leaves the instance sound is a refusal.
     pub async fn save(&mut self, target: Option<u32>) -> Result<State, Failure> {
         self.begin(Phase::Save, fuel::SAVE).await?;
-        let answer = server(&self.exports).call_save(&mut self.store, target).await;
+        let answer = server(&self.exports).save(&mut self.store, target).await;
         let state = State::from(self.end(answer)?);
         let (length, limit) = (state.body.len(), self.body_bytes());
         if length > limit {
@@ -274,7 +274,7 @@ impl Instance {
     pub async fn restore(&mut self, state: State, cause: Cause) -> Result<(), Failure> {
         self.begin(Phase::Restore, fuel::RESTORE).await?;
         let (state, cause) = (types::State::from(state), types::Cause::from(cause));
-        let answer = server(&self.exports).call_restore(&mut self.store, &state, &cause).await;
+        let answer = server(&self.exports).restore(&mut self.store, &state, &cause).await;
         self.end(answer)
     }
 
@@ -282,7 +282,7 @@ impl Instance {
     pub async fn terminate(&mut self, reason: ExitReason) -> Result<(), Failure> {
         self.begin(Phase::Terminate, fuel::TERMINATE).await?;
         let reason = types::ExitReason::from(reason);
-        let answer = server(&self.exports).call_terminate(&mut self.store, &reason).await;
+        let answer = server(&self.exports).terminate(&mut self.store, &reason).await;
         self.end(answer)
     }
 
@@ -290,7 +290,7 @@ impl Instance {
     pub async fn run(&mut self, args: Body) -> Result<Body, Failure> {
         self.begin(Phase::Run, self.store.data().fuel_per_message).await?;
         let Exports::Task(task) = &self.exports else { unreachable!("a server was used as a task") };
-        let answer = task.skep_process_entry().call_run(&mut self.store, &args.into()).await;
+        let answer = task.run(&mut self.store, &args.into()).await;
         let result = Body::from(self.end(answer)?);
         if result.len() > self.body_bytes() { Err(Failure::sound(ExitReason::limit("body"))) } else { Ok(result) }
     }

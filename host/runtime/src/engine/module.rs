@@ -4,19 +4,20 @@
 //! Made by [`Engine::load`], used by the shell.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use skep_kernel::{ExitReason, Shape};
-use wasmtime::component::Component;
-use wasmtime_wasi::p2::bindings::{Command, CommandPre};
+use wasmtime::Store;
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre};
+use wasmtime_wasi::p2::bindings::{Command, CommandIndices};
 
 use super::check::{Interfaces, World};
 use super::context::Context;
+use super::exports::{Server, Task};
 use super::wrap::WrapError;
 use super::{Class, Engine, check, trial, wrap};
-use crate::api::bindings::server::{Process, ProcessPre};
-use crate::api::bindings::task::{Task, TaskPre};
 
 /// Why code was refused.
 #[derive(Debug, thiserror::Error)]
@@ -238,15 +239,23 @@ impl fmt::Debug for Module {
 }
 
 /// A component, linked: what is left is making instances.
-pub(crate) enum Prepared {
-    Server(ProcessPre<Context>),
-    Task(TaskPre<Context>),
-    Command(CommandPre<Context>),
+pub(crate) struct Prepared {
+    linked: InstancePre<Context>,
+    exports: Places,
+    /// Whether an instance's exports were found to be of their types, which holds for all others then.
+    checked: AtomicBool,
+}
+
+/// Where its exports are.
+enum Places {
+    Server(Server<ComponentExportIndex>),
+    Task(Task<ComponentExportIndex>),
+    Command(CommandIndices),
 }
 
 /// An instance's exports, found and type-checked.
 pub(crate) enum Exports {
-    Server(Process),
+    Server(Server),
     Task(Task),
     Command(Command),
 }
@@ -255,19 +264,42 @@ impl Prepared {
     fn new(engine: &Engine, class: Class, component: &Component, world: World) -> Result<Self, LoadError> {
         let mismatch = |error: wasmtime::Error| LoadError::Mismatch { message: format!("{error:#}") };
         let linked = engine.linker(class).instantiate_pre(component).map_err(mismatch)?;
-        match world {
-            World::Server => ProcessPre::new(linked).map(Prepared::Server).map_err(mismatch),
-            World::Task => TaskPre::new(linked).map(Prepared::Task).map_err(mismatch),
-            World::Command => CommandPre::new(linked).map(Prepared::Command).map_err(mismatch),
-        }
+        let exports = match world {
+            World::Server => Server::find(&linked).map(Places::Server),
+            World::Task => Task::find(&linked).map(Places::Task),
+            World::Command => CommandIndices::new(&linked).map(Places::Command),
+        };
+        Ok(Prepared { exports: exports.map_err(mismatch)?, linked, checked: AtomicBool::new(false) })
+    }
+
+    /// Whether it is a program, and knows nothing of Skep.
+    pub(crate) fn is_command(&self) -> bool {
+        matches!(self.exports, Places::Command(_))
     }
 
     /// Makes an instance, running its start functions.
-    pub(crate) async fn instantiate(&self, store: &mut wasmtime::Store<Context>) -> wasmtime::Result<Exports> {
+    pub(crate) async fn instantiate(&self, store: &mut Store<Context>) -> wasmtime::Result<Exports> {
+        let instance = self.linked.instantiate_async(&mut *store).await?;
+        let exports = match &self.exports {
+            Places::Server(server) => Exports::Server(server.of(&instance, store)?),
+            Places::Task(task) => Exports::Task(task.of(&instance, store)?),
+            Places::Command(command) => return command.load(store, &instance).map(Exports::Command),
+        };
+        if !self.checked.load(Ordering::Acquire) {
+            exports.check(store)?;
+            self.checked.store(true, Ordering::Release);
+        }
+        Ok(exports)
+    }
+}
+
+impl Exports {
+    fn check(&self, store: &Store<Context>) -> wasmtime::Result<()> {
         match self {
-            Prepared::Server(server) => server.instantiate_async(store).await.map(Exports::Server),
-            Prepared::Task(task) => task.instantiate_async(store).await.map(Exports::Task),
-            Prepared::Command(command) => command.instantiate_async(store).await.map(Exports::Command),
+            Exports::Server(server) => server.check(store),
+            Exports::Task(task) => task.check(store),
+            // Checked as often as it is loaded: a program runs for long.
+            Exports::Command(_) => Ok(()),
         }
     }
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use skep_kernel::{ExitReason, Limits, Shape};
 
 use super::context::{Context, Phase};
+use super::exports::Unfit;
 use super::module::{Exports, LoadError, ModuleKind, Prepared};
 use super::wasi::Wasi;
 use super::{Class, Engine, fault, fuel, instance};
@@ -47,7 +48,7 @@ pub(super) fn run(
             Ok(()) => Ok(ModuleKind::Server(shape)),
             Err(why) => Err(failed(ExitReason::failed(why))),
         },
-        Ok(Some(Ok(None))) if matches!(prepared, Prepared::Command(_)) => Ok(ModuleKind::Command),
+        Ok(Some(Ok(None))) if prepared.is_command() => Ok(ModuleKind::Command),
         Ok(Some(Ok(None))) => Ok(ModuleKind::Task),
         Ok(Some(Err(error))) => Err(understood(&error, &mut store)),
         Ok(None) => Err(failed(ExitReason::limit("time"))),
@@ -60,8 +61,7 @@ async fn describe(store: &mut wasmtime::Store<Context>, prepared: &Prepared) -> 
     instance::begin(store, Phase::Start, fuel::INSTANTIATE).await?;
     let Exports::Server(server) = prepared.instantiate(store).await? else { return Ok(None) };
     instance::begin(store, Phase::Describe, fuel::DESCRIBE).await?;
-    let shape = server.skep_process_behaviour().call_describe(store).await?;
-    Ok(Some(shape.into()))
+    Ok(Some(server.describe(store).await?.into()))
 }
 
 /// What a shape must keep to, or no state could be trusted to find a way through the versions.
@@ -84,12 +84,12 @@ fn check(shape: &Shape) -> Result<(), String> {
 
 /// An export of the wrong type shows only when there is an instance; everything else is the guest's own end.
 fn understood(error: &wasmtime::Error, store: &mut wasmtime::Store<Context>) -> LoadError {
-    let context = store.data_mut();
-    let phase = context.phase;
-    if phase == Phase::Start && format!("{error:#}").contains("failed to convert function") {
+    if error.is::<Unfit>() {
         return LoadError::Mismatch { message: format!("{error:#}") };
     }
-    LoadError::Failed { phase: phase.name(), reason: fault::reason(error, context) }
+    let context = store.data_mut();
+    let phase = context.phase.name();
+    LoadError::Failed { phase, reason: fault::reason(error, context) }
 }
 
 /// Polls a future on this thread until it is ready or the time is up.

@@ -17,11 +17,11 @@ impl Shell {
         let mut duties = VecDeque::new();
         let delivered = self.hand_over(to, signal, &mut duties);
         self.work_off(duties);
-        delivered
+        delivered.map(|_| ())
     }
 
-    /// Delivers a message to whom an address was found to mean, and does all that follows from it.
-    pub(crate) fn deliver_on(&self, way: &Way, event: Event) -> Result<(), Undelivered> {
+    /// Delivers a message to whom an address was found to mean, and does all that follows from it. How many wait there now.
+    pub(crate) fn deliver_on(&self, way: &Way, event: Event) -> Result<usize, Undelivered> {
         let mut duties = VecDeque::new();
         let delivered = self.hand_to(&way.to, way.signal(event), &mut duties);
         self.work_off(duties);
@@ -76,8 +76,8 @@ impl Shell {
         }
     }
 
-    /// Gives a signal to its receiver. What follows from it is added to `duties`.
-    pub(super) fn hand_over(&self, to: Pid, signal: Signal, duties: &mut VecDeque<Duty>) -> Result<(), Undelivered> {
+    /// Gives a signal to its receiver. What follows from it is added to `duties`. How many events wait there now.
+    pub(super) fn hand_over(&self, to: Pid, signal: Signal, duties: &mut VecDeque<Duty>) -> Result<usize, Undelivered> {
         if let Some(cell) = self.table.get(to) {
             return self.hand_to(&cell, signal, duties);
         }
@@ -86,7 +86,7 @@ impl Shell {
         Err(Undelivered::Gone)
     }
 
-    fn hand_to(&self, cell: &Arc<Cell>, signal: Signal, duties: &mut VecDeque<Duty>) -> Result<(), Undelivered> {
+    fn hand_to(&self, cell: &Arc<Cell>, signal: Signal, duties: &mut VecDeque<Duty>) -> Result<usize, Undelivered> {
         let complaint = signal.complaint();
         let mut actions = Vec::new();
         // Reading the clock takes as long as the lock, and most signals have no use for it.
@@ -107,7 +107,7 @@ impl Shell {
         if delivery.wake {
             self.schedule(Arc::clone(cell));
         }
-        delivery.outcome
+        delivery.outcome.map(|()| delivery.waiting)
     }
 }
 

@@ -269,9 +269,10 @@ pub(super) fn milliseconds(left: Duration) -> u64 {
 }
 
 /// What a sender is told. A process that has ended is no error (PROC-03).
-fn send_result(delivered: Result<(), Undelivered>) -> Result<(), Refusal> {
+fn send_result(delivered: Result<usize, Undelivered>) -> Result<usize, Refusal> {
     match delivered {
-        Ok(()) | Err(Undelivered::Gone | Undelivered::TooManyLinks | Undelivered::NotAServer) => Ok(()),
+        Ok(waiting) => Ok(waiting),
+        Err(Undelivered::Gone | Undelivered::TooManyLinks | Undelivered::NotAServer) => Ok(0),
         Err(Undelivered::MailboxFull) => Err(Refusal::Limit("mailbox".into())),
         Err(Undelivered::OverBudget(whose)) => Err(Refusal::Limit(format!("mailbox_bytes of {whose}"))),
         Err(Undelivered::TooLarge) => Err(Refusal::Limit("body larger than the receiver takes".into())),
@@ -297,7 +298,7 @@ impl Syscalls for GuestCalls {
         }
     }
 
-    fn send(&self, to: Address, body: Body) -> Result<Result<(), Refusal>, Ended> {
+    fn send(&self, to: Address, body: Body) -> Result<Result<usize, Refusal>, Ended> {
         let shell = self.shell_to_send()?;
         let way = match self.way(shell, &to)? {
             Ok(way) => way,
@@ -306,20 +307,20 @@ impl Syscalls for GuestCalls {
         let delivered = way.map(|way| shell.deliver_on(&way, Event::Info(body)));
         Ok(match (to, delivered) {
             // MON-12: whatever became of it.
-            (Address::Alias(_), _) => Ok(()),
+            (Address::Alias(_), delivered) => Ok(delivered.map_or(0, Result::unwrap_or_default)),
             (_, Some(delivered)) => send_result(delivered),
             // PROC-03.
-            (Address::Pid(_), None) => Ok(()),
+            (Address::Pid(_), None) => Ok(0),
             (Address::Name(_) | Address::Via(_), None) => Err(Refusal::Unknown("no process has this name".into())),
         })
     }
 
-    fn cast(&self, to: Address, body: Body) -> Result<(), Ended> {
+    fn cast(&self, to: Address, body: Body) -> Result<usize, Ended> {
         let shell = self.shell_to_send()?;
-        if let Ok(Some(way)) = self.way(shell, &to)? {
-            let _ = shell.deliver_on(&way, Event::Cast(body));
-        }
-        Ok(())
+        Ok(match self.way(shell, &to)? {
+            Ok(Some(way)) => shell.deliver_on(&way, Event::Cast(body)).unwrap_or_default(),
+            Ok(None) | Err(_) => 0,
+        })
     }
 
     fn begin_call(&self, to: Address, body: Body, timeout_ms: Option<u64>) -> Result<Result<Mark, CallError>, Ended> {
@@ -569,7 +570,7 @@ impl Syscalls for GuestCalls {
         let delivered = shell
             .way(&self.cell.app, &Address::Name(Arc::clone(to)))
             .map(|way| shell.deliver_on(&way, Event::Info(Body::Raw(bytes))));
-        Ok(delivered.map_or_else(|| Err(Refusal::Unknown("no process has this name".into())), send_result))
+        Ok(delivered.ok_or_else(|| Refusal::Unknown("no process has this name".into())).and_then(send_result).map(|_| ()))
     }
 
     fn ledger(&self) -> Arc<Ledger> {

@@ -60,13 +60,13 @@ impl Syscalls for Recorder {
     fn budget(&self) -> Option<Arc<Budget>> {
         self.budget.clone()
     }
-    fn send(&self, to: Address, body: Body) -> Result<Result<(), Refusal>, Ended> {
+    fn send(&self, to: Address, body: Body) -> Result<Result<usize, Refusal>, Ended> {
         self.note(format!("send {to:?} {body:?}"));
-        Ok(Ok(()))
+        Ok(Ok(1))
     }
-    fn cast(&self, to: Address, body: Body) -> Result<(), Ended> {
+    fn cast(&self, to: Address, body: Body) -> Result<usize, Ended> {
         self.note(format!("cast {to:?} {body:?}"));
-        Ok(())
+        Ok(1)
     }
     fn begin_call(&self, to: Address, body: Body, timeout: Option<u64>) -> Result<Result<Mark, CallError>, Ended> {
         self.note(format!("call {to:?} {body:?} {timeout:?}"));
