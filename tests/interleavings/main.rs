@@ -5,6 +5,8 @@
 //! What is tried are the runtime's own files, on other primitives (`sync`) and with other guests (`shell`). All atomics are
 //! taken to be sequentially consistent: what a weaker order could do is not tried.
 
+#[path = "../../host/runtime/src/shell/outbox.rs"]
+mod outbox;
 #[path = "../../host/runtime/src/shell/pairs.rs"]
 mod pairs;
 #[path = "../../host/runtime/src/shell/post.rs"]
@@ -23,6 +25,7 @@ mod ends;
 mod fair;
 mod links;
 mod mail;
+mod runs;
 mod shell;
 mod sync;
 
@@ -35,6 +38,7 @@ use ends::end_at_any_time;
 use fair::{compute_beside_others, play_beside_others};
 use links::cross_links;
 use mail::{close_at_any_time, run_to_the_end};
+use runs::write_in_a_row;
 pub(crate) use shell::{App, Cell, Shell};
 use sync::Defect;
 pub(crate) use way::Way;
@@ -95,6 +99,21 @@ fn links_and_unlinks_that_cross_leave_no_half_link() {
 #[test]
 fn whoever_hears_of_an_end_finds_nobody_any_more() {
     assert_eq!(explore(None, end_at_any_time), Ok(()));
+}
+
+#[test]
+fn messages_in_a_row_keep_their_order_and_none_stays_behind() {
+    assert_eq!(explore(None, write_in_a_row), Ok(()));
+}
+
+#[test]
+fn a_signal_that_leaves_past_what_was_collected_is_noticed() {
+    fails(Defect::PastTheOutbox, write_in_a_row, &["overtook"]);
+}
+
+#[test]
+fn a_turn_that_leaves_something_behind_is_noticed() {
+    fails(Defect::KeepOutbox, write_in_a_row, &["deadlock"]);
 }
 
 #[test]

@@ -17,12 +17,12 @@ use skep_kernel::{
     Address, AliasSeal, Body, Event, ExitReason, Limits, Mark, Name, Next, Outcome, Pid, Process, Start, Time,
 };
 
-use crate::Way;
 use crate::pairs::Pairs;
 use crate::post::Duty;
 use crate::queue::RunQueue;
 use crate::sync::{Defect, Mutex, suffers};
 use crate::table::Table;
+use crate::{Way, outbox};
 
 /// What runs in a process.
 pub(crate) trait Guest: Send + Sync {
@@ -220,7 +220,14 @@ impl Shell {
         }
         let end = match turn {
             Turn::Exit(reason) => ControlFlow::Break(reason),
-            Turn::Run | Turn::Nothing => self.drive(cell),
+            Turn::Run | Turn::Nothing => {
+                let open = outbox::open();
+                let end = self.drive(cell);
+                if suffers(Defect::KeepOutbox) {
+                    std::mem::forget(open);
+                }
+                end
+            }
         };
         if suffers(Defect::DropStirred) {
             // It is on this worker all the while.

@@ -44,6 +44,10 @@ pub(crate) enum Defect {
     KeepEntry,
     /// A process is not told that it is to end.
     ForgetDoom,
+    /// A signal leaves before what was sent before it.
+    PastTheOutbox,
+    /// What was collected stays when the turn is over.
+    KeepOutbox,
 }
 
 std::thread_local! {

@@ -30,6 +30,15 @@ pub struct Mailbox {
     looked_at: std::cell::Cell<usize>,
 }
 
+/// Room that is kept for messages which are on their way together.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Reservation {
+    /// So many.
+    pub messages: usize,
+    /// With so many bytes in their bodies, together.
+    pub bytes: usize,
+}
+
 /// What waits in a mailbox.
 #[derive(Debug)]
 struct Mail {
@@ -43,6 +52,8 @@ struct Mail {
     marked: BTreeSet<(Mark, Number)>,
     /// Bytes of all bodies in the queue.
     bytes: usize,
+    /// Kept free for what is on its way.
+    reserved: Reservation,
 }
 
 /// No mail.
@@ -50,7 +61,19 @@ static NOTHING: Mail = Mail::none();
 
 impl Mail {
     const fn none() -> Self {
-        Mail { queue: VecDeque::new(), waiting: 0, came: 0, marked: BTreeSet::new(), bytes: 0 }
+        Mail {
+            queue: VecDeque::new(),
+            waiting: 0,
+            came: 0,
+            marked: BTreeSet::new(),
+            bytes: 0,
+            reserved: Reservation::NONE,
+        }
+    }
+
+    /// Bytes that are there or will be.
+    fn held(&self) -> usize {
+        self.bytes + self.reserved.bytes
     }
 }
 
@@ -62,8 +85,12 @@ impl Fold for Mail {
     }
 
     fn is_nothing(&self) -> bool {
-        self.waiting == 0
+        self.waiting == 0 && self.reserved == Reservation::NONE
     }
+}
+
+impl Reservation {
+    const NONE: Reservation = Reservation { messages: 0, bytes: 0 };
 }
 
 /// A place in the queue. What is taken from the middle leaves a gap, since closing it would move all that is behind.
@@ -148,12 +175,37 @@ impl Mailbox {
         if event.len() > limits.body_bytes {
             return Err(Undelivered::TooLarge);
         }
-        if self.mail.waiting >= limits.mailbox_messages || self.mail.bytes + event.len() > limits.mailbox_bytes {
+        let (messages, bytes) = (self.mail.waiting + self.mail.reserved.messages, self.mail.held() + event.len());
+        if messages >= limits.mailbox_messages || bytes > limits.mailbox_bytes {
             return Err(Undelivered::MailboxFull);
         }
-        self.credit.admit(self.mail.bytes + event.len()).map_err(|exceeded| Undelivered::OverBudget(exceeded.whose))?;
+        self.credit.admit(bytes).map_err(|exceeded| Undelivered::OverBudget(exceeded.whose))?;
         self.push(event);
         Ok(())
+    }
+
+    /// Keeps room, if there is plenty: at most a quarter of a mailbox is kept for what is on its way, and nobody is refused for
+    /// that unless three quarters are taken.
+    pub fn reserve(&mut self, room: Reservation, limits: &Limits) -> bool {
+        let Reservation { messages, bytes } = self.mail.reserved;
+        let all = Reservation { messages: messages + room.messages, bytes: bytes + room.bytes };
+        let is_plenty = all.messages <= limits.mailbox_messages / 4
+            && all.bytes <= limits.mailbox_bytes / 4
+            && self.mail.waiting + all.messages <= limits.mailbox_messages
+            && self.mail.bytes + all.bytes <= limits.mailbox_bytes;
+        if !is_plenty || self.credit.admit(self.mail.bytes + all.bytes).is_err() {
+            return false;
+        }
+        self.mail.reserved = all;
+        true
+    }
+
+    /// Queues what room was kept for, and gives up the rest of that.
+    pub fn push_reserved(&mut self, events: impl IntoIterator<Item = Event>, room: Reservation) {
+        self.mail.reserved.messages -= room.messages;
+        self.mail.reserved.bytes -= room.bytes;
+        events.into_iter().for_each(|event| self.push(event));
+        self.credit.keep(self.mail.held());
     }
 
     /// Queues an event that another table bounds.
@@ -162,7 +214,7 @@ impl Mailbox {
         self.mail.came += 1;
         self.mail.waiting += 1;
         self.mail.bytes += event.len();
-        self.credit.hold(self.mail.bytes);
+        self.credit.hold(self.mail.held());
         self.mail.marked.extend(event.mark().map(|mark| (mark, number)));
         self.mail.queue.push_back(Slot { number, event: Some(event) });
     }
@@ -268,7 +320,7 @@ impl Mailbox {
         let (number, event) = (slot.number, slot.event.take()?);
         self.mail.waiting -= 1;
         self.mail.bytes -= event.len();
-        self.credit.keep(self.mail.bytes);
+        self.credit.keep(self.mail.held());
         if let Some(mark) = event.mark() {
             self.mail.marked.remove(&(mark, number));
         }

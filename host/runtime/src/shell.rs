@@ -4,7 +4,7 @@
 //! something for a process calls [`Shell::deliver`]; the state machine decides; [`Shell::perform`] does what it asked
 //! for. No lock is held while performing, so no two processes are ever locked at once.
 //!
-//! `pairs`, `post`, `queue`, `table`, `turns` and `way` know nothing of Wasm: `tests/interleavings` tries the very same
+//! `outbox`, `pairs`, `post`, `queue`, `table`, `turns` and `way` know nothing of Wasm: `tests/interleavings` tries the very same
 //! files under any order of the threads' steps.
 
 mod allowance;
@@ -23,6 +23,7 @@ mod holders;
 mod incidents;
 mod modules;
 mod operators;
+mod outbox;
 mod pairs;
 mod post;
 mod queue;

@@ -52,7 +52,11 @@ async fn who_is_pinned_keeps_its_instance_while_others_take_turns() {
     assert!(others > 0, "they had two places, or one of them and the large one");
     let process = app.runtime.inspect(pinned).expect("it lives").process;
     assert_eq!(process.saved_bytes, None);
-    assert_eq!(process.memory_bytes, Some(64 << 10), "a small guest needs one page, and each is cleared when an instance goes");
+    assert_eq!(
+        process.memory_bytes,
+        Some(64 << 10),
+        "a small guest needs one page, and each is cleared when an instance goes"
+    );
     app.stop().await;
 }
 

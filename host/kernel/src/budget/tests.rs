@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::Resource::{MailboxBytes, Memory, Processes, Timers};
 use super::{Account, Budget, BudgetSpec, Burnt, Charge, Exceeded, FuelRate, Resource, WhenOut};
-use crate::mailbox::Mailbox;
+use crate::mailbox::{Mailbox, Reservation};
 use crate::signal::Undelivered;
 use crate::{Body, Event, Limits, Time};
 
@@ -182,6 +182,22 @@ fn mailboxes_share_bytes_to_the_last_one_and_give_all_back() {
     assert_eq!(app.used(MailboxBytes), 0, "an empty mailbox keeps nothing");
     one.push_bounded(mail(100), &limits).expect("there is room again");
     drop(one);
+    assert_eq!(app.used(MailboxBytes), 0);
+}
+
+#[test]
+fn room_that_a_mailbox_keeps_counts_until_it_is_given_up() {
+    let (app, below) = nested(&of(MailboxBytes, Some(100)), &BudgetSpec::default());
+    let (mut one, mut two) = (mailbox(&below), mailbox(&below));
+    let (limits, room) = (Limits::default(), Reservation { messages: 4, bytes: 60 });
+    assert!(one.reserve(room, &limits));
+    assert_eq!(app.used(MailboxBytes), 60);
+    assert!(!two.reserve(room, &limits));
+    two.push_bounded(mail(40), &limits).expect("to the last byte");
+    assert_eq!(two.push_bounded(mail(1), &limits), Err(Undelivered::OverBudget("app a".into())));
+    one.push_reserved([mail(10)], room);
+    assert!(app.used(MailboxBytes) < 100, "the rest is given back");
+    assert!(one.pop().is_some() && two.pop().is_some());
     assert_eq!(app.used(MailboxBytes), 0);
 }
 

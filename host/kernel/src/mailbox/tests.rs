@@ -45,6 +45,44 @@ fn limits_are_exact() {
 }
 
 #[test]
+fn room_that_is_kept_is_there_for_those_it_was_kept_for_and_for_nobody_else() {
+    let limits = limits(8, 40, 40);
+    let room = |messages, bytes| Reservation { messages, bytes };
+    let mut mailbox = Mailbox::default();
+    for (messages, bytes, kept) in
+        [(3, 0, false), (0, 11, false), (1, 6, true), (1, 4, true), (1, 0, false), (0, 1, false)]
+    {
+        assert_eq!(mailbox.reserve(room(messages, bytes), &limits), kept, "{messages} {bytes}: a quarter at most");
+    }
+    for _ in 0..6 {
+        assert_eq!(mailbox.push_bounded(info("five."), &limits), Ok(()));
+    }
+    assert_eq!((mailbox.len(), mailbox.bytes()), (6, 30), "what is kept does not wait");
+    assert_eq!(mailbox.push_bounded(info(""), &limits), Err(Undelivered::MailboxFull));
+    mailbox.push_reserved([info("sixth.")], room(1, 6));
+    mailbox.push_reserved([], room(1, 4));
+    assert_eq!(mailbox.push_bounded(info("four"), &limits), Ok(()), "what was not needed is free again");
+    assert_eq!(mailbox.push_bounded(info(""), &limits), Err(Undelivered::MailboxFull));
+    assert!(!mailbox.reserve(room(1, 0), &limits), "there is none to spare");
+    let order: Vec<usize> = std::iter::from_fn(|| mailbox.pop()).map(|event| event.len()).collect();
+    assert_eq!(order, [5, 5, 5, 5, 5, 5, 6, 4]);
+    mailbox.put_away();
+    assert!(!mailbox.is_there(), "nothing is left of it");
+}
+
+#[test]
+fn an_empty_mailbox_that_keeps_room_remembers_it() {
+    let limits = limits(8, 40, 40);
+    let room = Reservation { messages: 2, bytes: 10 };
+    let mut mailbox = Mailbox::default();
+    assert!(mailbox.reserve(room, &limits));
+    mailbox.put_away();
+    assert!(!mailbox.reserve(room, &limits));
+    mailbox.push_reserved([info("a"), info("b")], room);
+    assert_eq!(mailbox.len(), 2);
+}
+
+#[test]
 fn a_request_is_found_among_others_and_taken_back() {
     let caller = |id, mark| Caller { pid: Pid { node: 0, id, tag: id }, mark: Mark(mark) };
     let call = |id, mark| Event::Call { caller: caller(id, mark), body: Body::Text("c".into()) };

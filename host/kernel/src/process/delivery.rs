@@ -2,6 +2,7 @@
 
 use super::relations::exit_event;
 use super::{Monitor, Process, Run, Watch, Watcher};
+use crate::mailbox::Reservation;
 use crate::signal::Undelivered;
 use crate::{Action, Address, Delivery, Event, ExitReason, Pid, Signal, Time};
 
@@ -34,6 +35,25 @@ impl Process {
             Err(why) => (Err(why), false),
         };
         Delivery { outcome, wake, waiting: self.mailbox.len() }
+    }
+
+    /// Keeps room for messages that one sender is to send together, so that it can be told of each at once that it is sent. How
+    /// large each may be; none if there is no room to spare.
+    pub fn reserve(&mut self, room: Reservation) -> Option<usize> {
+        let limits = &self.nature.limits;
+        (!self.is_gone() && self.mailbox.reserve(room, limits)).then_some(limits.body_bytes)
+    }
+
+    /// Takes in messages (casts and `info`) that room was kept for, in order. If it is gone, they are too.
+    pub fn deliver_reserved(&mut self, events: &mut Vec<Event>, room: Reservation) -> Delivery {
+        if self.is_gone() {
+            events.clear();
+            return Delivery { outcome: Err(Undelivered::Gone), wake: false, waiting: 0 };
+        }
+        let is_stirred = events.iter().any(|event| self.effect_of(event) == Effect::Stir);
+        self.mailbox.push_reserved(events.drain(..), room);
+        let wake = (is_stirred || self.is_called_back()) && self.stir();
+        Delivery { outcome: Ok(()), wake, waiting: self.mailbox.len() }
     }
 
     /// Its guest can go on in the middle of something: it has used up its turn, or what it waited for is there. True if the

@@ -21,9 +21,10 @@ pub const LITTLE: u64 = 0;
 pub const BYTE: u64 = 2;
 /// A host call that reaches another process: its lock, its mailbox, perhaps its waking.
 pub const MESSAGE: u64 = 2_000;
-/// For each message that waits at the receiver already: taken out of the sender's turn alone, not out of its fuel. With 4,000
-/// of them each message is a turn.
+/// For each message that waits at the receiver already: taken out of the sender's turn alone, not out of its fuel.
 pub const BACKLOG: u64 = 50;
+/// What a backlog takes at most: with less than some twenty messages in a turn, giving way would cost as much as sending.
+const MOST_BACKLOG: u64 = SLICE / 32;
 /// Starting a process: 4 µs at least.
 pub const SPAWN: u64 = 50_000;
 
@@ -92,7 +93,7 @@ impl Meter {
     /// It has sent to one with whom so many messages wait now: the more there are, the sooner it gives way. A receiver that is
     /// left behind would only gather memory that no cache holds, and both would be slower for it.
     pub fn press(&mut self, waiting: usize) {
-        self.slice_used += BACKLOG.saturating_mul(waiting as u64).min(SLICE);
+        self.slice_used += BACKLOG.saturating_mul(waiting as u64).min(MOST_BACKLOG);
     }
 
     /// Whether the process must give way now. Having been told so, it begins a new slice.
@@ -165,7 +166,10 @@ mod tests {
             assert_eq!(u64::MAX - meter.host_left, MESSAGE * sends.expect("a turn ends"));
             sends
         };
-        assert_eq!([0, 1, 40, 500, 1_000_000].map(sends_in_a_turn), [Some(100), Some(98), Some(50), Some(8), Some(1)]);
+        assert_eq!(
+            [0, 1, 40, 500, 1_000_000].map(sends_in_a_turn),
+            [Some(100), Some(98), Some(50), Some(25), Some(25)]
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::incidents::Manner;
 use super::rooms::{Full, Ticket};
 use super::upgrade::Successor;
 use super::worker::Ended;
-use super::{Cell, Shell, drive};
+use super::{Cell, Shell, drive, outbox};
 use crate::Module;
 use crate::engine::fuel::SLICE;
 use crate::engine::{Class, Ledger, fault};
@@ -223,7 +223,10 @@ impl Guest {
             })
         });
         let Live { driver, ticket, waker } = &mut **present;
-        let polled = catch_unwind(AssertUnwindSafe(|| driver.as_mut().poll(&mut Context::from_waker(waker))));
+        let polled = {
+            let _turn = outbox::open();
+            catch_unwind(AssertUnwindSafe(|| driver.as_mut().poll(&mut Context::from_waker(waker))))
+        };
         let end = match polled {
             Ok(Poll::Pending) => {
                 shell.rooms.used(*ticket, shell);

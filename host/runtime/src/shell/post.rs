@@ -9,7 +9,7 @@ use std::sync::Arc;
 use skep_kernel::signal::Undelivered;
 use skep_kernel::{Action, Caller, Event, Mark, Pid, Signal, Time};
 
-use super::{App, Cell, Shell, Way};
+use super::{App, Cell, Shell, Way, outbox};
 
 impl Shell {
     /// Delivers one signal, and does all that follows from it.
@@ -26,6 +26,11 @@ impl Shell {
         let delivered = self.hand_to(&way.to, way.signal(event), &mut duties);
         self.work_off(duties);
         delivered
+    }
+
+    /// As [`Shell::deliver_on`], for a guest's message: those that follow to the same receiver are collected.
+    pub(crate) fn send_on(&self, way: &Way, event: Event) -> Result<usize, Undelivered> {
+        self.deliver_on(way, event).inspect(|waiting| outbox::delivered(way, *waiting))
     }
 
     /// Delivers a call that `from` has begun. If it cannot be delivered, that is the answer, which is on its way.
@@ -87,6 +92,7 @@ impl Shell {
     }
 
     fn hand_to(&self, cell: &Arc<Cell>, signal: Signal, duties: &mut VecDeque<Duty>) -> Result<usize, Undelivered> {
+        outbox::flush();
         let complaint = signal.complaint();
         let mut actions = Vec::new();
         // Reading the clock takes as long as the lock, and most signals have no use for it.

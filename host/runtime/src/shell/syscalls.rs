@@ -23,7 +23,7 @@ use skep_kernel::{
 use self::directory::shortened;
 use super::clock::nanos;
 use super::supervise::Owner;
-use super::{Birthplace, Cell, Content, Shell, Ties, Way, seen};
+use super::{Birthplace, Cell, Content, Shell, Ties, Way, outbox, seen};
 use crate::api::{Asked, Control, Ended, PendingSpawn, SpawnOptions, Supervision, Syscalls, When};
 use crate::engine::Ledger;
 use crate::observe::Level;
@@ -115,6 +115,23 @@ impl GuestCalls {
         }
         self.sent.store(self.sent.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         Ok(self.cell.shell())
+    }
+
+    /// A message on its way, alone or with those that follow it. How many wait there now, if somebody is there.
+    fn post(&self, to: &Address, event: Event) -> Result<Result<Option<Result<usize, Undelivered>>, Refusal>, Ended> {
+        let shell = self.shell_to_send()?;
+        let event = match to {
+            Address::Pid(pid) => match outbox::collect(*pid, event) {
+                Ok(waiting) => return Ok(Ok(Some(Ok(waiting)))),
+                Err(event) => event,
+            },
+            Address::Name(_) | Address::Via(_) | Address::Alias(_) => event,
+        };
+        let way = match self.way(shell, to)? {
+            Ok(way) => way,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        Ok(Ok(way.map(|way| shell.send_on(&way, event))))
     }
 
     /// One transition of this process, unless it is to end, and what follows from it.
@@ -299,12 +316,10 @@ impl Syscalls for GuestCalls {
     }
 
     fn send(&self, to: Address, body: Body) -> Result<Result<usize, Refusal>, Ended> {
-        let shell = self.shell_to_send()?;
-        let way = match self.way(shell, &to)? {
-            Ok(way) => way,
+        let delivered = match self.post(&to, Event::Info(body))? {
+            Ok(delivered) => delivered,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let delivered = way.map(|way| shell.deliver_on(&way, Event::Info(body)));
         Ok(match (to, delivered) {
             // MON-12: whatever became of it.
             (Address::Alias(_), delivered) => Ok(delivered.map_or(0, Result::unwrap_or_default)),
@@ -316,11 +331,8 @@ impl Syscalls for GuestCalls {
     }
 
     fn cast(&self, to: Address, body: Body) -> Result<usize, Ended> {
-        let shell = self.shell_to_send()?;
-        Ok(match self.way(shell, &to)? {
-            Ok(Some(way)) => shell.deliver_on(&way, Event::Cast(body)).unwrap_or_default(),
-            Ok(None) | Err(_) => 0,
-        })
+        let delivered = self.post(&to, Event::Cast(body))?.ok().flatten();
+        Ok(delivered.map_or(0, Result::unwrap_or_default))
     }
 
     fn begin_call(&self, to: Address, body: Body, timeout_ms: Option<u64>) -> Result<Result<Mark, CallError>, Ended> {
@@ -570,7 +582,10 @@ impl Syscalls for GuestCalls {
         let delivered = shell
             .way(&self.cell.app, &Address::Name(Arc::clone(to)))
             .map(|way| shell.deliver_on(&way, Event::Info(Body::Raw(bytes))));
-        Ok(delivered.ok_or_else(|| Refusal::Unknown("no process has this name".into())).and_then(send_result).map(|_| ()))
+        Ok(delivered
+            .ok_or_else(|| Refusal::Unknown("no process has this name".into()))
+            .and_then(send_result)
+            .map(|_| ()))
     }
 
     fn ledger(&self) -> Arc<Ledger> {

@@ -102,6 +102,53 @@ fn tells(what: u32) -> Value {
     json!({ "SendNamed": { "name": "o", "body": what } })
 }
 
+/// Messages in a row to one receiver travel together (`shell/outbox.rs`): nobody is to notice but by the time that it takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn proc_01_a_row_of_messages_arrives_whole_and_in_order_however_the_turn_goes_on() {
+    const ROW: usize = 100;
+    in_both_modes(probes(["o"]), async |app| {
+        let o = app.pid_text("o");
+        let say = |number: usize| match number % 3 {
+            0 => json!({ "Cast": { "to": o, "body": number } }),
+            _ => json!({ "Send": { "to": o, "body": number } }),
+        };
+        let row: Vec<Value> = (0..ROW).map(say).collect();
+        let said: Vec<Value> =
+            (0..ROW).map(|number| json!({ if number % 3 == 0 { "cast" } else { "info" }: number })).collect();
+        // What comes behind it, and why the process ends then; if it loops for ever, by an exit signal.
+        let endings = [
+            (json!({ "Panic": "x" }), None),
+            (json!({ "StopWith": custom("x") }), Some(custom("x"))),
+            (json!({ "Fail": "x" }), Some(json!({ "failed": "x" }))),
+            (json!("Spin"), Some(custom("enough"))),
+        ];
+        for (ending, expected) in endings {
+            let work = [row.clone(), vec![ending.clone()]].concat();
+            let results = app
+                .steps(
+                    "o",
+                    json!([
+                        { "Spawn": { "module": "probe" } },
+                        { "Monitor": { "target": { "step": 0 } } },
+                        { "Send": { "to": { "step": 0 }, "body": { "do": work } } }
+                    ]),
+                )
+                .await;
+            let heard = app.journal("o", |journal| journal.len() >= ROW).await;
+            assert_eq!(heard[..ROW], said, "{ending}");
+            if ending == "Spin" {
+                assert_eq!(heard.len(), ROW, "it loops on");
+                app.ask("o", json!({ "Exit": { "to": results[0]["Ok"]["pid"], "reason": custom("enough") } })).await;
+            }
+            let why = reason(app, "o", &results[1]).await;
+            expected.inspect(|expected| assert_eq!(why, *expected));
+            let journal = app.ask("o", json!("Take")).await;
+            assert_eq!(journal.as_array().map(Vec::len), Some(ROW + 1), "the row, then the end: {journal}");
+        }
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn proc_01_links_and_monitors_keep_their_place_among_the_signals() {
     in_both_modes(probes(["a"]), async |app| {

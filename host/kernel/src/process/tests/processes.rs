@@ -226,6 +226,11 @@ fn proc_10_a_gone_process_has_nothing_to_do_and_takes_nothing_in() {
     assert_eq!(a.end_slice(), SliceEnd::Waiting);
     let delivery = a.deliver(Signal::Message(Event::Info(crate::Body::Text("late".into()))), Time::ZERO, &mut actions);
     assert_eq!((delivery.outcome, delivery.wake), (Err(crate::signal::Undelivered::Gone), false));
+    let room = crate::mailbox::Reservation { messages: 1, bytes: 4 };
+    assert_eq!(a.reserve(room), None);
+    let mut events = vec![Event::Info(crate::Body::Text("late".into()))];
+    let delivery = a.deliver_reserved(&mut events, room);
+    assert_eq!((delivery.outcome, delivery.wake, events), (Err(crate::signal::Undelivered::Gone), false, Vec::new()));
     actions.clear();
     a.exit(&ExitReason::Normal, &mut actions);
     assert_eq!(actions, [], "an end is told once");
