@@ -72,8 +72,9 @@ async fn gets_there(site: &Site, app: &TestApp, waits: bool) {
     eventually("it to open its file", || site.is_held().then_some(())).await;
     assert_eq!(usage(app).total.open_files, 1);
     if waits {
-        eventually("it to wait", || (look(app).waits_for == Some(Waits::Message)).then_some(())).await;
-        assert_eq!(look(app).process.status, "blocked");
+        // It waits for a message before its worker has left it.
+        let waits = |look: Inspection| look.waits_for == Some(Waits::Message) && look.process.status == "blocked";
+        eventually("it to wait", || waits(look(app)).then_some(())).await;
     }
 }
 
