@@ -6,8 +6,8 @@
 //! whatever a process sends arrives in the order in which it was sent, at all receivers taken together. Used by `syscalls` (a
 //! message), `post` (any other signal) and `guest` (the turn).
 //!
-//! Each message that is delivered by itself takes the receiver's lock and the cache lines of its mailbox away from the core
-//! that the receiver runs on: a third of what it costs where four send to one.
+//! Each message that is delivered by itself takes the receiver's lock, and the cache lines of its mailbox, away from the core
+//! that the receiver runs on: the more cores send to one, the more that is.
 
 use std::cell::RefCell;
 use std::sync::Arc;
