@@ -28,7 +28,7 @@ thread_local! {
 struct Outbox {
     /// Whether a guest has its turn.
     is_open: bool,
-    /// To whom the last message of this turn went, if it went straight there.
+    /// To whose pid the last message of this turn went.
     last: Option<Pid>,
     run: Option<Run>,
     /// The buffer of the run before.
@@ -79,12 +79,9 @@ pub(super) fn collect(to: Pid, event: Event) -> Result<usize, Event> {
     })
 }
 
-/// A message was delivered by itself, and so many wait there now. If it is the second one in a row, those that follow are
+/// A message was delivered by itself, to a pid, and so many wait there now. If it is the second one in a row, those that follow are
 /// collected.
 pub(super) fn delivered(way: &Way, waiting: usize) {
-    if !way.is_direct() {
-        return;
-    }
     OUTBOX.with(|outbox| {
         let mut outbox = outbox.borrow_mut();
         let is_repeated = outbox.last.replace(way.pid()) == Some(way.pid());

@@ -28,7 +28,7 @@ impl Shell {
         delivered
     }
 
-    /// As [`Shell::deliver_on`], for a guest's message: those that follow to the same receiver are collected.
+    /// As [`Shell::deliver_on`], for a guest's message to the pid of another process: those that follow are collected.
     pub(crate) fn send_on(&self, way: &Way, event: Event) -> Result<usize, Undelivered> {
         self.deliver_on(way, event).inspect(|waiting| outbox::delivered(way, *waiting))
     }

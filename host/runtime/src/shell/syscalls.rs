@@ -120,18 +120,27 @@ impl GuestCalls {
     /// A message on its way, alone or with those that follow it. How many wait there now, if somebody is there.
     fn post(&self, to: &Address, event: Event) -> Result<Result<Option<Result<usize, Undelivered>>, Refusal>, Ended> {
         let shell = self.shell_to_send()?;
-        let event = match to {
-            Address::Pid(pid) => match outbox::collect(*pid, event) {
-                Ok(waiting) => return Ok(Ok(Some(Ok(waiting)))),
-                Err(event) => event,
-            },
-            Address::Name(_) | Address::Via(_) | Address::Alias(_) => event,
+        // What it sends to itself it may look for at once. Whom a name means is asked each time.
+        let other = match to {
+            Address::Pid(pid) if *pid != self.cell.pid => Some(*pid),
+            Address::Pid(_) | Address::Name(_) | Address::Via(_) | Address::Alias(_) => None,
+        };
+        let collected = match other {
+            Some(pid) => outbox::collect(pid, event),
+            None => Err(event),
+        };
+        let event = match collected {
+            Ok(waiting) => return Ok(Ok(Some(Ok(waiting)))),
+            Err(event) => event,
         };
         let way = match self.way(shell, to)? {
             Ok(way) => way,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        Ok(Ok(way.map(|way| shell.send_on(&way, event))))
+        Ok(Ok(way.map(|way| match other {
+            Some(_) => shell.send_on(&way, event),
+            None => shell.deliver_on(&way, event),
+        })))
     }
 
     /// One transition of this process, unless it is to end, and what follows from it.

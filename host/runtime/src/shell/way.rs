@@ -23,11 +23,6 @@ impl Way {
         Way { to, through: None }
     }
 
-    /// Whether it leads to a process by itself, and not through an alias.
-    pub(crate) fn is_direct(&self) -> bool {
-        self.through.is_none()
-    }
-
     /// The pid of who is there.
     pub(crate) fn pid(&self) -> Pid {
         self.to.pid

@@ -102,6 +102,20 @@ async fn mbx_02_a_receive_with_no_time_looks_once() {
     .await;
 }
 
+/// What goes to others in a row travels together, a little later; to itself it must not.
+#[tokio::test(flavor = "multi_thread")]
+async fn mbx_02_what_a_process_has_sent_itself_is_there_at_once() {
+    in_both_modes(probes(["a"]), async |app| {
+        let send = |number: usize| json!({ "Send": { "to": { "step": 0 }, "body": number } });
+        let receive = |_: usize| json!({ "Receive": { "timeout_ms": 0 } });
+        let steps: Vec<Value> = [json!("Me")].into_iter().chain((0..5).map(send)).chain((0..6).map(receive)).collect();
+        let results = task(app, "a", json!(steps)).await;
+        let expected: Vec<Value> = (0..5).map(|number| json!({ "info": number })).chain([Value::Null]).collect();
+        assert_eq!(results[6..], expected);
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn mbx_06_the_mailbox_dies_with_the_process() {
     let heir = Child::probe("b").restart(Restart::Permanent);
