@@ -172,9 +172,14 @@ impl Scene {
 
     /// As `load`, with a compiler that may take so many seconds, and so much memory.
     pub async fn compile(&self, seconds: u64, memory_mib: u64, bytes: Vec<u8>) -> Seen {
+        self.compile_all(seconds, memory_mib, vec![bytes]).await.pop().expect("one")
+    }
+
+    /// As `compile`, of several.
+    pub async fn compile_all(&self, seconds: u64, memory_mib: u64, all: Vec<Vec<u8>>) -> Vec<Seen> {
         let program = env!("CARGO_BIN_EXE_skep-test-compiler").into();
         let compiler = Compiler { program, seconds, memory_bytes: memory_mib << 20 };
-        self.load_by(Some(compiler), vec![bytes]).await.pop().expect("one")
+        self.load_by(Some(compiler), all).await
     }
 
     async fn load_by(&self, compiler: Option<Compiler>, all: Vec<Vec<u8>>) -> Vec<Seen> {

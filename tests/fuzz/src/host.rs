@@ -5,9 +5,11 @@
 //! finds otherwise panics, which is how the fuzzer learns of it. So is any panic of the host, also where it is contained.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use skep_runtime::engine::Compiler;
 use skep_runtime::inspect::{AppUsage, BudgetUsage};
 use skep_runtime::kernel::budget::BudgetSpec;
 use skep_runtime::kernel::directory::Keys;
@@ -28,13 +30,23 @@ pub struct Host {
     folder: tempfile::TempDir,
 }
 
-/// Whether compiled code is kept for the next start of the fuzzer.
+/// How code is compiled.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Compiled {
-    /// Where the tests keep it.
+    /// In this process, and kept where the tests keep it for the next start of the fuzzer.
     Kept,
-    /// It is not: an input would leave its own.
-    Anew,
+    /// As nodes do, in a process of its own, which is this program again: see [`compile_if_asked`]. It is not kept, since
+    /// each input would leave its own.
+    Apart,
+}
+
+/// Ends this process with what was compiled, if it was started for that. Before anything else.
+pub fn compile_if_asked() {
+    if let Some(code) = skep_runtime::engine::compile_if_asked() {
+        // It does not tell its number.
+        let status = (0..=u8::MAX).find(|status| ExitCode::from(*status) == code);
+        std::process::exit(status.map_or(1, i32::from));
+    }
 }
 
 /// The host.
@@ -74,7 +86,8 @@ static HOST: OnceLock<Host> = OnceLock::new();
 #[must_use]
 pub fn engine(slots: u32, compiled: Compiled) -> EngineConfig {
     let cache = (compiled == Compiled::Kept).then(skep_tests::guests::cache);
-    EngineConfig { slots: Some(slots), large_slots: 2, cache, ..EngineConfig::default() }
+    let compiler = (compiled == Compiled::Apart).then(|| Compiler::new("/proc/self/exe".into()));
+    EngineConfig { slots: Some(slots), large_slots: 2, cache, compiler, ..EngineConfig::default() }
 }
 
 impl Host {

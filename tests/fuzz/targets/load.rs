@@ -21,7 +21,12 @@ const WORDS: usize = 64 << 10;
 const MOMENT: Duration = Duration::from_millis(5);
 
 // Guests are built and compiled before the time of an input counts.
-fuzz_target!(init: { host::make(Compiled::Anew); sound(raw::Kind::Task); sound(raw::Kind::Server); }, |data: &[u8]| {
+fuzz_target!(init: {
+    host::compile_if_asked();
+    host::make(Compiled::Apart);
+    sound(raw::Kind::Task);
+    sound(raw::Kind::Server);
+}, |data: &[u8]| {
     let bytes = if data.starts_with(b"\0asm") { Some(data.to_vec()) } else { drawn(data).ok() };
     let Some(bytes) = bytes else { return };
     let host = host::host();
@@ -31,6 +36,7 @@ fuzz_target!(init: { host::make(Compiled::Anew); sound(raw::Kind::Task); sound(r
             let words = error.to_string();
             assert!(words.len() <= WORDS, "{} bytes of words", words.len());
             assert!(!matches!(error, LoadError::Failed { phase: "init" | "handle", .. }), "{words}");
+            assert!(!matches!(error, LoadError::NoCompiler { .. }), "{words}");
             return;
         }
     };

@@ -3,6 +3,7 @@
 use skep_tests::guests;
 
 use crate::binary::{around, component, leb, module, section, sized};
+use crate::guest::{ZEROS, task};
 use crate::scene::Scene;
 use crate::suite::{Seen, crimes};
 
@@ -28,6 +29,10 @@ crimes! {
         |scene| scene.load([component(&[]), vec![1], leb(u64::from(u32::MAX)), vec![0; 100]].concat());
     a_number_without_end: "a length of a hundred bytes", Refused("representation too long"), 64 MiB =>
         |scene| scene.load([component(&[]), vec![1], vec![0xff; 100]].concat());
+    packages_in_a_circle: "a core module whose interfaces are of two packages that need each other", Refused("the compiler's stack"), 64 MiB =>
+        |scene| scene.compile(60, 512, circle());
+    flipped_contracts: "a core module with one bit of its contract changed, at each of 60 places", Nothing, 64 MiB =>
+        |scene| contracts(scene);
     a_name_of_megabytes: "an import with a name of 4 MB", Refused("string size out of bounds"), 128 MiB =>
         |scene| scene.load(around(&module(&[
             section(1, &[1, 0x60, 0, 0]),
@@ -46,17 +51,59 @@ async fn cut_off(scene: &Scene) -> Seen {
 /// Either it is refused, or it is a guest like any other: what counts is that nothing else happens.
 async fn flipped(scene: &Scene) -> Seen {
     let whole = guests::bytes("spinner");
-    let flip = |number: usize| {
-        let mut bytes = whole.clone();
-        let at = number * (bytes.len() / 60) + number * number % 97;
-        bytes[at] ^= 1 << (number % 8);
-        bytes
-    };
-    let seen = scene.load_all((0..60).map(flip).collect()).await;
+    let seen = scene.load_all((0..60).map(|number| flip(&whole, 0, number)).collect()).await;
+    some_refused(&seen)
+}
+
+/// As `flipped`, of what is made a component here, where the compiler's process bears what comes of it.
+async fn contracts(scene: &Scene) -> Seen {
+    let whole = task("", ZEROS);
+    let name = b"component-type";
+    let contract = whole.windows(name.len()).position(|bytes| bytes == name).expect("it has a contract") + name.len();
+    let changed = (0..60).map(|number| flip(&whole, contract, number));
+    let seen = scene.compile_all(60, 512, std::iter::once(whole.clone()).chain(changed).collect()).await;
+    assert!(matches!(seen[0], Seen::Nothing), "the module itself is sound: {:?}", seen[0]);
+    // What it does not understand, or ends at, does not make a compiler one that does not work.
+    let unable = seen.iter().find(|seen| matches!(seen, Seen::Refused(words) if words.contains("does not work")));
+    assert!(unable.is_none(), "{unable:?}");
+    some_refused(&seen)
+}
+
+/// Bytes with one bit changed, at one of 60 places behind the first.
+fn flip(whole: &[u8], first: usize, number: usize) -> Vec<u8> {
+    let mut bytes = whole.to_vec();
+    let length = bytes.len() - first;
+    bytes[first + (number * (length / 60) + number * number % 97).min(length - 1)] ^= 1 << (number % 8);
+    bytes
+}
+
+fn some_refused(seen: &[Seen]) -> Seen {
     let refused = seen.iter().filter(|seen| matches!(seen, Seen::Refused(_))).count();
     println!("{refused} of {} were refused", seen.len());
     assert!(refused > 0);
     Seen::Nothing
+}
+
+/// A contract that no tool writes: `a:a/z` is made of `b:b/y`, which is made of `a:a/x`. Who sorts the packages by what they
+/// need comes to no end.
+fn circle() -> Vec<u8> {
+    let contract = wat::parse_str(
+        r#"(component
+            (@custom "wit-component-encoding" "\04\00")
+            (type (component
+                (type (component
+                    (import "a:a/x" (instance $x (type $t' (record (field "f" u32))) (export "t" (type (eq $t')))))
+                    (alias export $x "t" (type $t))
+                    (import "b:b/y" (instance $y (alias outer 1 $t (type $t')) (export "t" (type (eq $t')))))
+                    (alias export $y "t" (type $u))
+                    (import "a:a/z" (instance $z (alias outer 1 $u (type $u')) (export "t" (type (eq $u')))))
+                ))
+                (export "c:c/w" (component (type 0)))
+            ))
+            (export "w" (type 0)))"#,
+    );
+    let contract = contract.expect("it is a component");
+    module(&[section(0, &[&sized(b"component-type:w")[..], &contract].concat())])
 }
 
 fn nested(depth: usize) -> Vec<u8> {

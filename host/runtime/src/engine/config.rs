@@ -49,8 +49,8 @@ pub struct EngineConfig {
     pub large_slots: u32,
     /// Where compiled code is kept. None: it is compiled at every start.
     pub cache: Option<PathBuf>,
-    /// Where code is compiled, in a process with bounds of its own. None: in this one, for as long as it takes, which is for
-    /// code that one trusts so far.
+    /// Where core modules become components, and components are compiled: in a process with bounds of its own. None: in this
+    /// one, for as long as it takes and wherever it ends, which is for code that one trusts so far.
     pub compiler: Option<Compiler>,
     /// Who says what names of hosts stand for, to guests that may ask.
     pub resolver: Arc<dyn Resolver>,

@@ -66,12 +66,13 @@ pub(crate) fn reason(error: &wasmtime::Error, context: &mut Context) -> ExitReas
 /// The reason for a panic in a host function, caught around the poll of the guest: a bug of the host, contained.
 #[must_use]
 pub fn host_panic(payload: &(dyn Any + Send)) -> ExitReason {
-    let text = payload
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| payload.downcast_ref::<&str>().copied())
-        .unwrap_or("a panic without a text");
-    fault("host-panic", cut(text.to_owned(), TEXT_BYTES), &Trace::default())
+    fault("host-panic", cut(panic_text(payload).to_owned(), TEXT_BYTES), &Trace::default())
+}
+
+/// What a panic says.
+pub(super) fn panic_text(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic without a text")
 }
 
 fn fault(kind: &str, message: String, trace: &Trace) -> ExitReason {

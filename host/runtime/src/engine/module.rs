@@ -33,7 +33,7 @@ pub enum LoadError {
         message: String,
     },
     /// Compiling it takes more than the [`Compiler`](super::Compiler) may.
-    #[error("this component takes more than {what} to compile, which is all there is for it")]
+    #[error("this code takes more than {what} to compile, which is all there is for it")]
     TooCostly {
         /// How much is there.
         what: String,
@@ -312,7 +312,7 @@ impl Engine {
     /// is thrown away: what does not start, or whose `describe` fails, is refused.
     pub fn load(&self, name: &str, bytes: &[u8]) -> Result<Module, LoadError> {
         let digest = blake3::hash(bytes).to_hex().to_string();
-        let component = wrap::component(bytes)?;
+        let component = wrap::component_by(bytes, |module| self.wrap(module))?;
         let mut fits_small = check::initial_memory(&component) <= self.small_memory_bytes() as u64;
         let small = match fits_small.then(|| self.compile(Class::Small, &digest, &component)) {
             Some(Err(error @ (LoadError::TooCostly { .. } | LoadError::NoCompiler { .. }))) => return Err(error),
@@ -347,6 +347,14 @@ impl Engine {
             small,
             large,
         })))
+    }
+
+    /// The component around a core module.
+    fn wrap(&self, module: &[u8]) -> Result<Vec<u8>, LoadError> {
+        match &self.config().compiler {
+            Some(compiler) => compiler.wrap(self.config(), module),
+            None => Ok(wrap::encode(module)?),
+        }
     }
 
     /// Compiles, or takes compiled code from the cache.

@@ -57,28 +57,43 @@ pub enum WrapError {
     },
 }
 
+impl WrapError {
+    /// What it says, for [`WrapError::Misfit`] without the frame.
+    pub(super) fn into_message(self) -> String {
+        match self {
+            WrapError::Misfit { message } => message,
+            other => other.to_string(),
+        }
+    }
+}
+
 /// The component in `bytes`: themselves if they are one, or the wrapped core module.
 ///
-/// A component is only looked at section by section; whether it is valid shows when it is compiled.
+/// A component is only looked at section by section; whether it is valid shows when it is compiled. A core module is
+/// believed what it says of its interfaces: one that lies can overflow the stack (see [`Compiler`](super::Compiler)).
 pub fn component(bytes: &[u8]) -> Result<Cow<'_, [u8]>, WrapError> {
-    if !bytes.starts_with(b"\0asm") {
-        return Err(WrapError::NotWasm);
-    }
-    let outline = outline(bytes)?;
-    if Parser::is_component(bytes) {
-        return Ok(Cow::Borrowed(bytes));
-    }
-    if !outline.has_contract && outline.has_start {
-        return command(bytes, outline).map(Cow::Owned);
-    }
+    component_by(bytes, encode)
+}
+
+/// As [`component`], with what is encoded by someone else.
+pub(super) fn component_by<E: From<WrapError>>(
+    bytes: &[u8],
+    encode: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
+) -> Result<Cow<'_, [u8]>, E> {
+    if outline(bytes)?.is_component { Ok(Cow::Borrowed(bytes)) } else { encode(bytes).map(Cow::Owned) }
+}
+
+/// The component around a core module.
+pub(super) fn encode(module: &[u8]) -> Result<Vec<u8>, WrapError> {
+    let outline = outline(module)?;
     if !outline.has_contract {
-        return Err(WrapError::NoContract);
+        return command(module, outline);
     }
-    let mut encoder = ComponentEncoder::default().module(bytes).map_err(misfit)?;
+    let mut encoder = ComponentEncoder::default().module(module).map_err(misfit)?;
     if outline.needs_preview1 {
         encoder = encoder.adapter(PREVIEW1, REACTOR).map_err(misfit)?;
     }
-    encoder.encode().map(Cow::Owned).map_err(misfit)
+    encoder.encode().map_err(misfit)
 }
 
 /// A program of wasip1: its `_start` becomes `wasi:cli/run`.
@@ -99,6 +114,7 @@ fn misfit(error: impl std::fmt::Display) -> WrapError {
 /// What decides how a file is wrapped.
 #[derive(Default)]
 struct Outline {
+    is_component: bool,
     has_contract: bool,
     needs_preview1: bool,
     /// Whether it begins like a program.
@@ -107,10 +123,20 @@ struct Outline {
     imports: Option<(usize, Range<usize>)>,
 }
 
-/// Walks over the sections, which also finds out whether all of them are there.
+/// What bytes are, if they are a component or may become one.
 fn outline(bytes: &[u8]) -> Result<Outline, WrapError> {
+    if !bytes.starts_with(b"\0asm") {
+        return Err(WrapError::NotWasm);
+    }
+    let outline = sections(bytes)?;
+    let has_interfaces = outline.is_component || outline.has_contract || outline.has_start;
+    if has_interfaces { Ok(outline) } else { Err(WrapError::NoContract) }
+}
+
+/// Walks over the sections, which also finds out whether all of them are there.
+fn sections(bytes: &[u8]) -> Result<Outline, WrapError> {
     let cut_off = || WrapError::CutOff { length: bytes.len() };
-    let mut outline = Outline::default();
+    let mut outline = Outline { is_component: Parser::is_component(bytes), ..Outline::default() };
     let mut rest = bytes;
     let mut parser = Parser::new(0);
     let mut outer = Vec::new();
