@@ -62,7 +62,7 @@ impl Compiler {
         component: &[u8],
     ) -> Result<Component, LoadError> {
         let invalid = |message| LoadError::Invalid { message };
-        let compiled = self.order(config, Task::Compile(class), component, invalid)?;
+        let compiled = self.order(config, Job::Compile(class), component, invalid)?;
         #[allow(unsafe_code, reason = "wasmtime cannot check compiled code; who made it can vouch for it")]
         // SAFETY: it comes through a pipe from a process that this one has started, which runs the same code with the same
         // settings; wasmtime compares version and settings itself.
@@ -72,27 +72,27 @@ impl Compiler {
 
     /// The component around a core module.
     pub(super) fn wrap(&self, config: &EngineConfig, module: &[u8]) -> Result<Vec<u8>, LoadError> {
-        self.order(config, Task::Wrap, module, |message| WrapError::Misfit { message }.into())
+        self.order(config, Job::Wrap, module, |message| WrapError::Misfit { message }.into())
     }
 
     /// Has the other end do something with these bytes. What it refuses is `refused` with its words.
     fn order(
         &self,
         config: &EngineConfig,
-        task: Task,
+        job: Job,
         bytes: &[u8],
         refused: impl FnOnce(String) -> LoadError,
     ) -> Result<Vec<u8>, LoadError> {
-        let output = self.run(config, task, bytes);
+        let output = self.run(config, job, bytes);
         let output =
             output.map_err(|error| LoadError::NoCompiler { message: format!("it does not start: {error}") })?;
         if output.status.success() { Ok(output.stdout) } else { Err(self.understood(&output, refused)) }
     }
 
     /// Runs the other end until it is done.
-    fn run(&self, config: &EngineConfig, task: Task, bytes: &[u8]) -> io::Result<Output> {
+    fn run(&self, config: &EngineConfig, job: Job, bytes: &[u8]) -> io::Result<Output> {
         let Compiler { seconds, memory_bytes, .. } = *self;
-        let order = Order { task, small_memory_bytes: config.small_memory_bytes, seconds, memory_bytes };
+        let order = Order { job, small_memory_bytes: config.small_memory_bytes, seconds, memory_bytes };
         let mut child = Command::new(&self.program)
             .args(order.arguments())
             .env_clear()
@@ -128,7 +128,7 @@ impl Compiler {
 
 /// What the process that compiles is to do with the bytes it is given.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Task {
+enum Job {
     /// Make a component of a core module.
     Wrap,
     /// Compile a component for an engine of this class.
@@ -138,7 +138,7 @@ enum Task {
 /// What the process that compiles is told, beside the bytes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Order {
-    task: Task,
+    job: Job,
     small_memory_bytes: usize,
     seconds: u64,
     memory_bytes: u64,
@@ -162,15 +162,15 @@ impl Failure {
 
 impl Order {
     fn arguments(&self) -> [String; 5] {
-        let Order { task, small_memory_bytes, seconds, memory_bytes } = self;
-        let task = match task {
-            Task::Wrap => "wrap",
-            Task::Compile(Class::Small) => "small",
-            Task::Compile(Class::Large) => "large",
+        let Order { job, small_memory_bytes, seconds, memory_bytes } = self;
+        let job = match job {
+            Job::Wrap => "wrap",
+            Job::Compile(Class::Small) => "small",
+            Job::Compile(Class::Large) => "large",
         };
         [
             COMPILE.to_owned(),
-            task.to_owned(),
+            job.to_owned(),
             small_memory_bytes.to_string(),
             seconds.to_string(),
             memory_bytes.to_string(),
@@ -180,15 +180,15 @@ impl Order {
     /// The order in the arguments of this process, if that is what they are.
     fn read(arguments: impl Iterator<Item = OsString>) -> Option<Self> {
         let arguments: Vec<String> = arguments.map(|argument| argument.into_string().ok()).collect::<Option<_>>()?;
-        let [word, task, small_memory_bytes, seconds, memory_bytes] = &arguments[..] else { return None };
-        let task = match (word.as_str(), task.as_str()) {
-            (COMPILE, "wrap") => Task::Wrap,
-            (COMPILE, "small") => Task::Compile(Class::Small),
-            (COMPILE, "large") => Task::Compile(Class::Large),
+        let [word, job, small_memory_bytes, seconds, memory_bytes] = &arguments[..] else { return None };
+        let job = match (word.as_str(), job.as_str()) {
+            (COMPILE, "wrap") => Job::Wrap,
+            (COMPILE, "small") => Job::Compile(Class::Small),
+            (COMPILE, "large") => Job::Compile(Class::Large),
             _ => return None,
         };
         Some(Order {
-            task,
+            job,
             small_memory_bytes: small_memory_bytes.parse().ok()?,
             seconds: seconds.parse().ok()?,
             memory_bytes: memory_bytes.parse().ok()?,
@@ -209,9 +209,9 @@ impl Order {
         // It is told below, and nothing else is to be on the standard error.
         panic::set_hook(Box::new(|_| {}));
         // The first thread's stack is as large as whoever has started the host likes, which may be without end.
-        let work = thread::Builder::new().stack_size(STACK).spawn(move || match self.task {
-            Task::Wrap => wrap::encode(&bytes).map_err(|error| Failure::refused(error.into_message())),
-            Task::Compile(class) => self.compile(class, &bytes),
+        let work = thread::Builder::new().stack_size(STACK).spawn(move || match self.job {
+            Job::Wrap => wrap::encode(&bytes).map_err(|error| Failure::refused(error.into_message())),
+            Job::Compile(class) => self.compile(class, &bytes),
         });
         let done = work.map_err(Failure::unable)?.join();
         done.unwrap_or_else(|panic| {
@@ -256,11 +256,11 @@ mod tests {
 
     #[test]
     fn an_order_is_understood_as_it_was_given_and_other_arguments_are_none() {
-        for task in [Task::Wrap, Task::Compile(Class::Small), Task::Compile(Class::Large)] {
-            let order = Order { task, small_memory_bytes: 5 << 20, seconds: 3, memory_bytes: 9 << 30 };
+        for job in [Job::Wrap, Job::Compile(Class::Small), Job::Compile(Class::Large)] {
+            let order = Order { job, small_memory_bytes: 5 << 20, seconds: 3, memory_bytes: 9 << 30 };
             assert_eq!(Order::read(order.arguments().iter().map(OsString::from)), Some(order));
         }
-        let arguments = Order { task: Task::Wrap, small_memory_bytes: 0, seconds: 0, memory_bytes: 0 }.arguments();
+        let arguments = Order { job: Job::Wrap, small_memory_bytes: 0, seconds: 0, memory_bytes: 0 }.arguments();
         for other in [&arguments[..4], &["run".to_owned()], &[]] {
             assert!(Order::read(other.iter().map(OsString::from)).is_none(), "{other:?}");
         }
