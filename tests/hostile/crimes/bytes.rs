@@ -30,7 +30,9 @@ crimes! {
     a_number_without_end: "a length of a hundred bytes", Refused("representation too long"), 64 MiB =>
         |scene| scene.load([component(&[]), vec![1], vec![0xff; 100]].concat());
     packages_in_a_circle: "a core module whose interfaces are of two packages that need each other", Refused("the compiler's stack"), 64 MiB =>
-        |scene| scene.compile(60, 512, circle());
+        |scene| scene.compile(60, 512, of_contract(CIRCLE));
+    a_name_that_comes_late: "a core module whose interface uses a type before it names it", Refused("the compiler panics"), 64 MiB =>
+        |scene| scene.compile(60, 512, of_contract(NAMED_LATE));
     flipped_contracts: "a core module with one bit of its contract changed, at each of 60 places", Nothing, 64 MiB =>
         |scene| contracts(scene);
     a_name_of_megabytes: "an import with a name of 4 MB", Refused("string size out of bounds"), 128 MiB =>
@@ -84,24 +86,30 @@ fn some_refused(seen: &[Seen]) -> Seen {
     Seen::Nothing
 }
 
-/// A contract that no tool writes: `a:a/z` is made of `b:b/y`, which is made of `a:a/x`. Who sorts the packages by what they
-/// need comes to no end.
-fn circle() -> Vec<u8> {
-    let contract = wat::parse_str(
+/// A world that no tool writes: `a:a/z` is made of `b:b/y`, which is made of `a:a/x`. Who sorts the packages by what they need
+/// comes to no end.
+const CIRCLE: &str = r#"
+    (import "a:a/x" (instance $x (type $t' (record (field "f" u32))) (export "t" (type (eq $t')))))
+    (alias export $x "t" (type $t))
+    (import "b:b/y" (instance $y (alias outer 1 $t (type $t')) (export "t" (type (eq $t')))))
+    (alias export $y "t" (type $u))
+    (import "a:a/z" (instance $z (alias outer 1 $u (type $u')) (export "t" (type (eq $u')))))"#;
+/// Another one: who looks for the interface that an alias is of finds none, and takes that to be impossible.
+const NAMED_LATE: &str = r#"
+    (import "a:a/x" (instance
+        (type $o (option u32))
+        (type $r (record (field "f" $o)))
+        (export "r" (type (eq $r)))
+        (export "o" (type (eq $o)))))"#;
+
+/// A core module that says of itself that it fits this world, and nothing else.
+fn of_contract(world: &str) -> Vec<u8> {
+    let contract = wat::parse_str(format!(
         r#"(component
             (@custom "wit-component-encoding" "\04\00")
-            (type (component
-                (type (component
-                    (import "a:a/x" (instance $x (type $t' (record (field "f" u32))) (export "t" (type (eq $t')))))
-                    (alias export $x "t" (type $t))
-                    (import "b:b/y" (instance $y (alias outer 1 $t (type $t')) (export "t" (type (eq $t')))))
-                    (alias export $y "t" (type $u))
-                    (import "a:a/z" (instance $z (alias outer 1 $u (type $u')) (export "t" (type (eq $u')))))
-                ))
-                (export "c:c/w" (component (type 0)))
-            ))
-            (export "w" (type 0)))"#,
-    );
+            (type (component (type (component {world})) (export "c:c/w" (component (type 0)))))
+            (export "w" (type 0)))"#
+    ));
     let contract = contract.expect("it is a component");
     module(&[section(0, &[&sized(b"component-type:w")[..], &contract].concat())])
 }
